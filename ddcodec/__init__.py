@@ -1,0 +1,1 @@
+"""Synthetic training sets as one arithmetic-coded file."""

@@ -1,0 +1,92 @@
+"""From symbols and weights to the bytes of a file that has already been decoded once."""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ddcodec.codec.decode import DecodedFile, content_checksum, decode_bytes, render_exact
+from ddcodec.codec.labels import labels_of
+from ddcodec.codec.stream import Content, Sections, walk
+from ddcodec.entropy.range_coder import RangeEncoder
+from ddcodec.errors import DdcError, OutputError
+from ddcodec.format.container import pack_container
+from ddcodec.format.header import Header
+from ddcodec.format.limits import DecodeLimits
+
+
+@dataclass(frozen=True)
+class EncodedFile:
+    """A finished file.
+
+    Attributes:
+        data: its bytes.
+        section_bits: information content of each part of the payload, in bits.
+    """
+
+    data: bytes
+    section_bits: dict[str, float]
+
+
+def encode_payload(header: Header, content: Content) -> tuple[bytes, dict[str, float]]:
+    """Return the payload and the bits of its parts, without rendering any image."""
+    coder = RangeEncoder()
+    sections = Sections()
+    walk(coder, header, content, sections)
+    return coder.payload(), sections.bits
+
+
+def encoded_size_bytes(header: Header, content: Content) -> int:
+    """Return the size in bytes of the file this content makes, by really coding it."""
+    payload, _ = encode_payload(header, content)
+    return len(pack_container(header, payload, 0))
+
+
+def encode_content(header: Header, content: Content) -> EncodedFile:
+    """Return the file and check that it decodes to the same symbols, labels and pixels.
+
+    Raises:
+        DdcError: if the file does not decode to what was encoded.
+    """
+    payload, section_bits = encode_payload(header, content)
+    labels = labels_of(content.class_counts)
+    images = render_exact(header, content)
+    data = pack_container(header, payload, content_checksum(content, labels, images))
+    decoded = decode_bytes(data, DecodeLimits(max_bytes=1 << 62, max_macs=1 << 62))
+    if not _same(decoded, content) or not np.array_equal(decoded.images, images):
+        raise DdcError("The encoder's own check failed: the file decodes to something else.")
+    return EncodedFile(data, section_bits)
+
+
+def _same(decoded: DecodedFile, content: Content) -> bool:
+    latents = zip(decoded.content.latents, content.latents, strict=True)
+    return decoded.content.class_names == content.class_names and all(
+        np.array_equal(a, b)
+        for levels in latents
+        for a, b in zip(*levels, strict=True)
+    )
+
+
+def write_atomically(data: bytes, path: Path) -> None:
+    """Write a file completely or not at all.
+
+    Raises:
+        OutputError: if the folder cannot be written.
+    """
+    try:
+        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise OutputError(f"Cannot write to '{path.parent}': {error.strerror}.") from error
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        # A private temporary file becomes an ordinary one.
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(partial).chmod(0o666 & ~mask)
+        Path(partial).replace(path)
+    except OSError as error:
+        Path(partial).unlink(missing_ok=True)
+        raise OutputError(f"Cannot write '{path}': {error.strerror}.") from error

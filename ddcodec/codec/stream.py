@@ -1,0 +1,164 @@
+"""THE walk over all symbols of a file, the same for writing, reading and inspecting.
+
+Order: details (class counts, names, assignment of classes to network sets) → network sets →
+latents, set by set, coarse level first (docs/format.md, section 4).
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddcodec.codec.context import ContextModel
+from ddcodec.codec.labels import code_class_counts, code_class_names
+from ddcodec.codec.latents import LevelCoder, Plane, crop_plane
+from ddcodec.codec.parameters import NetworkTensors, code_tensor
+from ddcodec.codec.synthesis import Synthesis
+from ddcodec.entropy.laplace import LaplaceModel
+from ddcodec.entropy.range_coder import Coder
+from ddcodec.format.header import Header
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything the payload carries.
+
+    Attributes:
+        class_counts: images per class, int64.
+        class_names: names, or None where they are not kept.
+        class_sets: network set of each class, int64.
+        networks: quantised tensors of each set.
+        latents: per set, per level (finest first), N × h × w int16; images sorted by class.
+    """
+
+    class_counts: NDArray[np.int64]
+    class_names: tuple[str, ...] | None
+    class_sets: NDArray[np.int64]
+    networks: tuple[NetworkTensors, ...]
+    latents: tuple[list[Plane], ...]
+
+
+@dataclass
+class Sections:
+    """Information content of each part of the payload, in bits, in the order of the file."""
+
+    bits: dict[str, float] = field(default_factory=dict)
+    _seen: float = 0.0
+
+    def close(self, name: str, coder: Coder) -> None:
+        """Count everything coded since the last call under this name."""
+        self.bits[name] = self.bits.get(name, 0.0) + coder.bits - self._seen
+        self._seen = coder.bits
+
+
+def context_of(header: Header) -> ContextModel:
+    """Return the context model a header names."""
+    return ContextModel(
+        width=header.context_width,
+        depth=header.context_depth,
+        num_levels=header.num_levels,
+        sees_coarser=header.context_id == 2,
+    )
+
+
+def synthesis_of(header: Header) -> Synthesis:
+    """Return the decoder network a header names."""
+    return Synthesis(
+        num_levels=header.num_levels,
+        widths=header.synthesis_widths,
+        channels=header.channels,
+        height=header.height,
+        width=header.width,
+    )
+
+
+def walk(
+    coder: Coder, header: Header, content: Content | None, sections: Sections | None = None
+) -> Content:
+    """Code a whole payload in either direction.
+
+    Args:
+        coder: an encoder, or a decoder of the payload.
+        header: the fixed facts.
+        content: what to write when encoding; None when decoding.
+        sections: if given, receives the bits of every part.
+
+    Returns:
+        The content, as written or as read.
+
+    Raises:
+        FormatError: if what is read is not a valid payload.
+    """
+    sections = sections or Sections()
+    counts = code_class_counts(
+        coder, content and content.class_counts, header.num_classes, header.num_images
+    )
+    sections.close("labels", coder)
+    names = None
+    if header.has_class_names:
+        names = code_class_names(coder, content and content.class_names, header.num_classes)
+        sections.close("class names", coder)
+    class_sets = _code_class_sets(coder, content and content.class_sets, header)
+    networks = tuple(
+        _code_networks(coder, header, content and content.networks[index], sections)
+        for index in range(header.num_sets)
+    )
+    latents = tuple(
+        _code_latents(
+            coder,
+            header,
+            networks[index],
+            int(counts[class_sets == index].sum()),
+            content and content.latents[index],
+            sections,
+        )
+        for index in range(header.num_sets)
+    )
+    return Content(counts, names, class_sets, networks, latents)
+
+
+def _code_class_sets(
+    coder: Coder, class_sets: NDArray[np.int64] | None, header: Header
+) -> NDArray[np.int64]:
+    if header.num_sets == header.num_classes:
+        return np.arange(header.num_classes, dtype=np.int64)
+    return coder.uniform(class_sets, header.num_sets, header.num_classes)
+
+
+def _code_networks(
+    coder: Coder, header: Header, tensors: NetworkTensors | None, sections: Sections
+) -> NetworkTensors:
+    shapes = context_of(header).tensor_shapes() | synthesis_of(header).tensor_shapes()
+    coded = {}
+    for name, shape in shapes.items():
+        tensor = tensors and tensors[name]
+        coded[name] = code_tensor(coder, tensor, shape)
+        sections.close(name.split(".")[0], coder)
+    return coded
+
+
+def _code_latents(
+    coder: Coder,
+    header: Header,
+    tensors: NetworkTensors,
+    num_images: int,
+    latents: list[Plane] | None,
+    sections: Sections,
+) -> list[Plane]:
+    context = context_of(header)
+    network = context.exact(tensors)
+    model = LaplaceModel()
+    coded: list[Plane] = []
+    coarser: Plane | None = None
+    if num_images == 0:
+        return [
+            np.zeros((0, *header.level_shape(level)), np.int16)
+            for level in range(header.num_levels)
+        ]
+    for level in reversed(range(header.num_levels)):
+        shape = header.level_shape(level)
+        level_coder = LevelCoder(context, network, model, level, shape, num_images, coarser)
+        coarser = level_coder.code(coder, latents and latents[level])
+        coded.insert(0, crop_plane(coarser))
+        sections.close(f"latents {level}", coder)
+    return coded

@@ -1,0 +1,1 @@
+"""Integer probabilities, exact integer layers, and the range coder."""

@@ -1,0 +1,25 @@
+"""The errors a user can meet; each carries one sentence that says what is wrong and what to do."""
+
+
+class DdcError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class FormatError(DdcError):
+    """The bytes are not a `.ddc` this release can decode."""
+
+
+class BudgetError(DdcError):
+    """The budget cannot be read or cannot hold the training set."""
+
+
+class RecipeError(DdcError):
+    """A setting is unknown, out of range, or contradicts another."""
+
+
+class DataError(DdcError):
+    """A dataset, image or label cannot be used as it is."""
+
+
+class OutputError(DdcError):
+    """A result cannot be written where it was asked for."""

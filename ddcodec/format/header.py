@@ -1,0 +1,194 @@
+"""The fixed facts of a file: read, checked and bounded before anything is allocated."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+from ddcodec.errors import FormatError
+from ddcodec.format import limits
+from ddcodec.format.varint import VarintReader, encode_varint
+
+LABEL_MODE_HARD = 0
+CONTEXT_WIDTHS = (8, 16, 24, 32)
+SYNTHESIS_KERNEL_TAPS = 9
+UPSAMPLING_TAPS = 4
+
+
+@dataclass(frozen=True)
+class Header:
+    """Everything a decoder must know before the payload.
+
+    Attributes:
+        num_classes: classes, numbered from 0.
+        num_images: images over all classes.
+        height, width: image size in pixels.
+        channels: 1 (grey) or 3 (RGB).
+        num_levels: latent grids, sizes ceil(H/2^i) × ceil(W/2^i).
+        num_sets: sets of networks; classes are assigned to them in the payload.
+        context_id, context_width, context_depth: the context model, its inputs and hidden layers.
+        synthesis_id: the decoder family.
+        synthesis_widths: its hidden widths.
+        label_mode: 0, hard labels.
+        mean, std: per channel, in 1/256 of the range 0…1, for `TrainingSet.normalize`.
+        hints: (id, value) pairs for the student; readers ignore ids they do not know.
+        has_class_names: whether the payload keeps the names of the classes.
+    """
+
+    num_classes: int
+    num_images: int
+    height: int
+    width: int
+    channels: int
+    num_levels: int
+    num_sets: int
+    context_id: int
+    context_width: int
+    context_depth: int
+    synthesis_id: int
+    synthesis_widths: tuple[int, ...]
+    label_mode: int
+    mean: tuple[int, ...]
+    std: tuple[int, ...]
+    hints: tuple[tuple[int, int], ...]
+    has_class_names: bool
+
+    def __post_init__(self) -> None:
+        _check_ranges(self)
+
+    def level_shape(self, level: int) -> tuple[int, int]:
+        """Return the height and width of a latent grid; level 0 is the finest."""
+        return -(-self.height >> level), -(-self.width >> level)
+
+    @property
+    def positions_per_image(self) -> int:
+        """Latent symbols of one image."""
+        shapes = [self.level_shape(level) for level in range(self.num_levels)]
+        return sum(rows * columns for rows, columns in shapes)
+
+    @property
+    def num_symbols(self) -> int:
+        """Latent symbols of the whole set."""
+        return self.num_images * self.positions_per_image
+
+    @property
+    def weights_per_set(self) -> int:
+        """Network parameters of one set."""
+        inputs, layers = self.context_width, self.context_depth
+        context = layers * (inputs * inputs + inputs) + 2 * inputs + 2 * self.num_levels
+        return context + UPSAMPLING_TAPS + self._synthesis_weights + self._synthesis_biases
+
+    @property
+    def decoded_bytes(self) -> int:
+        """Memory of the result: uint8 pixels and int16 symbols."""
+        pixels = self.num_images * self.height * self.width * self.channels
+        return pixels + 2 * self.num_symbols
+
+    @property
+    def num_macs(self) -> int:
+        """Multiply-adds of all networks over the whole set (per-position work counted once)."""
+        inputs = self.context_width
+        context = self.num_symbols * (self.context_depth * inputs * inputs + 2 * inputs)
+        pixels = self.num_images * self.height * self.width
+        upsampling = 4 * UPSAMPLING_TAPS * self.num_levels
+        return context + pixels * (self._synthesis_weights + upsampling)
+
+    @property
+    def _synthesis_weights(self) -> int:
+        widths = (self.num_levels, *self.synthesis_widths, self.channels)
+        dense = sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+        return dense + 2 * SYNTHESIS_KERNEL_TAPS * self.channels**2
+
+    @property
+    def _synthesis_biases(self) -> int:
+        return sum(self.synthesis_widths) + 3 * self.channels
+
+
+def _check_ranges(header: Header) -> None:
+    """Refuse every value outside version 1, in plain Python integers."""
+    bounds: dict[str, tuple[int, int]] = {
+        "num_classes": (1, limits.MAX_CLASSES),
+        "num_images": (1, limits.MAX_IMAGES),
+        "height": (1, limits.MAX_SIDE),
+        "width": (1, limits.MAX_SIDE),
+        "channels": (1, limits.MAX_CHANNELS),
+        "num_levels": (1, limits.MAX_LEVELS),
+        "num_sets": (1, header.num_classes),
+        "context_id": (1, 2),
+        "context_depth": (1, limits.MAX_LAYERS),
+        "synthesis_id": (1, 1),
+        "label_mode": (LABEL_MODE_HARD, LABEL_MODE_HARD),
+    }
+    for name, (low, high) in bounds.items():
+        if not low <= getattr(header, name) <= high:
+            raise FormatError(
+                f"The header says {name} = {getattr(header, name)}, but this release decodes "
+                f"{low} to {high}; the file is damaged or newer."
+            )
+    if header.context_width not in CONTEXT_WIDTHS:
+        raise FormatError(f"Context width {header.context_width} is not one of {CONTEXT_WIDTHS}.")
+    if header.channels == 2:
+        raise FormatError("Images of 2 channels are not part of version 1 of the format.")
+    if not 1 <= len(header.synthesis_widths) <= limits.MAX_LAYERS:
+        raise FormatError("The decoder network must have between 1 and 8 hidden layers.")
+    if not all(1 <= width <= limits.MAX_WIDTH for width in header.synthesis_widths):
+        raise FormatError(f"A decoder layer is wider than {limits.MAX_WIDTH} or empty.")
+    if not all(0 <= value <= 256 for value in header.mean):
+        raise FormatError("The normalisation mean lies outside the image range.")
+    if not all(1 <= value <= 256 for value in header.std):
+        raise FormatError("The normalisation deviation lies outside the image range.")
+    if header.num_symbols > limits.MAX_SYMBOLS:
+        raise FormatError(f"The file holds more than {limits.MAX_SYMBOLS} symbols; refused.")
+    if header.num_sets * header.weights_per_set > limits.MAX_WEIGHTS:
+        raise FormatError(f"The file holds more than {limits.MAX_WEIGHTS} weights; refused.")
+
+
+_SCALAR_FIELDS = [
+    field.name
+    for field in fields(Header)
+    if field.name not in {"synthesis_widths", "mean", "std", "hints", "has_class_names"}
+]
+
+
+def serialize_header(header: Header) -> bytes:
+    """Return the header fields as canonical varints (docs/format.md, section 3)."""
+    values = [getattr(header, name) for name in _SCALAR_FIELDS]
+    values += [len(header.synthesis_widths), *header.synthesis_widths]
+    values += [*header.mean, *header.std]
+    values += [len(header.hints), *(number for hint in header.hints for number in hint)]
+    return b"".join(encode_varint(value) for value in values)
+
+
+def parse_header(data: bytes, has_class_names: bool) -> Header:
+    """Read the header fields; every byte must be used.
+
+    Raises:
+        FormatError: if a field is missing, out of range, or bytes are left over.
+    """
+    reader = VarintReader(data)
+    scalars = {name: reader.read() for name in _SCALAR_FIELDS}
+    widths = _read_list(reader.read, limits.MAX_LAYERS, "decoder layers")
+    channels = scalars["channels"]
+    if channels > limits.MAX_CHANNELS:
+        raise FormatError(f"Images of {channels} channels are not part of version 1 of the format.")
+    mean = tuple(reader.read() for _ in range(channels))
+    std = tuple(reader.read() for _ in range(channels))
+    num_hints = reader.read()
+    if num_hints > limits.MAX_HINTS:
+        raise FormatError(f"The header lists {num_hints} student hints; at most 64 are allowed.")
+    hints = tuple((reader.read(), reader.read()) for _ in range(num_hints))
+    if not reader.exhausted:
+        raise FormatError("The header is longer than its fields; the file is damaged or newer.")
+    return Header(
+        **scalars,
+        synthesis_widths=widths,
+        mean=mean,
+        std=std,
+        hints=hints,
+        has_class_names=has_class_names,
+    )
+
+
+def _read_list(read: Callable[[], int], longest: int, what: str) -> tuple[int, ...]:
+    count = read()
+    if count > longest:
+        raise FormatError(f"The header lists {count} {what}; at most {longest} are allowed.")
+    return tuple(read() for _ in range(count))
