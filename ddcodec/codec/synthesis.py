@@ -148,17 +148,19 @@ class Synthesis:
         Returns:
             N × C × H × W; a decoded pixel is `floor(256 · value)`, clamped to 0 … 255.
         """
-        import torch
         from torch.nn.functional import conv2d
+
+        from ddcodec.codec.dense_stack import dense_stack
 
         stack = self.upsample(parameters["upsampling.taps"], latents)
         count, levels, rows, columns = stack.shape
         hidden = stack.transpose(0, 1).reshape(levels, -1)
-        for layer in range(len(self.widths) + 1):
-            bias = parameters[f"synthesis.{layer}.bias"]
-            hidden = torch.addmm(bias[:, None], parameters[f"synthesis.{layer}.weight"], hidden)
-            if layer < len(self.widths):
-                hidden = hidden.relu()
+        dense = [
+            parameters[f"synthesis.{layer}.{kind}"]
+            for layer in range(len(self.widths) + 1)
+            for kind in ("weight", "bias")
+        ]
+        hidden = dense_stack(hidden, dense)
         images = hidden.view(self.channels, count, rows, columns).transpose(0, 1)
         for layer in range(2):
             weight = parameters[f"synthesis.spatial{layer}.weight"]
@@ -168,16 +170,27 @@ class Synthesis:
         return images
 
     def upsample(self, taps: Tensor, latents: list[Tensor]) -> Tensor:
-        """Bring all levels to full size: N × L × H × W, channel i from level i."""
+        """Bring all levels to full size: N × L × H × W, channel i from level i.
+
+        Doubling is linear along each axis, so a level needs two small matrix products.
+        """
         import torch
 
-        stack = latents[-1].unsqueeze(1)
-        for level in range(self.num_levels - 2, -1, -1):
-            rows, columns = self.level_shape(level)
-            stack = _double(stack, 2, taps, rows)
-            stack = _double(stack, 3, taps, columns)
-            stack = torch.cat([latents[level].unsqueeze(1), stack], 1)
-        return stack
+        planes = [latents[0]]
+        for level in range(1, self.num_levels):
+            rows = self._interpolation(taps, self.height, level)
+            columns = self._interpolation(taps, self.width, level)
+            planes.append(rows @ (latents[level] @ columns.t()))
+        return torch.stack(planes, 1)
+
+    def _interpolation(self, taps: Tensor, size: int, level: int) -> Tensor:
+        """Return the matrix that brings one axis of a level to full size, size × ceil(size/2^l)."""
+        import torch
+
+        matrix = torch.eye(-(-size >> level), dtype=taps.dtype, device=taps.device)
+        for finer in range(level - 1, -1, -1):
+            matrix = _double(matrix, taps, -(-size >> finer))
+        return matrix
 
     def exact(self, tensors: NetworkTensors) -> ExactSynthesis:
         """Build the integer network of quantised tensors.
@@ -188,18 +201,16 @@ class Synthesis:
         return ExactSynthesis(self, tensors)
 
 
-def _double(stack: Tensor, dim: int, taps: Tensor, count: int) -> Tensor:
-    """Double one axis by the four-tap kernel and its mirror image, borders repeated."""
+def _double(stack: Tensor, taps: Tensor, count: int) -> Tensor:
+    """Double the rows by the four-tap kernel and its mirror image, borders repeated."""
     import torch
 
-    size = stack.shape[dim]
-    first, last = stack.narrow(dim, 0, 1), stack.narrow(dim, size - 1, 1)
-    padded = torch.cat([first, first, stack, last, last], dim)
-    shifted = [padded.narrow(dim, offset, size) for offset in range(5)]
-    even = sum(tap * part for tap, part in zip(taps, shifted[:4], strict=True))
-    odd = sum(tap * part for tap, part in zip(taps.flip(0), shifted[1:], strict=True))
-    assert not isinstance(even, int) and not isinstance(odd, int)
-    return torch.stack([even, odd], dim + 1).flatten(dim, dim + 1).narrow(dim, 0, count)
+    size = len(stack)
+    padded = torch.cat([stack[:1], stack[:1], stack, stack[-1:], stack[-1:]])
+    windows = torch.stack([padded[offset : offset + size] for offset in range(5)])
+    even = torch.einsum("k,krc->rc", taps, windows[:4])
+    odd = torch.einsum("k,krc->rc", taps.flip(0), windows[1:])
+    return torch.stack([even, odd], 1).flatten(0, 1)[:count]
 
 
 class ExactSynthesis:

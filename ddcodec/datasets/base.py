@@ -1,0 +1,150 @@
+"""What a dataset is, and the few questions every stage asks of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddcodec.errors import DataError
+
+# One chunk of pixels held as wide integers while counting: 8 MiB of bytes becomes 64 MiB.
+CHUNK_BYTES = 8 * 2**20
+
+
+@dataclass(frozen=True)
+class ImageSplit:
+    """Hold the images of one split with their labels.
+
+    Attributes:
+        images: uint8, N×C×H×W, C is 1 or 3; often memory-mapped and then read-only.
+        labels: int64, N, each in [0, num_classes).
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Hold a classification dataset of equally sized images.
+
+    Attributes:
+        name: what the user called it.
+        class_names: one name per class; a label is an index into them.
+        train: the images to distill.
+        test: held-out images of the same shape, or None where the source has no split.
+        fingerprint: hex SHA-256 of the class names, pixels and labels, so the same content has
+            the same fingerprint on every machine, however it was packed.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    train: ImageSplit
+    test: ImageSplit | None
+    fingerprint: str
+
+    @property
+    def num_classes(self) -> int:
+        """Return the number of classes."""
+        return len(self.class_names)
+
+    @property
+    def channels(self) -> int:
+        """Return C: 1 for grey images, 3 for RGB."""
+        return int(self.train.images.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Return H in pixels."""
+        return int(self.train.images.shape[2])
+
+    @property
+    def width(self) -> int:
+        """Return W in pixels."""
+        return int(self.train.images.shape[3])
+
+
+class DatasetLoader(Protocol):
+    """Load one kind of dataset."""
+
+    def __call__(self, name: str, data: Path | None, cache_dir: Path) -> Dataset:
+        """Load the dataset called `name`.
+
+        `data` is an existing folder or archive, or None for the loader's default source;
+        `cache_dir` is where decoded arrays are kept. Raises DataError.
+        """
+        ...
+
+
+def class_counts(labels: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:
+    """Count the images of each class.
+
+    `labels` is N in [0, num_classes); returns int64, num_classes. Raises DataError for a label
+    out of range.
+    """
+    if len(labels) and (labels.min() < 0 or labels.max() >= num_classes):
+        raise DataError(
+            f"labels run from {labels.min()} to {labels.max()}, but {num_classes} classes need "
+            f"labels from 0 to {num_classes - 1}; check the labels."
+        )
+    return np.bincount(labels, minlength=num_classes).astype(np.int64)
+
+
+def split_validation(
+    labels: NDArray[np.int64], fraction: float = 0.1, seed: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split indices into training and validation ones, class by class.
+
+    `labels` is N, `fraction` in (0, 1) is the share of each class that goes to validation and
+    `seed` is at least 0. Returns (training, validation), both sorted int64 indices into
+    `labels`, together a partition of range(N). A class of two or more images gives at least
+    one to each side; a lone image stays in training. The outcome depends on nothing but the
+    arguments. Raises DataError for a fraction or seed out of range.
+    """
+    if not 0.0 < fraction < 1.0:
+        raise DataError(f"the validation fraction is {fraction}; choose one between 0 and 1.")
+    if seed < 0:
+        raise DataError(f"the split seed is {seed}; choose 0 or more.")
+    validation = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        if len(members) < 2:
+            continue
+        taken = min(max(round(len(members) * fraction), 1), len(members) - 1)
+        # Raw PCG64 words never change between NumPy releases; `permutation` is free to.
+        keys = np.random.PCG64([seed, int(label)]).random_raw(len(members))
+        validation[members[np.argsort(keys, kind="stable")[:taken]]] = True
+    return (
+        np.flatnonzero(~validation).astype(np.int64),
+        np.flatnonzero(validation).astype(np.int64),
+    )
+
+
+def normalisation(images: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Measure the mean and standard deviation of each channel.
+
+    `images` is N×C×H×W; returns two float64 arrays of shape C, of images / 255 (population
+    standard deviation, 0 for a constant channel). Exact: it counts pixel values, a chunk of
+    images at a time. Raises DataError for no images.
+    """
+    if images.size == 0:
+        raise DataError("there are no images to normalise over; the split is empty.")
+    num_images, channels = images.shape[:2]
+    step = max(1, CHUNK_BYTES // int(np.prod(images.shape[1:])))
+    histogram = np.zeros((channels, 256), dtype=np.int64)
+    for start in range(0, num_images, step):
+        chunk = images[start : start + step]
+        for channel in range(channels):
+            histogram[channel] += np.bincount(chunk[:, channel].ravel(), minlength=256)
+    values = np.arange(256, dtype=np.float64) / 255.0
+    weights = histogram / histogram.sum(axis=1, keepdims=True)
+    mean = weights @ values
+    variance = (weights * (values[None, :] - mean[:, None]) ** 2).sum(axis=1)
+    return mean, np.sqrt(variance)

@@ -1,0 +1,187 @@
+"""Keep decoded arrays on disk, memory-mapped, so that a dataset is decoded once."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddcodec.datasets.base import CHUNK_BYTES, Dataset, ImageSplit
+from ddcodec.datasets.source import user_path
+from ddcodec.errors import DataError
+
+# Raise it whenever the same source would be decoded to other arrays, or stored otherwise.
+CACHE_VERSION = 1
+
+# Writes the splits into an empty folder with `allocate_split` and returns the class names.
+Build = Callable[[Path], tuple[str, ...]]
+
+
+def default_cache_dir() -> Path:
+    """Return `$DDC_CACHE`, else `$XDG_CACHE_HOME/ddcodec`, else `~/.cache/ddcodec`.
+
+    Raises DataError where there is no home folder.
+    """
+    if chosen := os.environ.get("DDC_CACHE"):
+        return user_path(chosen)
+    if shared := os.environ.get("XDG_CACHE_HOME"):
+        return user_path(shared) / "ddcodec"
+    return user_path("~/.cache/ddcodec")
+
+
+def cached_dataset(name: str, key: str, cache_dir: Path, build: Build) -> Dataset:
+    """Load the dataset stored under `key`, building it first where there is none.
+
+    `key` is a hex digest of everything the arrays depend on. A damaged entry is built again.
+    Two processes may build the same entry: both finish, and one of the two is kept. Raises
+    DataError where the cache cannot be written, and whatever `build` raises.
+    """
+    folder = cache_dir / "datasets" / _entry_name(name, key)
+    if (dataset := _load(folder, name)) is not None:
+        return dataset
+    with _temporary_folder(folder.parent, cache_dir) as temporary:
+        class_names = build(temporary)
+        with _writing(cache_dir):
+            _describe(temporary, class_names)
+            _publish(temporary, folder)
+    if (dataset := _load(folder, name)) is None:
+        raise DataError(f"the cache entry '{folder}' cannot be read back; delete it and try again.")
+    return dataset
+
+
+def allocate_split(
+    folder: Path, split: str, shape: tuple[int, int, int, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Create the arrays of one split, `train` or `test`, for a builder to fill.
+
+    Returns zeroed writable arrays: images, uint8, of `shape` N×C×H×W, mapped to a file in
+    `folder`, and labels, int64, N, likewise. Raises DataError where the disk has no room.
+    """
+    needed = int(np.prod(shape)) + 8 * shape[0]
+    with _writing(folder):
+        free = shutil.disk_usage(folder).free
+        # Checked first because writing to a mapped file on a full disk kills the process.
+        if free < needed + 2**20:
+            raise DataError(
+                f"the decoded images need {needed / 2**20:.0f} MiB but '{folder.parent}' has "
+                f"{free / 2**20:.0f} MiB left; set DDC_CACHE to a folder with more room."
+            )
+        images = np.lib.format.open_memmap(
+            _images_file(folder, split), mode="w+", dtype=np.uint8, shape=shape
+        )
+        labels = np.lib.format.open_memmap(
+            _labels_file(folder, split), mode="w+", dtype=np.int64, shape=shape[:1]
+        )
+    return images, labels
+
+
+def _entry_name(name: str, key: str) -> str:
+    readable = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:40]
+    versioned = hashlib.sha256(f"{CACHE_VERSION} {key}".encode()).hexdigest()
+    return f"{readable}-{versioned[:24]}"
+
+
+def _load(folder: Path, name: str) -> Dataset | None:
+    """Map a stored entry, or return None where it is missing or damaged."""
+    try:
+        description = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        class_names = tuple(str(name) for name in description["class_names"])
+        train = _load_split(folder, "train", len(class_names))
+        test = _load_split(folder, "test", len(class_names)) if description["has_test"] else None
+        if test is not None and test.images.shape[1:] != train.images.shape[1:]:
+            return None
+        return Dataset(name, class_names, train, test, str(description["fingerprint"]))
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _load_split(folder: Path, split: str, num_classes: int) -> ImageSplit:
+    """Map one split; raises ValueError where the arrays do not fit together."""
+    images = np.load(_images_file(folder, split), mmap_mode="r", allow_pickle=False)
+    labels = np.load(_labels_file(folder, split), allow_pickle=False)
+    fits = images.dtype == np.uint8 and images.ndim == 4 and labels.dtype == np.int64
+    if not fits or labels.shape != images.shape[:1] or not len(labels):
+        raise ValueError("arrays of the wrong shape")
+    if labels.min() < 0 or labels.max() >= num_classes:
+        raise ValueError("labels out of range")
+    return ImageSplit(images, labels)
+
+
+def _describe(folder: Path, class_names: tuple[str, ...]) -> None:
+    """Write down what the arrays in `folder` are, with the fingerprint of their content."""
+    splits = [split for split in ("train", "test") if _images_file(folder, split).exists()]
+    digest = hashlib.sha256(json.dumps(class_names).encode())
+    for split in splits:
+        images = np.load(_images_file(folder, split), mmap_mode="r")
+        labels = np.load(_labels_file(folder, split))
+        digest.update(f"{split} {images.shape}".encode())
+        digest.update(labels.astype("<i8").tobytes())
+        step = max(1, CHUNK_BYTES // int(np.prod(images.shape[1:])))
+        for start in range(0, len(images), step):
+            digest.update(images[start : start + step].tobytes())
+    description = {
+        "class_names": class_names,
+        "has_test": "test" in splits,
+        "fingerprint": digest.hexdigest(),
+    }
+    text = json.dumps(description, indent=1)
+    (folder / "dataset.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _publish(temporary: Path, folder: Path) -> None:
+    """Move a finished entry into place; whoever comes second gives way."""
+    for is_last in (False, False, True):
+        try:
+            temporary.rename(folder)
+            return
+        except OSError:
+            if _load(folder, "") is not None:
+                return
+            if is_last:
+                raise
+        # What is in the way is damaged. A rename takes it away whole, and where another
+        # process was quicker there is nothing left to take away.
+        removed = Path(tempfile.mkdtemp(prefix=".damaged-", dir=folder.parent))
+        with contextlib.suppress(OSError):
+            folder.rename(removed / folder.name)
+        shutil.rmtree(removed, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _temporary_folder(parent: Path, cache_dir: Path) -> Iterator[Path]:
+    with _writing(cache_dir):
+        parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".building-", dir=parent))
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _writing(place: Path) -> Iterator[None]:
+    """Turn a failure to write into the DataError that says how to move the cache."""
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise DataError(
+            f"cannot write the cache in '{place}' ({reason}); set DDC_CACHE to a writable folder."
+        ) from error
+
+
+def _images_file(folder: Path, split: str) -> Path:
+    return folder / f"{split}_images.npy"
+
+
+def _labels_file(folder: Path, split: str) -> Path:
+    return folder / f"{split}_labels.npy"

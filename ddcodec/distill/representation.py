@@ -1,0 +1,170 @@
+"""The trainable form of a file: latents and network weights as float tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import embedding
+
+from ddcodec.codec.context import ContextModel
+from ddcodec.codec.parameters import NetworkTensors
+from ddcodec.codec.stream import Content
+from ddcodec.codec.synthesis import Synthesis
+from ddcodec.entropy.laplace import SYMBOL_LIMIT, LaplaceModel
+
+Quantizer = Callable[[Tensor], Tensor]
+Parameters = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """Some images of the set, in the order they were asked for.
+
+    Attributes:
+        images: B × C × H × W, float; pixel value is 256 · value − ½.
+        rate_bits: estimated bits of their latents, a scalar.
+        indices: which images, int64.
+    """
+
+    images: Tensor
+    rate_bits: Tensor
+    indices: Tensor
+
+
+class Representation:
+    """Latents of all images and one set of networks per group of classes.
+
+    Args:
+        class_counts: images per class, int64.
+        class_sets: network set of each class, int64.
+        context: architecture of the context model.
+        synthesis: architecture of upsampler and decoder.
+        seed: of the initial weights and latents.
+        device: where everything lives.
+    """
+
+    def __init__(
+        self,
+        class_counts: NDArray[np.int64],
+        class_sets: NDArray[np.int64],
+        context: ContextModel,
+        synthesis: Synthesis,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.class_counts = class_counts
+        self.class_sets = class_sets
+        self.context = context
+        self.synthesis = synthesis
+        self.device = device
+        generator = torch.Generator().manual_seed(seed)
+        self._shapes = [synthesis.level_shape(level) for level in range(synthesis.num_levels)]
+        sizes = [rows * columns for rows, columns in self._shapes]
+        count = int(class_counts.sum())
+        latents = torch.rand(count, sum(sizes), generator=generator) - 0.5
+        self._sizes = sizes
+        self.latents = latents.to(device).requires_grad_()
+        self.networks = [self._initial_networks(generator) for _ in range(self.num_sets)]
+        self.labels = torch.from_numpy(np.repeat(np.arange(len(class_counts)), class_counts))
+        self.image_sets = torch.from_numpy(np.repeat(class_sets, class_counts))
+        self._model = LaplaceModel()
+
+    def _initial_networks(self, generator: torch.Generator) -> Parameters:
+        initial = self.context.initial_parameters(generator)
+        initial |= self.synthesis.initial_parameters(generator)
+        return {name: value.to(self.device).requires_grad_() for name, value in initial.items()}
+
+    @property
+    def num_images(self) -> int:
+        """Images of all classes."""
+        return len(self.labels)
+
+    @property
+    def num_sets(self) -> int:
+        """Sets of networks."""
+        return int(self.class_sets.max()) + 1
+
+    def network_parameters(self) -> Iterator[Tensor]:
+        """Yield every weight tensor of every set."""
+        for networks in self.networks:
+            yield from networks.values()
+
+    def indices_of(self, classes: Tensor | None = None) -> Tensor:
+        """Return the images of some classes (all by default), in order."""
+        if classes is None:
+            return torch.arange(self.num_images)
+        return torch.isin(self.labels, classes.cpu()).nonzero()[:, 0]
+
+    def levels(self, rows: Tensor) -> list[Tensor]:
+        """Split flat latents B × P into levels B × h × w, finest first."""
+        parts = rows.split(self._sizes, dim=1)
+        return [part.view(-1, *shape) for part, shape in zip(parts, self._shapes, strict=True)]
+
+    def render(
+        self, indices: Tensor, quantizer: Quantizer, networks: list[Parameters] | None = None
+    ) -> Rendering:
+        """Render some images and estimate the bits of their latents, differentiably.
+
+        Args:
+            indices: int64, which images.
+            quantizer: stand-in for rounding.
+            networks: weights to use instead of the trainable ones.
+        """
+        networks = networks or self.networks
+        images, orders = [], []
+        rate_bits = torch.zeros((), device=self.device)
+        for set_index in self.image_sets[indices].unique().tolist():
+            order = (self.image_sets[indices] == set_index).nonzero()[:, 0]
+            chosen = indices[order].to(self.device)
+            rows = quantizer(embedding(chosen, self.latents, sparse=True))
+            latents = self.levels(rows)
+            images.append(self.synthesis.render(networks[set_index], latents))
+            rate_bits = rate_bits + self.latent_bits(networks[set_index], latents)
+            orders.append(order)
+        positions = torch.cat(orders).argsort().to(self.device)
+        return Rendering(torch.cat(images)[positions], rate_bits, indices)
+
+    def latent_bits(self, networks: Parameters, latents: list[Tensor]) -> Tensor:
+        """Estimate the bits of some latents under the context model, a scalar."""
+        total = torch.zeros((), device=self.device)
+        predictions = self.context.estimate(networks, latents)
+        for plane, (loc, log2_scale) in zip(latents, predictions, strict=True):
+            total = total + self._model.rate_bits(plane, loc, log2_scale).sum()
+        return total
+
+    def rounded_latents(self) -> Tensor:
+        """Return all latents as coded, N × P, float."""
+        limit = SYMBOL_LIMIT - 1
+        return self.latents.detach().round().clamp(-limit, limit)
+
+    def to_content(
+        self, networks: tuple[NetworkTensors, ...], class_names: tuple[str, ...] | None
+    ) -> Content:
+        """Return the integers of the file for given quantised networks."""
+        rounded = self.rounded_latents().cpu()
+        latents = tuple(
+            [
+                level.numpy().astype(np.int16)
+                for level in self.levels(rounded[self.image_sets == set_index])
+            ]
+            for set_index in range(self.num_sets)
+        )
+        return Content(self.class_counts, class_names, self.class_sets, networks, latents)
+
+
+def pixels_of(images: Tensor) -> Tensor:
+    """Return float pixel values in −½ … 255½ of rendered images."""
+    return 256 * images - 0.5
+
+
+def quantised_parameters(networks: NetworkTensors, device: torch.device) -> Parameters:
+    """Return the float values of quantised tensors."""
+    return {
+        name: torch.from_numpy(tensor.values).to(device, torch.float32)
+        for name, tensor in networks.items()
+    }

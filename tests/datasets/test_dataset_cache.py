@@ -1,0 +1,189 @@
+"""The cache of decoded arrays."""
+
+import multiprocessing
+import os
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+import numpy as np
+import pytest
+from image_trees import flat, split_tree, write_folder, write_source
+
+from ddcodec.datasets import Dataset, cache, folder, load_folder
+from ddcodec.datasets.cache import default_cache_dir
+from ddcodec.errors import DataError
+
+KINDS = ["", ".zip", ".tar.xz"]
+
+
+def forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make any decoding fail the test."""
+
+    def fail(*arguments: object) -> None:
+        raise AssertionError("an image was decoded again")
+
+    monkeypatch.setattr(folder, "decode_image", fail)
+    monkeypatch.setattr(folder, "read_header", fail)
+
+
+def entries(cache_dir: Path) -> list[Path]:
+    """Return what is in the cache, temporary folders included."""
+    return sorted((cache_dir / "datasets").iterdir())
+
+
+def same(first: Dataset, second: Dataset) -> bool:
+    """Tell whether two datasets hold the same content."""
+    assert first.test is not None
+    assert second.test is not None
+    return (
+        first.fingerprint == second.fingerprint
+        and np.array_equal(first.train.images, second.train.images)
+        and np.array_equal(first.train.labels, second.train.labels)
+        and np.array_equal(first.test.images, second.test.images)
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_second_load_does_not_decode(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second load maps the same arrays without touching an image."""
+    source = write_source(tmp_path, kind, split_tree())
+    first = load_folder("insects", source, tmp_path / "cache")
+    forbid_decoding(monkeypatch)
+    assert same(first, load_folder("insects", source, tmp_path / "cache"))
+
+
+def test_arrays_are_mapped_read_only(tmp_path: Path) -> None:
+    """Pixels stay on disk and cannot be changed by accident."""
+    source = write_source(tmp_path, "", split_tree())
+    images = load_folder("insects", source, tmp_path / "cache").train.images
+    assert isinstance(images, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        images[0] = 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_changed_source_is_decoded_again(tmp_path: Path, kind: str) -> None:
+    """A new time of change, size or file makes a new entry."""
+    files = split_tree()
+    source = write_source(tmp_path, kind, files)
+    first = load_folder("insects", source, tmp_path / "cache")
+    write_source(tmp_path, kind, {**files, "train/ant/a.png": flat(99)})
+    changed = source / "train/ant/a.png" if source.is_dir() else source
+    os.utime(changed, ns=(10**18, 10**18))
+    second = load_folder("insects", source, tmp_path / "cache")
+    assert second.fingerprint != first.fingerprint
+    assert second.train.images[0, 0, 0, 0] == 99
+
+
+def test_names_share_nothing_but_content(tmp_path: Path) -> None:
+    """The name a dataset is loaded under is the one it has."""
+    source = write_source(tmp_path, "", split_tree())
+    for name in ("a", "../../b", "a b/ü"):
+        assert load_folder(name, source, tmp_path / "cache").name == name
+    assert len(entries(tmp_path / "cache")) == 3
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda entry: (entry / "dataset.json").unlink(),
+        lambda entry: (entry / "dataset.json").write_text("{"),
+        lambda entry: (entry / "dataset.json").write_text("[]"),
+        lambda entry: (entry / "train_images.npy").write_bytes(b""),
+        lambda entry: os.truncate(entry / "train_images.npy", 200),
+        lambda entry: (entry / "test_labels.npy").unlink(),
+        lambda entry: np.save(entry / "train_labels.npy", np.array([0, 1])),
+        lambda entry: np.save(entry / "test_labels.npy", np.array([0, 5])),
+        lambda entry: np.save(entry / "train_images.npy", np.zeros((5, 3, 4, 6))),
+        lambda entry: (shutil.rmtree(entry), entry.write_text("a file in the way")),
+    ],
+)
+def test_damaged_entry_is_rebuilt(tmp_path: Path, damage: object) -> None:
+    """Whatever happened to an entry, the next load repairs it and leaves nothing behind."""
+    source = write_source(tmp_path, "", split_tree())
+    first = load_folder("insects", source, tmp_path / "cache")
+    pixels = np.array(first.train.images)
+    (entry,) = entries(tmp_path / "cache")
+    damage(entry)  # type: ignore[operator]
+    second = load_folder("insects", source, tmp_path / "cache")
+    assert second.fingerprint == first.fingerprint
+    assert np.array_equal(second.train.images, pixels)
+    assert entries(tmp_path / "cache") == [entry]
+
+
+def test_failed_build_leaves_nothing(tmp_path: Path) -> None:
+    """An error half-way leaves no entry and no temporary folder."""
+    source = write_source(tmp_path, "", {**split_tree(), "train/bee/b.png": flat(5)[:-30]})
+    with pytest.raises(DataError):
+        load_folder("insects", source, tmp_path / "cache")
+    assert entries(tmp_path / "cache") == []
+
+
+def load_in_process(source: Path, cache_dir: Path, start: object) -> None:
+    """Load once the other process is ready too; used as a process target."""
+    start.wait()  # type: ignore[attr-defined]
+    dataset = load_folder("insects", source, cache_dir)
+    assert dataset.train.images[:, 0, 0, 0].tolist() == [10, 20, 30, 40, 50]
+
+
+def test_two_processes_at_once(tmp_path: Path) -> None:
+    """Both of two racing processes succeed and one entry remains."""
+    source = write_source(tmp_path, ".zip", split_tree())
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(2)
+    arguments = (source, tmp_path / "cache", start)
+    processes = [context.Process(target=load_in_process, args=arguments) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(30)
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert len(entries(tmp_path / "cache")) == 1
+
+
+def test_loser_of_a_race_takes_the_winner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A builder that finds a sound entry in its way uses it."""
+    source = write_source(tmp_path, "", split_tree())
+    decode = folder._decode_tree
+
+    def slow(source: Path, temporary: Path) -> tuple[str, ...]:
+        monkeypatch.setattr(folder, "_decode_tree", decode)
+        load_folder("insects", source, tmp_path / "cache")
+        return decode(source, temporary)
+
+    monkeypatch.setattr(folder, "_decode_tree", slow)
+    assert len(load_folder("insects", source, tmp_path / "cache").train) == 5
+    assert len(entries(tmp_path / "cache")) == 1
+
+
+def test_cache_that_cannot_be_written(tmp_path: Path) -> None:
+    """A cache folder that cannot be made says to set DDC_CACHE."""
+    source = write_source(tmp_path, "", split_tree())
+    in_the_way = tmp_path / "cache"
+    in_the_way.write_text("a file")
+    with pytest.raises(DataError, match=r"cannot write the cache .* set DDC_CACHE"):
+        load_folder("insects", source, in_the_way)
+
+
+def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too little room is noticed before the arrays are made."""
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda path: usage(100, 100, 100))
+    source = write_folder(tmp_path / "insects", split_tree())
+    with pytest.raises(DataError, match=r"set DDC_CACHE to a folder with more room"):
+        load_folder("insects", source, tmp_path / "cache")
+
+
+def test_default_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DDC_CACHE goes before XDG_CACHE_HOME, which goes before the home folder."""
+    monkeypatch.setenv("HOME", "/nobody")
+    monkeypatch.delenv("DDC_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert default_cache_dir() == Path("/nobody/.cache/ddcodec")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/shared")
+    assert default_cache_dir() == Path("/shared/ddcodec")
+    monkeypatch.setenv("DDC_CACHE", "~/mine")
+    assert default_cache_dir() == Path("/nobody/mine")

@@ -1,0 +1,106 @@
+"""Names, paths and the contract every named dataset keeps."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from image_trees import python_batches, split_tree, write_folder, write_source, write_tar
+
+from ddcodec.datasets import DATASETS, Dataset, glyphs, load_dataset
+from ddcodec.errors import DataError
+
+
+def load_small(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
+    """Load a named dataset kept small: glyphs by its constants, others from a tiny archive."""
+    monkeypatch.setattr(glyphs, "TRAIN_IMAGES", 30)
+    monkeypatch.setattr(glyphs, "TEST_IMAGES", 10)
+    data = None
+    if name != "glyphs":
+        data = write_tar(tmp_path / "tiny.tar.gz", python_batches(), "w:gz")
+    return load_dataset(name, data, tmp_path / "cache")
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_contract(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every named dataset has the promised shapes, types and ranges, twice alike."""
+    dataset = load_small(name, tmp_path, monkeypatch)
+    assert dataset.name == name
+    assert dataset.test is not None
+    assert len(set(dataset.class_names)) == dataset.num_classes == 10
+    assert len(dataset.fingerprint) == 64
+    int(dataset.fingerprint, 16)
+    for split in (dataset.train, dataset.test):
+        assert split.images.dtype == np.uint8
+        assert split.labels.dtype == np.int64
+        assert split.images.shape[1:] == (dataset.channels, dataset.height, dataset.width)
+        assert split.labels.shape == (len(split.images),) == (len(split),)
+        assert 0 <= split.labels.min() <= split.labels.max() < dataset.num_classes
+        assert not split.images.flags.writeable
+    again = load_small(name, tmp_path, monkeypatch)
+    assert again.fingerprint == dataset.fingerprint
+    assert np.array_equal(again.train.images, dataset.train.images)
+
+
+@pytest.mark.parametrize("kind", ["", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz"])
+def test_path_as_name(tmp_path: Path, kind: str) -> None:
+    """A path in place of a name loads the tree there, called by its stem."""
+    source = write_source(tmp_path, kind, split_tree())
+    dataset = load_dataset(str(source), cache_dir=tmp_path / "cache")
+    assert dataset.name == "insects"
+    assert len(dataset.train) == 5
+
+
+def test_folder_with_a_dot_keeps_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only archives lose a suffix; `.` is called by the folder it is."""
+    root = write_folder(tmp_path / "insects.v2", split_tree())
+    monkeypatch.chdir(root)
+    assert load_dataset(".", cache_dir=tmp_path / "cache").name == "insects.v2"
+
+
+def test_name_of_choice(tmp_path: Path) -> None:
+    """With data, any name will do."""
+    source = write_source(tmp_path, ".zip", split_tree())
+    assert load_dataset("mine", str(source), tmp_path / "cache").name == "mine"
+
+
+def test_default_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a folder of the caller's, DDC_CACHE is used."""
+    monkeypatch.setenv("DDC_CACHE", str(tmp_path / "chosen"))
+    load_dataset("mine", write_source(tmp_path, "", split_tree()))
+    assert list((tmp_path / "chosen" / "datasets").iterdir())
+
+
+@pytest.mark.parametrize("name", ["cifra10", "", "no/such/folder", "a" * 5000, "zero\0byte"])
+def test_unknown_name(tmp_path: Path, name: str) -> None:
+    """An unknown name lists the known ones and the way to bring one's own."""
+    with pytest.raises(DataError, match=r"choose glyphs or cifar10, or pass --data"):
+        load_dataset(name, cache_dir=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["mine", "cifar10"])
+def test_data_that_is_not_there(tmp_path: Path, name: str) -> None:
+    """A path to nothing is named."""
+    with pytest.raises(DataError, match=r"nowhere' does not exist"):
+        load_dataset(name, tmp_path / "nowhere", tmp_path)
+
+
+def test_data_of_another_kind(tmp_path: Path) -> None:
+    """A file that is no archive says which kinds there are."""
+    (tmp_path / "notes.pdf").write_bytes(b"%PDF")
+    for name, data in (("mine", tmp_path / "notes.pdf"), (str(tmp_path / "notes.pdf"), None)):
+        with pytest.raises(DataError, match=r"neither a folder nor an archive; .*\.tar\.xz"):
+            load_dataset(name, data, tmp_path)
+
+
+def test_unknown_home(tmp_path: Path) -> None:
+    """A `~` of nobody is an error in a sentence."""
+    with pytest.raises(DataError, match="home folder"):
+        load_dataset("mine", "~no-such-user-at-all/x", tmp_path)
+
+
+def test_torch_is_not_needed() -> None:
+    """Loading data does not wait for, or need, torch."""
+    code = "import sys, ddcodec.datasets; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
