@@ -1,0 +1,56 @@
+"""The multiplier that makes the coded size converge to the budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp, log
+
+AIM = 0.988
+"""Share of the budget that is aimed at: the middle of what counts as met."""
+
+
+@dataclass
+class RateController:
+    """Raise or lower λ, the weight of the utility against the rate, until the rate fits.
+
+    The logarithm of λ follows the relative error by a proportional and an integral term; both
+    errors are clipped, so that a far-off start cannot wind the integral up.
+
+    Attributes:
+        multiplier: λ, applied to the utility (a loss that falls as images get better).
+        integral_gain: change of log λ per step at 100 % error.
+        proportional_gain: momentary change of log λ at 100 % error.
+    """
+
+    multiplier: float
+    integral_gain: float = 0.02
+    proportional_gain: float = 1.0
+    _log_integral: float | None = None
+    _smoothed: float | None = None
+
+    def update(self, rate_bits: float, target_bits: float) -> float:
+        """Account for one step and return the new multiplier.
+
+        Args:
+            rate_bits: estimated bits of all latents at this step.
+            target_bits: what they should be.
+        """
+        if self._log_integral is None:
+            self._log_integral = log(self.multiplier)
+        previous = rate_bits if self._smoothed is None else self._smoothed
+        self._smoothed = 0.8 * previous + 0.2 * rate_bits
+        error = min(max(1 - self._smoothed / target_bits, -0.5), 0.5)
+        self._log_integral += self.integral_gain * error
+        self._log_integral = min(max(self._log_integral, -40.0), 40.0)
+        self.multiplier = exp(self._log_integral + self.proportional_gain * error)
+        return self.multiplier
+
+    @classmethod
+    def for_steps(cls, multiplier: float, steps: int) -> RateController:
+        """Return a controller that can move λ by a factor of e^8 within a quarter of a phase."""
+        return cls(multiplier, integral_gain=64 / steps)
+
+    def hold(self, gain: float) -> None:
+        """Continue more gently from where it stands, as for the landing."""
+        self._log_integral = log(self.multiplier)
+        self.integral_gain = gain

@@ -1,0 +1,81 @@
+"""What a distillation run is asked to do; every setting with a default that works."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ddcodec.codec.context import CONTEXT_MODELS
+from ddcodec.errors import RecipeError
+
+NO_LOSS = "none"
+"""The name of the baseline that codes real images as they are."""
+
+SHARES = ("class", "groups", "all")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of one run.
+
+    Attributes:
+        bytes_per_class: the budget.
+        loss: a key of `LOSSES`, or `none`.
+        images_per_class: synthetic images of each class; None follows from the budget.
+        synthesis: hidden widths of the decoder; None follows from the budget.
+        share: one set of networks per class, per group of classes or for all; None likewise.
+        context: a key of `CONTEXT_MODELS`.
+        context_width: inputs of the context model, 8, 16, 24 or 32.
+        context_depth: its hidden layers, 1 … 8.
+        fit_steps: steps of phase 1; None follows from the size of the set.
+        joint_steps: steps of phase 2.
+        seed: everything random follows from it.
+        device: where to compute.
+        keep_class_names: whether the file carries the names of the classes.
+    """
+
+    bytes_per_class: float
+    loss: str = "dm"
+    images_per_class: int | None = None
+    synthesis: tuple[int, ...] | None = None
+    share: str | None = None
+    context: str = "coarser"
+    context_width: int = 16
+    context_depth: int = 2
+    fit_steps: int | None = None
+    joint_steps: int = 600
+    seed: int = 0
+    device: str = "cpu"
+    keep_class_names: bool = True
+
+    def __post_init__(self) -> None:
+        if self.share is not None and self.share not in SHARES:
+            raise RecipeError(f"share '{self.share}' is not one of {', '.join(SHARES)}.")
+        if self.context not in CONTEXT_MODELS:
+            raise RecipeError(
+                f"context '{self.context}' is not one of {', '.join(CONTEXT_MODELS)}."
+            )
+        for name in ("images_per_class", "fit_steps"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise RecipeError(f"{name} must be at least 1, not {value}.")
+        if self.joint_steps < 1:
+            raise RecipeError(f"joint_steps must be at least 1, not {self.joint_steps}.")
+        if self.seed < 0:
+            raise RecipeError(f"seed must not be negative, it is {self.seed}.")
+
+    @classmethod
+    def from_mapping(cls, settings: Mapping[str, Any]) -> Recipe:
+        """Build a recipe from named settings.
+
+        Raises:
+            RecipeError: if a name is unknown or the budget is missing.
+        """
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(settings) - known)
+        if unknown:
+            raise RecipeError(f"unknown setting '{unknown[0]}'; known: {', '.join(sorted(known))}.")
+        if "bytes_per_class" not in settings:
+            raise RecipeError("the recipe names no budget; set bytes_per_class.")
+        return cls(**settings)

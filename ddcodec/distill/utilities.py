@@ -1,0 +1,102 @@
+"""What the rate is traded against: likeness to real images, or a distillation loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ddcodec.distill.losses.base import DistillationLoss
+from ddcodec.distill.representation import Rendering, Representation
+
+
+class Utility(Protocol):
+    """A loss on rendered images and the images each step wants."""
+
+    def indices_for_step(self, step: int) -> Tensor:
+        """Return the images of a step, int64."""
+        ...
+
+    def __call__(self, rendering: Rendering, step: int) -> Tensor:
+        """Return the loss, a scalar that falls as images get better."""
+        ...
+
+
+class Likeness:
+    """Squared error to real images: phase 1, and all there is for `--loss none`.
+
+    Args:
+        targets: N × C × H × W, uint8, the real images in the order of the representation.
+        batch_size: images per step.
+        seed: of the order.
+    """
+
+    def __init__(self, targets: Tensor, batch_size: int, seed: int) -> None:
+        self._targets = targets
+        self._batches = _shuffled_batches(len(targets), batch_size, seed)
+
+    def indices_for_step(self, step: int) -> Tensor:
+        """Return the next images of a random order over all of them."""
+        return next(self._batches)
+
+    def __call__(self, rendering: Rendering, step: int) -> Tensor:
+        """Return the summed squared error of images in 0 … 1."""
+        targets = self._targets[rendering.indices].to(rendering.images.device)
+        return (rendering.images - (targets + 0.5) / 256).square().sum()
+
+
+def _shuffled_batches(count: int, batch_size: int, seed: int) -> Iterator[Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        order = torch.randperm(count, generator=generator)
+        size = min(batch_size, count)
+        for start in range(0, count - size + 1, size):
+            yield order[start : start + size].sort().values
+
+
+class Distillation:
+    """A distillation loss on normalised images: phase 2.
+
+    Args:
+        loss: any entry of `LOSSES`.
+        representation: for the labels of its images.
+        mean, std: per channel of images in 0 … 1, as the file states them.
+        images_per_class: at most this many images of a class in one step.
+        seed: of the choice among them.
+    """
+
+    def __init__(
+        self,
+        loss: DistillationLoss,
+        representation: Representation,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        images_per_class: int,
+        seed: int,
+    ) -> None:
+        self._loss = loss
+        self._representation = representation
+        device = representation.device
+        self._mean = torch.tensor(mean, device=device)[:, None, None]
+        self._std = torch.tensor(std, device=device)[:, None, None]
+        self._images_per_class = images_per_class
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def indices_for_step(self, step: int) -> Tensor:
+        """Return images of the classes the loss asks for."""
+        indices = self._representation.indices_of(self._loss.classes_for_step(step))
+        keys = torch.rand(len(indices), generator=self._generator)
+        labels = self._representation.labels[indices]
+        order = (labels + keys).argsort()
+        labels = labels[order]
+        first = torch.searchsorted(labels, labels)
+        rank = torch.arange(len(labels)) - first
+        return indices[order[rank < self._images_per_class]].sort().values
+
+    def __call__(self, rendering: Rendering, step: int) -> Tensor:
+        """Return the loss of the images as a student would see them."""
+        images = (256 * rendering.images - 0.5).clamp(0, 255) / 255
+        labels = self._representation.labels[rendering.indices].to(images.device)
+        return self._loss((images - self._mean) / self._std, labels, step)

@@ -1,0 +1,43 @@
+"""The protocols' numbers."""
+
+import pytest
+
+from ddcodec.errors import RecipeError
+from ddcodec.evaluation import PROTOCOLS, Protocol
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_every_protocol_is_filed_under_its_name(name: str) -> None:
+    """The printed name is the key, and updates and epochs agree with each other."""
+    protocol = PROTOCOLS[name]
+    assert protocol.name == name
+    updates, epochs = protocol.total_updates(500), protocol.total_epochs(500)
+    assert updates * protocol.batch_size >= epochs * 500 > (updates - epochs) * 1.0
+    assert protocol.total_updates(1) >= 1
+
+
+def test_standard_is_the_published_protocol() -> None:
+    """`standard` carries the settings of DC, DSA and MTT."""
+    standard = PROTOCOLS["standard"]
+    assert (standard.learning_rate, standard.momentum, standard.weight_decay) == (0.01, 0.9, 5e-4)
+    assert (standard.batch_size, standard.epochs, standard.networks) == (256, 1000, 5)
+    assert standard.network_width == 128
+    assert standard.total_updates(640) == 3000
+
+
+def test_quick_is_standard_cut_short() -> None:
+    """`quick` makes 2,000 updates of 64 images, whatever the size of the set."""
+    quick = PROTOCOLS["quick"]
+    assert quick.total_updates(10) == quick.total_updates(10_000) == 2000
+    assert quick.total_epochs(500) == 256
+    assert quick.total_epochs(10) == 2000
+    assert quick.learning_rate == PROTOCOLS["standard"].learning_rate
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"epochs": 1, "updates": 1}, {"updates": 0}, {"epochs": 1, "batch_size": 0}]
+)
+def test_contradictions_are_refused(settings: dict[str, int]) -> None:
+    """A protocol is measured in epochs or in updates, and counts are positive."""
+    with pytest.raises(RecipeError):
+        Protocol("bad", **settings)

@@ -1,0 +1,91 @@
+"""The classifiers of `NETWORKS`, and the ConvNet in particular."""
+
+import pytest
+import torch
+
+from ddcodec import networks
+from ddcodec.errors import DataError, RecipeError
+from ddcodec.networks import NETWORKS, ConvNet, normalise
+from ddcodec.networks.convnet import default_depth
+
+
+@pytest.mark.parametrize("arch", NETWORKS)
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (3, 17, 40), (1, 8, 8)])
+def test_every_network_takes_any_shape(arch: str, shape: tuple[int, int, int]) -> None:
+    """Every entry embeds and classifies grey, colour, odd and non-square images."""
+    network = networks.build(arch, shape, 7, seed=0, network_width=8)
+    images = torch.randn(3, *shape)
+    features, logits = network.features(images), network(images)
+    assert features.shape == (3, network.classifier.in_features)
+    assert logits.shape == (3, 7)
+    assert torch.equal(network.classifier(features), logits)
+
+
+@pytest.mark.parametrize("arch", NETWORKS)
+def test_build_is_a_function_of_the_seed(arch: str) -> None:
+    """Equal seeds give equal weights, others do not, and the global state stays untouched."""
+    before = torch.random.get_rng_state()
+    weights = [
+        networks.build(arch, (3, 16, 16), 2, seed=s, network_width=8).state_dict()
+        for s in (5, 5, 6)
+    ]
+    assert torch.equal(before, torch.random.get_rng_state())
+    last = next(reversed(weights[0]))
+    assert all(torch.equal(weights[0][k], weights[1][k]) for k in weights[0])
+    assert not torch.equal(weights[0][last], weights[2][last])
+
+
+def test_build_refuses_unknown_names() -> None:
+    """An unknown architecture is named in the error."""
+    with pytest.raises(RecipeError, match="'lenet'"):
+        networks.build("lenet", (3, 32, 32), 10, seed=0)
+
+
+def test_convnet_d3_has_the_published_number_of_weights() -> None:
+    """ConvNetD3 of width 128 on CIFAR-10 has 320,010 weights."""
+    network = ConvNet((3, 32, 32), 10)
+    assert network.depth == 3
+    assert sum(p.numel() for p in network.parameters()) == 320_010
+
+
+@pytest.mark.parametrize(
+    ("size", "depth"), [((28, 28), 3), ((32, 32), 3), ((64, 80), 4), ((128, 128), 5), ((2, 2), 1)]
+)
+def test_default_depth(size: tuple[int, int], depth: int) -> None:
+    """The depth follows the smaller side as in the literature."""
+    assert default_depth(*size) == depth
+
+
+def test_convnet_normalises_each_image_by_itself() -> None:
+    """An image's embedding does not depend on the rest of its batch."""
+    network = ConvNet((3, 16, 16), 2, network_width=8)
+    images = torch.randn(4, 3, 16, 16)
+    together = network.features(images)
+    assert torch.allclose(together[1:2], network.features(images[1:2]), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "depth"), [((3, 1, 1), None), ((3, 16, 16), 5), ((0, 16, 16), None), ((3, 8, 8), 0)]
+)
+def test_convnet_refuses_impossible_sizes(shape: tuple[int, int, int], depth: int | None) -> None:
+    """Sizes that leave no pixel, or are no sizes, are refused."""
+    with pytest.raises(RecipeError):
+        ConvNet(shape, 2, depth=depth)
+
+
+def test_normalise_by_hand() -> None:
+    """Pixels 0 and 255 land where (x − mean) / std puts them."""
+    images = torch.tensor([0, 255], dtype=torch.uint8).reshape(2, 1, 1, 1)
+    assert torch.allclose(normalise(images, (0.5,), (0.25,)).flatten(), torch.tensor([-2.0, 2.0]))
+
+
+def test_normalise_refuses_what_does_not_fit() -> None:
+    """Wrong dtype, wrong channel count and zero deviations are refused."""
+    images = torch.zeros(1, 3, 2, 2, dtype=torch.uint8)
+    for bad, mean, std in (
+        (images.float(), (0.5,) * 3, (0.5,) * 3),
+        (images, (0.5,), (0.5,)),
+        (images, (0.5,) * 3, (0.5, 0.5, 0.0)),
+    ):
+        with pytest.raises(DataError):
+            normalise(bad, mean, std)
