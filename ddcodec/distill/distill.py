@@ -21,7 +21,7 @@ from ddcodec.distill.optimiser import LearningRates
 from ddcodec.distill.rate_control import RateController
 from ddcodec.distill.recipe import NO_LOSS, Recipe
 from ddcodec.distill.representation import Representation, quantised_parameters
-from ddcodec.distill.utilities import Distillation, Likeness
+from ddcodec.distill.utilities import Distillation, Likeness, Utility
 from ddcodec.errors import RecipeError
 from ddcodec.format.container import pack_container
 from ddcodec.format.header import LABEL_MODE_HARD, Header
@@ -36,6 +36,12 @@ JOINT_IMAGES = 320
 
 FIRST_ERROR_WEIGHT = 300.0
 """λ at the start of phase 1: bits that one unit of squared error is worth."""
+
+
+FIT_RATES = LearningRates(latents=(0.15, 0.015), networks=(1e-2, 1e-3))
+JOINT_RATES = LearningRates(latents=(0.05, 0.01), networks=(1e-3, 1e-4))
+ROUND_RATES = LearningRates(latents=(0.01, 0.002), networks=(5e-4, 5e-5))
+TUNE_RATES = LearningRates(latents=(0.005, 0.001), networks=None)
 
 
 @dataclass(frozen=True)
@@ -130,22 +136,23 @@ def _phases(
     likeness = Likeness(torch.from_numpy(targets), FIT_BATCH, recipe.seed)
     epochs = min(FIT_EPOCHS, MOST_FIT_IMAGES / len(targets))
     fit_steps = recipe.fit_steps or max(200, round(epochs * len(targets) / FIT_BATCH))
-    fit_rates = LearningRates(latents=(0.15, 0.01), networks=(1e-2, 3e-4))
     run.controller = RateController.for_steps(FIRST_ERROR_WEIGHT, fit_steps)
-    run.optimise(Phase("fit", fit_steps, likeness, fit_rates))
+    run.optimise(Phase("fit", fit_steps, likeness, FIT_RATES))
+    utility: Utility = likeness
+    steps = fit_steps
     error_weight_bits = run.controller.multiplier
-    epoch = -(-len(targets) // FIT_BATCH)
-    if recipe.loss == NO_LOSS:
-        rates = LearningRates(latents=(0.03, 0.01), networks=None)
-        landing = Phase("land", max(40, 8 * epoch), likeness, rates)
-        return run.land(landing, error_weight_bits)
-    utility = _distillation(run, recipe, dataset, training)
-    rates = LearningRates(latents=(0.05, 0.01), networks=(1e-3, 1e-4))
-    joint = Phase("joint", recipe.joint_steps, utility, rates)
-    run.balance(joint)
-    run.optimise(joint)
-    rates = LearningRates(latents=(0.03, 0.01), networks=None)
-    return run.land(Phase("land", 40, utility, rates), error_weight_bits)
+    if recipe.loss != NO_LOSS:
+        utility = _distillation(run, recipe, dataset, training)
+        steps = recipe.joint_steps
+        joint = Phase("joint", steps, utility, JOINT_RATES)
+        run.balance(joint)
+        run.optimise(joint)
+    run.controller.hold(gain=16 / steps)
+    run.optimise(Phase("round", max(20, steps // 5), utility, ROUND_RATES, hard=True))
+    quantised = run.quantise_networks(error_weight_bits)
+    tune = Phase("tune", max(20, steps // 10), utility, TUNE_RATES, hard=True)
+    run.optimise(tune, run.fixed(quantised))
+    return run.land(Phase("land", max(10, steps // 40), utility, TUNE_RATES, hard=True), quantised)
 
 
 def _distillation(
@@ -172,7 +179,14 @@ def _estimated_bytes(run: Run, content: Content, header: Header) -> float:
     """Return the float rate of latents and weights plus the exact header and details."""
     device = run.representation.device
     networks = [quantised_parameters(tensors, device) for tensors in content.networks]
-    bits = run.estimated_latent_bits(networks)
+    parts = [
+        torch.cat([torch.from_numpy(level.astype(np.float32)).flatten(1) for level in levels], 1)
+        for levels in content.latents
+    ]
+    latents = torch.empty_like(run.representation.latents)
+    for set_index, part in enumerate(parts):
+        latents[run.representation.image_sets == set_index] = part.to(device)
+    bits = run.estimated_latent_bits(latents, networks)
     for tensors, parameters in zip(content.networks, networks, strict=True):
         for name, tensor in tensors.items():
             bits += float(estimate_rate_bits(parameters[name], tensor.step_exponent))

@@ -21,10 +21,10 @@ from ddcodec.distill.utilities import Utility
 from ddcodec.errors import BudgetError
 from ddcodec.format.header import Header
 
-HARD_SHARE = 0.25
-"""Last part of a phase that trains through hard rounding instead of soft rounding with noise."""
+MOST_LANDING_ROUNDS = 30
+LANDING_FACTOR = 1.5
+"""How much λ changes from one landing round to the next."""
 
-MOST_LANDING_ROUNDS = 40
 _MEASURE_BATCH = 256
 
 
@@ -62,12 +62,14 @@ class Phase:
         steps: number of gradient steps.
         utility: what is traded against the rate.
         rates: learning rates.
+        hard: whether to train through hard rounding instead of soft rounding with noise.
     """
 
     name: str
     steps: int
     utility: Utility
     rates: LearningRates
+    hard: bool = False
 
 
 @dataclass
@@ -103,17 +105,18 @@ class Run:
         """Bits that all latents together should take."""
         return max(8 * AIM * self.budget_bytes - self.other_bits, 0.05 * 8 * self.budget_bytes)
 
-    def optimise(self, phase: Phase) -> None:
-        """Run a phase with trainable networks."""
+    def optimise(self, phase: Phase, networks: list[Parameters] | None = None) -> None:
+        """Run a phase with the trainable networks, or with given fixed ones."""
         optimiser = Optimiser(self.representation, phase.rates)
         started = time.monotonic()
         for step in range(phase.steps):
             progress = step / phase.steps
-            self._step(phase, optimiser, step, progress, self._quantizer(progress), None, started)
+            quantizer = StraightThrough() if phase.hard else self._soft_quantizer(progress)
+            self._step(phase, optimiser, step, quantizer, networks, started)
 
     def balance(self, phase: Phase) -> None:
         """Start λ where rate and utility pull equally hard on the latents."""
-        quantizer = self._quantizer(0.0)
+        quantizer = self._soft_quantizer(0.0)
         rendering = self.representation.render(phase.utility.indices_for_step(0), quantizer)
         latents = self.representation.latents
         loss = phase.utility(rendering, 0)
@@ -123,8 +126,24 @@ class Run:
         balanced = float(of_rate.coalesce().values().norm()) / max(pull, 1e-30)
         self.controller = RateController.for_steps(balanced, phase.steps)
 
-    def land(self, phase: Phase, error_weight_bits: float) -> Content:
-        """Quantise the networks, then adjust latents until the coded file meets the budget.
+    def quantise_networks(self, error_weight_bits: float) -> tuple[NetworkTensors, ...]:
+        """Choose integer weights and learn what everything but latents really costs."""
+        quantised = quantise_networks(self.representation, error_weight_bits)
+        latents = self.representation.rounded_latents()
+        latent_bits = self.estimated_latent_bits(latents, self.fixed(quantised))
+        self.other_bits = 8 * self._size(latents, quantised) - latent_bits
+        return quantised
+
+    def fixed(self, quantised: tuple[NetworkTensors, ...]) -> list[Parameters]:
+        """Return the float values of integer weights."""
+        device = self.representation.device
+        return [quantised_parameters(tensors, device) for tensors in quantised]
+
+    def land(self, phase: Phase, quantised: tuple[NetworkTensors, ...]) -> Content:
+        """Tune the latents, λ held in each round, until the coded file meets the budget.
+
+        Where one round ends above the budget and another below its floor, some images are
+        taken from either, which fills the budget to within one image.
 
         Returns:
             Content whose file is within the budget; below its floor only if finer latents
@@ -133,60 +152,73 @@ class Run:
         Raises:
             BudgetError: if the file stays above the budget whatever the latents.
         """
-        quantised = quantise_networks(self.representation, error_weight_bits)
-        device = self.representation.device
-        networks = [quantised_parameters(tensors, device) for tensors in quantised]
-        optimiser = Optimiser(self.representation, phase.rates)
-        self.controller.hold(gain=0.02)
+        over: Tensor | None = None
+        under: Tensor | None = None
         sizes: list[int] = []
-        best: Content | None = None
         for _ in range(MOST_LANDING_ROUNDS):
-            content, size = self._measure(quantised, networks)
-            sizes.append(size)
-            if size <= self.budget_bytes:
-                best = content
-            settled = len(sizes) > 3 and abs(sizes[-1] / sizes[-4] - 1) < 0.002
-            if len(sizes) > 1 and (self.floor_bytes <= size <= self.budget_bytes):
-                return content
-            if settled and size < self.floor_bytes:
+            self.controller.freeze()
+            self.optimise(phase, self.fixed(quantised))
+            latents = self.representation.rounded_latents()
+            sizes.append(self._size(latents, quantised))
+            if self.floor_bytes <= sizes[-1] <= self.budget_bytes:
+                return self.representation.to_content(latents, quantised, self.class_names)
+            if sizes[-1] > self.budget_bytes:
+                over = latents
+                self.controller.multiplier /= LANDING_FACTOR
+            else:
+                under = latents
+                self.controller.multiplier *= LANDING_FACTOR
+            if over is not None and under is not None:
+                return self._mix(over, under, quantised)
+            if len(sizes) > 4 and sizes[-1] < self.budget_bytes and sizes[-1] <= sizes[-4]:
                 break
-            started = time.monotonic()
-            for step in range(phase.steps):
-                self._step(phase, optimiser, step, 0.5, StraightThrough(), networks, started)
-        if best is None:
+        if under is None:
             raise BudgetError(
                 f"The file stays at {min(sizes)} bytes, above the budget of {self.budget_bytes}; "
                 "give a larger budget, fewer images (--spc) or a smaller decoder (--synthesis)."
             )
-        return best
+        return self.representation.to_content(under, quantised, self.class_names)
 
-    def estimated_latent_bits(self, networks: list[Parameters]) -> float:
-        """Return the float rate of all rounded latents in bits."""
-        rounded = self.representation.rounded_latents()
+    def _mix(self, over: Tensor, under: Tensor, quantised: tuple[NetworkTensors, ...]) -> Content:
+        """Take as many images from the larger state as the budget holds, the rest from the other."""
+        generator = torch.Generator().manual_seed(self.seed)
+        order = torch.randperm(len(over), generator=generator).to(over.device)
+        fits, exceeds = 0, len(over)
+        while exceeds - fits > 1:
+            count = (fits + exceeds) // 2
+            mixed = under.clone()
+            mixed[order[:count]] = over[order[:count]]
+            size = self._size(mixed, quantised)
+            if size <= self.budget_bytes:
+                fits = count
+            else:
+                exceeds = count
+            if self.floor_bytes + self.budget_bytes < 2 * size <= 2 * self.budget_bytes:
+                break
+        mixed = under.clone()
+        mixed[order[:fits]] = over[order[:fits]]
+        return self.representation.to_content(mixed, quantised, self.class_names)
+
+    def _size(self, latents: Tensor, quantised: tuple[NetworkTensors, ...]) -> int:
+        content = self.representation.to_content(latents, quantised, self.class_names)
+        return encoded_size_bytes(self.header, content)
+
+    def estimated_latent_bits(self, latents: Tensor, networks: list[Parameters]) -> float:
+        """Return the float rate of rounded latents, N × P, in bits."""
         total = 0.0
         with torch.no_grad():
             for set_index, parameters in enumerate(networks):
-                rows = rounded[self.representation.image_sets == set_index]
+                rows = latents[self.representation.image_sets == set_index]
                 for part in rows.split(_MEASURE_BATCH):
                     levels = self.representation.levels(part)
                     total += float(self.representation.latent_bits(parameters, levels))
         return total
-
-    def _measure(
-        self, quantised: tuple[NetworkTensors, ...], networks: list[Parameters]
-    ) -> tuple[Content, int]:
-        """Really encode, and learn from it what everything but latents costs."""
-        content = self.representation.to_content(quantised, self.class_names)
-        size = encoded_size_bytes(self.header, content)
-        self.other_bits = 8 * size - self.estimated_latent_bits(networks)
-        return content, size
 
     def _step(
         self,
         phase: Phase,
         optimiser: Optimiser,
         step: int,
-        progress: float,
         quantizer: Callable[[Tensor], Tensor],
         networks: list[Parameters] | None,
         started: float,
@@ -200,7 +232,7 @@ class Run:
         multiplier = self.controller.update(total_bits, self.target_bits)
         # Dividing by 1 + λ keeps the objective's scale whichever term leads.
         objective = (multiplier * loss + rendering.rate_bits) / (1 + multiplier)
-        optimiser.step(objective, progress)
+        optimiser.step(objective, step / phase.steps)
         elapsed = time.monotonic() - started
         self.on_progress(
             Progress(
@@ -214,8 +246,5 @@ class Run:
             )
         )
 
-    def _quantizer(self, progress: float) -> Callable[[Tensor], Tensor]:
-        soft = progress / (1 - HARD_SHARE)
-        if soft >= 1:
-            return StraightThrough()
-        return SoftQuantizer(0.3 - 0.2 * soft, 2.0 - soft, self._generator)
+    def _soft_quantizer(self, progress: float) -> SoftQuantizer:
+        return SoftQuantizer(0.3 - 0.2 * progress, 2.0 - progress, self._generator)

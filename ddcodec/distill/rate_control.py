@@ -50,6 +50,12 @@ class RateController:
         """Return a controller that can move λ by a factor of e^8 within a quarter of a phase."""
         return cls(multiplier, integral_gain=64 / steps)
 
+    def freeze(self) -> None:
+        """Keep λ where it is."""
+        self.integral_gain = 0.0
+        self.proportional_gain = 0.0
+        self._log_integral = log(self.multiplier)
+
     def hold(self, gain: float) -> None:
         """Continue more gently from where it stands, as for the landing."""
         self._log_integral = log(self.multiplier)

@@ -143,23 +143,21 @@ class Representation:
         return self.latents.detach().round().clamp(-limit, limit)
 
     def to_content(
-        self, networks: tuple[NetworkTensors, ...], class_names: tuple[str, ...] | None
+        self,
+        latents: Tensor,
+        networks: tuple[NetworkTensors, ...],
+        class_names: tuple[str, ...] | None,
     ) -> Content:
-        """Return the integers of the file for given quantised networks."""
-        rounded = self.rounded_latents().cpu()
-        latents = tuple(
+        """Return the integers of the file for rounded latents, N × P, and quantised networks."""
+        rounded = latents.cpu()
+        levels = tuple(
             [
                 level.numpy().astype(np.int16)
                 for level in self.levels(rounded[self.image_sets == set_index])
             ]
             for set_index in range(self.num_sets)
         )
-        return Content(self.class_counts, class_names, self.class_sets, networks, latents)
-
-
-def pixels_of(images: Tensor) -> Tensor:
-    """Return float pixel values in −½ … 255½ of rendered images."""
-    return 256 * images - 0.5
+        return Content(self.class_counts, class_names, self.class_sets, networks, levels)
 
 
 def quantised_parameters(networks: NetworkTensors, device: torch.device) -> Parameters:

@@ -125,8 +125,10 @@ def _check_ranges(header: Header) -> None:
             )
     if header.context_width not in CONTEXT_WIDTHS:
         raise FormatError(f"Context width {header.context_width} is not one of {CONTEXT_WIDTHS}.")
-    if header.channels == 2:
-        raise FormatError("Images of 2 channels are not part of version 1 of the format.")
+    if header.channels not in (1, 3):
+        raise FormatError(
+            f"Images of {header.channels} channels are not part of version 1 of the format."
+        )
     if not 1 <= len(header.synthesis_widths) <= limits.MAX_LAYERS:
         raise FormatError("The decoder network must have between 1 and 8 hidden layers.")
     if not all(1 <= width <= limits.MAX_WIDTH for width in header.synthesis_widths):

@@ -1,0 +1,152 @@
+"""Upsampling and decoder network: floats and integers draw the same pictures."""
+
+import numpy as np
+import pytest
+import torch
+from sample_content import IntegerSource, sample_content, sample_header, sample_networks
+
+from ddcodec.codec.parameters import QuantizedTensor, quantize
+from ddcodec.codec.stream import synthesis_of
+from ddcodec.codec.synthesis import BICUBIC_TAPS, DECODERS, Synthesis, parse_widths
+from ddcodec.errors import FormatError, RecipeError
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("height", "width", "num_levels"),
+    [(7, 5, 3), (28, 28, 5), (24, 32, 4), (1, 1, 9), (2, 9, 6), (16, 16, 1)],
+)
+def test_floats_agree_with_integers(
+    channels: int, height: int, width: int, num_levels: int
+) -> None:
+    """Every pixel of the float rendering lies within one level of the decoded one."""
+    header = sample_header(
+        height=height,
+        width=width,
+        channels=channels,
+        num_levels=num_levels,
+        synthesis_widths=(12, 6),
+    )
+    content = sample_content(header, 21)
+    synthesis = synthesis_of(header)
+    tensors, latents = content.networks[0], content.latents[0]
+    images = synthesis.exact(tensors).decode(latents)
+    parameters = {name: torch.tensor(tensor.values) for name, tensor in tensors.items()}
+    rendered = synthesis.render(
+        parameters, [torch.tensor(plane, dtype=torch.float64) for plane in latents]
+    )
+    assert images.shape == tuple(rendered.shape) == (3, channels, height, width)
+    pixels = np.clip(np.floor(rendered.numpy() * 256), 0, 255)
+    assert np.abs(pixels - images).max() <= 1
+    assert np.unique(images).size > min(4, images.size // 3)
+
+
+def _flat_grey(header_changes: dict[str, object], bias: float) -> np.ndarray:
+    header = sample_header(**header_changes)
+    shapes = synthesis_of(header).tensor_shapes()
+    tensors = {
+        name: QuantizedTensor(np.zeros(shape, np.int64), 8) for name, shape in shapes.items()
+    }
+    last = f"synthesis.{len(header.synthesis_widths)}.bias"
+    tensors[last] = quantize(np.full(shapes[last], bias), 10)
+    latents = [
+        np.zeros((1, *header.level_shape(level)), np.int16) for level in range(header.num_levels)
+    ]
+    return synthesis_of(header).exact(tensors).decode(latents)
+
+
+@pytest.mark.parametrize(
+    ("bias", "pixel"),
+    [(0.0, 0), (0.5, 128), (-3.0, 0), (7.0, 255), (1.0, 255), (255 / 256, 255), (127 / 1024, 31)],
+)
+def test_pixel_rounding(bias: float, pixel: int) -> None:
+    """A pixel is floor(256 · value), clamped."""
+    assert np.unique(_flat_grey({}, bias)).tolist() == [pixel]
+
+
+def test_literal_upsampling() -> None:
+    """Doubling mirrors the taps, repeats the edge and crops to the finer level."""
+    synthesis = Synthesis(num_levels=2, widths=(1,), channels=1, height=1, width=5)
+    taps = torch.tensor([1.0, 10.0, 100.0, 1000.0])
+    coarse = torch.tensor([[[1.0, 2.0, 3.0]]])
+    stack = synthesis.upsample(taps, [torch.zeros(1, 1, 5), coarse])
+    # One row: all vertical taps meet the same value, a factor of 1111.
+    even = [1 + 10 + 100 + 2000, 1 + 10 + 200 + 3000, 1 + 20 + 300 + 3000]
+    odd = [1000 + 100 + 20 + 3, 1000 + 200 + 30 + 3]
+    expected = [even[0], odd[0], even[1], odd[1], even[2]]
+    assert stack[0, 1, 0].tolist() == [1111 * value for value in expected]
+
+
+def test_bicubic_start_keeps_constants() -> None:
+    """The kernel that training starts with keeps a constant plane constant."""
+    assert sum(BICUBIC_TAPS) == 1.0
+    synthesis = Synthesis(num_levels=3, widths=(2,), channels=1, height=11, width=6)
+    latents = [torch.full((2, *synthesis.level_shape(level)), 3.0) for level in range(3)]
+    stack = synthesis.upsample(torch.tensor(BICUBIC_TAPS), latents)
+    assert stack.shape == (2, 3, 11, 6)
+    assert torch.equal(stack, torch.full_like(stack, 3.0))
+
+
+def test_initial_parameters_fit_and_draw_grey() -> None:
+    """Untrained networks have the shapes of the file and start near the middle grey."""
+    synthesis = Synthesis(num_levels=3, widths=(16, 8), channels=3, height=8, width=8)
+    parameters = synthesis.initial_parameters(torch.Generator().manual_seed(0))
+    shapes = {name: tuple(tensor.shape) for name, tensor in parameters.items()}
+    assert shapes == synthesis.tensor_shapes()
+    latents = [torch.zeros(1, 8 >> level, 8 >> level) for level in range(3)]
+    assert torch.allclose(synthesis.render(parameters, latents), torch.tensor(0.5))
+
+
+def test_rendering_has_gradients() -> None:
+    """Latents and all parameters receive a gradient."""
+    header = sample_header(channels=3, num_levels=3)
+    tensors = sample_networks(header, IntegerSource(4))
+    parameters = {
+        name: torch.tensor(tensor.values, requires_grad=True) for name, tensor in tensors.items()
+    }
+    latents = [
+        torch.ones(1, *header.level_shape(level), dtype=torch.float64, requires_grad=True)
+        for level in range(3)
+    ]
+    synthesis_of(header).render(
+        {name: parameters[name] for name in synthesis_of(header).tensor_shapes()}, latents
+    ).sum().backward()
+    for tensor in [*latents, *(parameters[n] for n in synthesis_of(header).tensor_shapes())]:
+        assert tensor.grad is not None and bool(torch.isfinite(tensor.grad).all())
+
+
+def test_tensor_shapes() -> None:
+    """Tensors come from the latents to the pixels."""
+    shapes = Synthesis(num_levels=2, widths=(5,), channels=3, height=8, width=8).tensor_shapes()
+    assert list(shapes.items()) == [
+        ("upsampling.taps", (4,)),
+        ("synthesis.0.weight", (5, 2)),
+        ("synthesis.0.bias", (5,)),
+        ("synthesis.1.weight", (3, 5)),
+        ("synthesis.1.bias", (3,)),
+        ("synthesis.spatial0.weight", (3, 3, 3, 3)),
+        ("synthesis.spatial0.bias", (3,)),
+        ("synthesis.spatial1.weight", (3, 3, 3, 3)),
+        ("synthesis.spatial1.bias", (3,)),
+    ]
+
+
+@pytest.mark.parametrize("name", ["upsampling.taps", "synthesis.0.weight"])
+def test_inexact_networks_are_refused(name: str) -> None:
+    """Weights that could leave the integers of float64 are refused."""
+    header = sample_header()
+    tensors = sample_networks(header, IntegerSource(1))
+    shape = tensors[name].integers.shape
+    tensors[name] = QuantizedTensor(np.full(shape, 1 << 26), 12)
+    with pytest.raises(FormatError, match="exact"):
+        synthesis_of(header).exact(tensors)
+
+
+def test_names_of_decoders() -> None:
+    """Widths are read from names and from numbers; anything else is refused."""
+    assert DECODERS["v4"] == (160, 40) and DECODERS["v5-3"] == (480,)
+    assert parse_widths("v3-2") == (160,)
+    assert parse_widths("240,40") == parse_widths("[240, 40]") == (240, 40)
+    for text in ("", "v99", "0", "2049", "1,2,3,4,5,6,7,8,9", "-4", "4.5"):
+        with pytest.raises(RecipeError, match="no decoder"):
+            parse_widths(text)

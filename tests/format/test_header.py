@@ -1,0 +1,113 @@
+"""Header fields: their order, their bytes, their totals."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sample_content import sample_header
+
+from ddcodec.codec.stream import context_of, synthesis_of
+from ddcodec.errors import FormatError
+from ddcodec.format.header import CONTEXT_WIDTHS, Header, parse_header, serialize_header
+
+
+def test_literal_bytes() -> None:
+    """Every field stands where docs/format.md says."""
+    header = sample_header(
+        num_classes=10,
+        num_images=300,
+        height=32,
+        width=28,
+        channels=3,
+        num_levels=6,
+        num_sets=4,
+        context_id=2,
+        context_width=16,
+        context_depth=2,
+        synthesis_widths=(160, 40),
+        mean=(125, 123, 114),
+        std=(63, 62, 256),
+        hints=((5, 7), (129, 0)),
+    )
+    expected = "0a ac02 20 1c 03 06 04 02 10 02 01 00 02 a001 28 7d7b72 3f3e8002 02 0507 810100"
+    assert serialize_header(header) == bytes.fromhex(expected)
+
+
+@st.composite
+def headers(draw: st.DrawFn) -> Header:
+    """Draw any header of version 1 that stays within the totals."""
+    num_classes = draw(st.integers(1, 300))
+    channels = draw(st.sampled_from([1, 3]))
+    small = st.integers(0, 2**63 - 1)
+    return sample_header(
+        num_classes=num_classes,
+        num_images=draw(st.integers(1, 600)),
+        height=draw(st.integers(1, 512)),
+        width=draw(st.integers(1, 512)),
+        channels=channels,
+        num_levels=draw(st.integers(1, 9)),
+        num_sets=draw(st.integers(1, num_classes)),
+        context_id=draw(st.integers(1, 2)),
+        context_width=draw(st.sampled_from(CONTEXT_WIDTHS)),
+        context_depth=draw(st.integers(1, 8)),
+        synthesis_widths=tuple(draw(st.lists(st.integers(1, 40), min_size=1, max_size=8))),
+        mean=tuple(draw(st.integers(0, 256)) for _ in range(channels)),
+        std=tuple(draw(st.integers(1, 256)) for _ in range(channels)),
+        hints=tuple(draw(st.lists(st.tuples(small, small), max_size=64))),
+        has_class_names=draw(st.booleans()),
+    )
+
+
+@given(headers())
+def test_round_trip(header: Header) -> None:
+    """What is written is read back."""
+    assert parse_header(serialize_header(header), header.has_class_names) == header
+
+
+@given(headers(), st.data())
+def test_truncated_fields_are_refused(header: Header, data: st.DataObject) -> None:
+    """No proper beginning of the fields is a header."""
+    fields = serialize_header(header)
+    length = data.draw(st.integers(0, len(fields) - 1))
+    with pytest.raises(FormatError):
+        parse_header(fields[:length], header.has_class_names)
+
+
+@given(headers())
+def test_number_of_weights_matches_the_networks(header: Header) -> None:
+    """The total that is bounded is the number of weights that are read."""
+    shapes = context_of(header).tensor_shapes() | synthesis_of(header).tensor_shapes()
+    count = 0
+    for shape in shapes.values():
+        size = 1
+        for side in shape:
+            size *= side
+        count += size
+    assert header.weights_per_set == count
+
+
+def test_level_shapes_and_totals() -> None:
+    """Levels halve with rounding up; totals follow from them."""
+    header = sample_header(height=96, width=13, num_levels=6, num_images=7, channels=3)
+    shapes = [header.level_shape(level) for level in range(6)]
+    assert shapes == [(96, 13), (48, 7), (24, 4), (12, 2), (6, 1), (3, 1)]
+    assert header.positions_per_image == 1248 + 336 + 96 + 24 + 6 + 3 == 1713
+    assert header.num_symbols == 7 * 1713
+    assert header.decoded_bytes == 7 * 96 * 13 * 3 + 2 * 7 * 1713
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"num_classes": 0},
+        {"num_sets": 3},
+        {"channels": 2},
+        {"context_width": 9},
+        {"synthesis_widths": ()},
+        {"std": (0,)},
+        {"num_images": 1 << 20, "height": 512, "width": 512},
+    ],
+)
+def test_encoder_cannot_build_an_invalid_header(change: dict[str, object]) -> None:
+    """A header object is checked when it is made, whoever makes it."""
+    with pytest.raises(FormatError):
+        sample_header(**change)

@@ -1,0 +1,132 @@
+"""Write the golden files and what they decode to: PYTHONPATH=.:tests python tests/golden/make.py.
+
+Run it only when a golden file is added. Files of version 1 never change.
+"""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from sample_content import sample_content, sample_header
+
+from ddcodec.codec.decode import DecodedFile, decode_bytes, label_bytes, symbol_bytes
+from ddcodec.codec.encode import encode_content
+from ddcodec.codec.parameters import QuantizedTensor
+from ddcodec.codec.stream import Content
+
+FOLDER = Path(__file__).parent
+EXPECTED = FOLDER / "expected.json"
+
+
+def grey() -> bytes:
+    """One grey image of 7 × 5, two named classes, one of them empty."""
+    header = sample_header(num_images=1, synthesis_widths=(2,), has_class_names=True)
+    content = sample_content(header, 4, class_counts=[0, 1], class_names=["cat", "Dog 2"])
+    return encode_content(header, content).data
+
+
+def escapes() -> bytes:
+    """Unequal classes, two network sets, coarser context, escapes and shifts everywhere."""
+    header = sample_header(
+        num_classes=3,
+        num_images=6,
+        height=16,
+        width=16,
+        channels=3,
+        num_levels=3,
+        num_sets=2,
+        context_id=2,
+        context_depth=2,
+        synthesis_widths=(6,),
+        mean=(125, 123, 114),
+        std=(63, 62, 67),
+    )
+    content = sample_content(header, 2, class_counts=[3, 1, 2], class_sets=[1, 0, 1], spread=5)
+    return encode_content(header, _with_outliers(content)).data
+
+
+def _with_outliers(content: Content) -> Content:
+    """Put far values into latents and weights, the largest codable ones among them."""
+    for number, levels in enumerate(content.latents):
+        for level, plane in enumerate(levels):
+            plane[0, 0, 0] = 15 + 2 * number
+            plane[0, -1, 1] = -16 - level
+            plane[-1, 1, -1] = (-32768, 32767, 1000)[level]
+    networks = []
+    for tensors in content.networks:
+        spatial = tensors["synthesis.spatial0.weight"]
+        wide = spatial.integers * 37
+        outlier = tensors["context.0.bias"].integers.copy()
+        outlier[::3] += (700, -5, 31)
+        large = tensors["synthesis.1.bias"].integers * 64 + (1, -1, 2)
+        tensors = tensors | {
+            "synthesis.spatial0.weight": QuantizedTensor(wide, 12),
+            "context.0.bias": QuantizedTensor(outlier, 9),
+            "synthesis.1.bias": QuantizedTensor(large, 12),
+        }
+        networks.append(tensors)
+    return replace(content, networks=tuple(networks))
+
+
+def colour() -> bytes:
+    """Four images of 32 × 32, six levels, two hidden layers, own context."""
+    header = sample_header(
+        num_images=4,
+        height=32,
+        width=32,
+        channels=3,
+        num_levels=6,
+        context_width=16,
+        context_depth=2,
+        synthesis_widths=(16, 8),
+    )
+    return encode_content(header, sample_content(header, 3, spread=2)).data
+
+
+def sets() -> bytes:
+    """A network set for each class, names beyond ASCII, hints, more levels than halvings."""
+    header = sample_header(
+        num_classes=3,
+        num_images=6,
+        height=9,
+        width=13,
+        num_levels=5,
+        num_sets=3,
+        context_id=2,
+        context_width=16,
+        hints=((1, 3), (77, 1 << 40)),
+        has_class_names=True,
+    )
+    names = ["żółw", "", "snow_leopard-9"]
+    return encode_content(header, sample_content(header, 4, class_names=names)).data
+
+
+GOLDEN_FILES = {"grey": grey, "escapes": escapes, "colour": colour, "sets": sets}
+
+
+def digests(data: bytes, decoded: DecodedFile) -> dict[str, str]:
+    """Return the SHA-256 of a file and of everything it decodes to."""
+    parts = {
+        "file": data,
+        "symbols": symbol_bytes(decoded.content),
+        "labels": label_bytes(decoded.labels),
+        "pixels": np.ascontiguousarray(decoded.images).tobytes(),
+    }
+    return {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()}
+
+
+def main() -> None:
+    """Write every file and `expected.json`."""
+    expected = {}
+    for name, build in GOLDEN_FILES.items():
+        data = build()
+        (FOLDER / f"{name}.ddc").write_bytes(data)
+        expected[name] = digests(data, decode_bytes(data))
+        print(f"{name}.ddc: {len(data)} bytes")
+    EXPECTED.write_text(json.dumps(expected, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

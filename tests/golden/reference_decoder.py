@@ -1,0 +1,464 @@
+"""A slow decoder written from docs/format.md alone: standard library only, nothing of `ddcodec`.
+
+It checks what a valid file needs and little more; refusing bad files is tested elsewhere.
+"""
+
+import struct
+import sys
+import zlib
+from functools import cache
+from itertools import pairwise
+from math import isqrt, log2, prod
+from pathlib import Path
+
+M64 = (1 << 64) - 1
+NEIGHBOURS = (
+    (0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-1, -2), (-1, 2),
+    (-2, -1), (-2, 1), (0, -3), (-3, 0), (-2, -2), (-2, 2), (-3, -1), (-3, 1),
+    (-1, -3), (-2, -3), (-3, -2), (-3, 2), (0, -4), (-4, 0), (-1, -4), (-4, -1),
+    (-4, 1), (-3, -3), (-2, -4), (-4, -2), (-4, 2), (-3, -4), (-4, -3), (-4, -4),
+)  # fmt: skip
+FIELDS = [
+    "num_classes",
+    "num_images",
+    "height",
+    "width",
+    "channels",
+    "num_levels",
+    "num_sets",
+    "context_id",
+    "context_width",
+    "context_depth",
+    "synthesis_id",
+    "label_mode",
+]
+
+Grid = list[list[int]]
+
+
+class Refused(Exception):  # noqa: N818
+    """The file is not valid."""
+
+
+def need(condition: bool, why: str) -> None:
+    """Refuse the file unless a condition holds."""
+    if not condition:
+        raise Refused(why)
+
+
+def clamp(value: int, low: int, high: int) -> int:
+    """Return the nearest value of low … high."""
+    return min(max(value, low), high)
+
+
+# Sections 1 to 3: container and header.
+
+
+def varint(data: bytes, at: int) -> tuple[int, int]:
+    """Return a number and the offset behind it."""
+    value = 0
+    for count in range(9):
+        byte = data[at + count]
+        value |= (byte & 127) << 7 * count
+        if byte < 128:
+            need(byte > 0 or count == 0, "spare byte")
+            return value, at + count + 1
+    raise Refused("long number")
+
+
+def read_header(fields: bytes) -> dict[str, object]:
+    """Return the header fields by name."""
+    numbers, at = [], 0
+    while at < len(fields):
+        number, at = varint(fields, at)
+        numbers.append(number)
+    header: dict[str, object] = dict(zip(FIELDS, numbers, strict=False))
+    rest = numbers[len(FIELDS) :]
+    channels = numbers[4]
+    num_hidden = rest[0]
+    header["hidden"] = rest[1 : 1 + num_hidden]
+    num_hints = rest[1 + num_hidden + 2 * channels]
+    need(len(rest) == 2 + num_hidden + 2 * channels + 2 * num_hints, "header length")
+    return header
+
+
+# Section 5: the range coder.
+
+
+class RangeReader:
+    """Read symbols of a payload."""
+
+    def __init__(self, payload: bytes) -> None:
+        self.words = list(struct.unpack(f"<{len(payload) // 4}I", payload))
+        self.lower, self.range, self.point, self.at, self.bits = 0, M64, 0, 0, 0.0
+        self._next()
+        self._next()
+
+    def _next(self) -> None:
+        word = self.words[self.at] if self.at < len(self.words) else 0
+        self.at += 1
+        self.point = (self.point << 32 | word) & M64
+
+    def _quantile(self) -> int:
+        quantile = ((self.point - self.lower) & M64) // (self.range >> 24)
+        need(quantile < 1 << 24, "impossible data")
+        return quantile
+
+    def _take(self, left: int, frequency: int) -> None:
+        scale = self.range >> 24
+        self.lower = self.lower + scale * left & M64
+        self.range = scale * frequency
+        self.bits += 24 - log2(frequency)
+        need(self.bits <= 32 * len(self.words) + 64, "too few words")
+        if self.range < 1 << 32:
+            self.lower = self.lower << 32 & M64
+            self.range <<= 32
+            self._next()
+
+    def uniform(self, size: int) -> int:
+        """Read one of `size` equally likely numbers."""
+        if size == 1:
+            return 0
+        share = (1 << 24) // size
+        value = min(self._quantile() // share, size - 1)
+        last = (1 << 24) - (size - 1) * share
+        self._take(value * share, last if value == size - 1 else share)
+        return value
+
+    def table(self, row: int) -> int:
+        """Read a symbol of the Laplace tables."""
+        frequencies, quantile, left = laplace_row(row), self._quantile(), 0
+        for symbol, frequency in enumerate(frequencies):
+            if quantile < left + frequency:
+                self._take(left, frequency)
+                return symbol
+            left += frequency
+        raise AssertionError("frequencies sum to 2^24")
+
+    def finish(self) -> None:
+        """Check that all words were used."""
+        rest = (self.point - self.lower) & M64
+        need(self.at >= len(self.words), "words left over")
+        need(self.range == M64 or rest < (1 << 33) - 1, "words left over")
+
+
+def residual(symbol: int) -> int:
+    """Return the residual of a table symbol."""
+    return -(symbol + 1) // 2 if symbol % 2 else symbol // 2
+
+
+@cache
+def decay_powers(k: int) -> list[int]:
+    """Return the powers of the decay of scale `k`."""
+    one = 1 << 64
+    x = isqrt(isqrt(isqrt(1 << 520 - k % 8))) >> k // 8
+    rho = term = one
+    order = 0
+    while term:
+        order += 1
+        term = (term * x >> 64) // order
+        rho += -term if order % 2 else term
+    powers = [one]
+    for _ in range(264):
+        powers.append(powers[-1] * rho >> 64)
+    return powers
+
+
+@cache
+def laplace_row(row: int) -> list[int]:
+    """Return the 32 frequencies of a row."""
+    k, q = divmod(row, 16)
+    powers = decay_powers(k)
+
+    def doubled(s: int) -> int:
+        return powers[-s] if s <= 0 else (2 << 64) - powers[s]
+
+    centres = [16 * residual(symbol) - (q - 8) for symbol in range(31)]
+    masses = [doubled(c + 8) - doubled(c - 8) for c in centres]
+    masses.append((2 << 64) - sum(masses))
+    frequencies = [1 + (mass * ((1 << 24) - 32) >> 65) for mass in masses]
+    frequencies[0] += (1 << 24) - sum(frequencies)
+    return frequencies
+
+
+# Section 6: the Laplace code.
+
+
+def laplace(reader: RangeReader, predictions: list[tuple[int, int]]) -> list[int]:
+    """Read one integer for each (location in sixteenths, scale index)."""
+    symbols = [reader.table(16 * k + (loc16 + 8) % 16) for loc16, k in predictions]
+    escapes = [at for at, symbol in enumerate(symbols) if symbol == 31]
+    lengths = {at: reader.uniform(18) for at in escapes}
+    for length in range(18):
+        for at in escapes:
+            if lengths[at] == length:
+                top = 1 << length - 1 if length else 0
+                symbols[at] += top + (reader.uniform(top) if length > 1 else 0)
+    pairs = zip(symbols, predictions, strict=True)
+    values = [residual(symbol) + (loc16 + 8 >> 4) for symbol, (loc16, _) in pairs]
+    need(all(-(1 << 15) <= value < 1 << 15 for value in values), "value out of range")
+    return values
+
+
+# Section 7: networks.
+
+
+class Tensor:
+    """Integers with a step exponent."""
+
+    def __init__(self, reader: RangeReader, *shape: int) -> None:
+        count = prod(shape)
+        self.exponent, shift, k = reader.uniform(13), reader.uniform(16), reader.uniform(64)
+        upper = laplace(reader, [(-8 if shift else 0, k)] * count)
+        self.flat = [
+            (a << shift) + low
+            for a, low in zip(upper, [reader.uniform(1 << shift) for _ in upper], strict=True)
+        ]
+
+    def rows(self, length: int) -> Grid:
+        """Return the integers in rows."""
+        return [self.flat[at : at + length] for at in range(0, len(self.flat), length)]
+
+
+class Layer:
+    """Integer layer; `identity` gives the input each output is added to."""
+
+    def __init__(
+        self, weight: Tensor, bias: list[int], bias_exponent: int, identity: list[int] | None
+    ) -> None:
+        self.rows = weight.rows(len(weight.flat) // len(bias))
+        self.shift = weight.exponent
+        for row, own in zip(self.rows, identity or [], strict=False):
+            row[own] += 1 << weight.exponent
+        lift = 12 + weight.exponent - bias_exponent
+        self.bias = [value << lift for value in bias]
+        need(max(map(abs, self.bias)) < 1 << 52, "inexact bias")
+        for row, offset in zip(self.rows, self.bias, strict=True):
+            need((sum(map(abs, row)) << 27) + abs(offset) < 1 << 53, "inexact layer")
+
+    def __call__(self, inputs: list[int], low: int, high: int, drop: int = 0) -> list[int]:
+        """Return the outputs of one position."""
+        return [
+            clamp(
+                sum(w * x for w, x in zip(row, inputs, strict=True)) + offset
+                >> self.shift + drop, low, high,
+            )
+            for row, offset in zip(self.rows, self.bias, strict=True)
+        ]  # fmt: skip
+
+
+TOP = (1 << 27) - 1
+NO_LIMIT = 1 << 60
+
+
+class Networks:
+    """All networks of one set."""
+
+    def __init__(self, reader: RangeReader, header: dict) -> None:
+        width, levels, channels = (
+            header["context_width"], header["num_levels"], header["channels"],
+        )  # fmt: skip
+        self.context = []
+        for _ in range(header["context_depth"]):
+            weight, bias = Tensor(reader, width, width), Tensor(reader, width)
+            self.context.append(Layer(weight, bias.flat, bias.exponent, list(range(width))))
+        weight, bias = Tensor(reader, 2, width), Tensor(reader, levels, 2)
+        self.heads = [Layer(weight, pair, bias.exponent, None) for pair in bias.rows(2)]
+        self.taps = Tensor(reader, 4)
+        need(sum(map(abs, self.taps.flat)) << 27 < 1 << 53, "inexact taps")
+        sizes = [levels, *header["hidden"], channels]
+        self.dense = []
+        for inputs, outputs in pairwise(sizes):
+            weight, bias = Tensor(reader, outputs, inputs), Tensor(reader, outputs)
+            self.dense.append(Layer(weight, bias.flat, bias.exponent, None))
+        self.spatial = []
+        for _ in range(2):
+            weight, bias = Tensor(reader, channels, channels, 3, 3), Tensor(reader, channels)
+            centres = [9 * channel + 4 for channel in range(channels)]
+            self.spatial.append(Layer(weight, bias.flat, bias.exponent, centres))
+
+
+# Section 8: classes.
+
+
+def read_name(reader: RangeReader) -> str:
+    """Return one class name."""
+    name = bytearray()
+    while letter := reader.uniform(32):
+        if letter <= 26:
+            name.append(96 + letter)
+        elif letter < 30:
+            name += b"_- "[letter - 27 : letter - 26]
+        else:
+            name.append(48 + reader.uniform(10) if letter == 30 else reader.uniform(256))
+        need(len(name) <= 255, "long name")
+    return name.decode()
+
+
+def read_counts(reader: RangeReader, num_classes: int, num_images: int) -> list[int]:
+    """Return the number of images of each class."""
+    if reader.uniform(2):
+        need(num_images % num_classes == 0, "unequal classes")
+        return [num_images // num_classes] * num_classes
+    counts = [reader.uniform(num_images + 1) for _ in range(num_classes)]
+    need(sum(counts) == num_images, "class counts")
+    return counts
+
+
+# Section 9: latents.
+
+
+def level_shape(header: dict, level: int) -> tuple[int, int]:
+    """Return rows and columns of a level."""
+    return -(-header["height"] // 2**level), -(-header["width"] // 2**level)
+
+
+def at(grid: Grid | None, y: int, x: int) -> int:
+    """Return a symbol; 0 outside."""
+    return grid[y][x] if grid and 0 <= y < len(grid) and 0 <= x < len(grid[0]) else 0
+
+
+def predict(
+    networks: Networks, header: dict, level: int, own: Grid, coarser: Grid | None, y: int, x: int
+) -> tuple[int, int]:
+    """Return location in sixteenths and scale index of a symbol."""
+    count = header["context_width"] - (4 if header["context_id"] == 2 else 0)
+    inputs = [at(own, y + dy, x + dx) for dy, dx in NEIGHBOURS[:count]]
+    if header["context_id"] == 2:
+        rows = (y // 2, y // 2 + (1 if y % 2 else -1))
+        columns = (x // 2, x // 2 + (1 if x % 2 else -1))
+        inputs += [at(coarser, row, column) for row in rows for column in columns]
+    hidden = [4096 * symbol for symbol in inputs]
+    for layer in networks.context:
+        hidden = layer(hidden, 0, TOP)
+    loc, scale = networks.heads[level](hidden, -NO_LIMIT, NO_LIMIT)
+    return (
+        clamp(loc + (1 << 7) >> 8, -(1 << 19), 1 << 19),
+        clamp((scale + (1 << 8) >> 9) + 40, 0, 63),
+    )
+
+
+def read_latents(
+    reader: RangeReader, networks: Networks, header: dict, num_images: int
+) -> list[list[Grid]]:
+    """Return for each image its levels, finest first."""
+    images: list[list[Grid]] = [[] for _ in range(num_images)]
+    for level in reversed(range(header["num_levels"])):
+        rows, columns = level_shape(header, level)
+        for levels in images:
+            levels.insert(0, [[0] * columns for _ in range(rows)])
+        for wave in range(columns + 3 * rows):
+            places = [(y, wave - 3 * y) for y in range(rows) if 0 <= wave - 3 * y < columns]
+            targets = [(y, x, levels) for y, x in places for levels in images]
+            predictions = [
+                predict(
+                    networks, header, level, levels[0],
+                    levels[1] if len(levels) > 1 else None, y, x,
+                )
+                for y, x, levels in targets
+            ]  # fmt: skip
+            for (y, x, levels), value in zip(targets, laplace(reader, predictions), strict=True):
+                levels[0][y][x] = value
+    return images
+
+
+# Section 10: images.
+
+
+def double(line: list[int], taps: Tensor, count: int) -> list[int]:
+    """Return a line of twice the length, cropped."""
+    out = []
+    for j in range(len(line)):
+        near = [line[clamp(j + offset, 0, len(line) - 1)] for offset in (-2, -1, 0, 1, 2)]
+        for weights, values in ((taps.flat, near[:4]), (taps.flat[::-1], near[1:])):
+            total = sum(t * value for t, value in zip(weights, values, strict=True))
+            out.append(clamp(total >> taps.exponent, -(1 << 27), TOP))
+    return out[:count]
+
+
+def transpose(grid: Grid) -> Grid:
+    """Swap rows and columns."""
+    return [list(column) for column in zip(*grid, strict=True)]
+
+
+def draw(networks: Networks, header: dict, levels: list[Grid]) -> list[Grid]:
+    """Return the channels of one image."""
+    scaled = [[[4096 * symbol for symbol in row] for row in level] for level in levels]
+    stack = [scaled[-1]]
+    for level in reversed(range(len(levels) - 1)):
+        rows, columns = level_shape(header, level)
+        for index, plane in enumerate(stack):
+            tall = transpose([double(line, networks.taps, rows) for line in transpose(plane)])
+            stack[index] = [double(line, networks.taps, columns) for line in tall]
+        stack.insert(0, scaled[level])
+    height, width = header["height"], header["width"]
+    places = [(y, x) for y in range(height) for x in range(width)]
+    planes = [[[0] * width for _ in range(height)] for _ in range(header["channels"])]
+    for y, x in places:
+        values = [plane[y][x] for plane in stack]
+        for layer in networks.dense[:-1]:
+            values = layer(values, 0, TOP)
+        for plane, value in zip(planes, networks.dense[-1](values, -(1 << 27), TOP), strict=True):
+            plane[y][x] = value
+    for layer, high, drop in ((networks.spatial[0], TOP, 0), (networks.spatial[1], 255, 4)):
+        result = [[[0] * width for _ in range(height)] for _ in planes]
+        for y, x in places:
+            around = [
+                at(plane, y + r - 1, x + s - 1) for plane in planes for r in range(3)
+                for s in range(3)
+            ]  # fmt: skip
+            for plane, value in zip(result, layer(around, 0, high, drop), strict=True):
+                plane[y][x] = value
+        planes = result
+    return planes
+
+
+def decode(data: bytes) -> dict[str, object]:
+    """Return `symbols`, `labels` and `pixels` as bytes, and the class `names`."""
+    need(data[:5] == b"\x89DDC\x01" and data[5] < 2, "foreign")
+    content_crc, outer_crc = struct.unpack("<II", data[-8:])
+    need(zlib.crc32(data[:-4]) == outer_crc, "outer checksum")
+    length, start = varint(data, 6)
+    header: dict = read_header(data[start : start + length])
+    reader = RangeReader(data[start + length : -8])
+    num_classes, num_sets = header["num_classes"], header["num_sets"]
+    counts = read_counts(reader, num_classes, header["num_images"])
+    names = [read_name(reader) for _ in range(num_classes)] if data[5] else None
+    if num_sets == num_classes:
+        class_sets = list(range(num_classes))
+    else:
+        class_sets = [reader.uniform(num_sets) for _ in range(num_classes)]
+    image_sets = [s for s, count in zip(class_sets, counts, strict=True) for _ in range(count)]
+    networks = [Networks(reader, header) for _ in range(num_sets)]
+    latents = [
+        read_latents(reader, networks[index], header, image_sets.count(index))
+        for index in range(num_sets)
+    ]
+    reader.finish()
+    drawn = [
+        [draw(networks[index], header, image) for image in latents[index]]
+        for index in range(num_sets)
+    ]
+    queues = [iter(images) for images in drawn]
+    pictures = [next(queues[index]) for index in image_sets]
+    symbols = [
+        symbol
+        for images in latents
+        for level in reversed(range(header["num_levels"]))
+        for image in images
+        for row in image[level]
+        for symbol in row
+    ]
+    labels = [label for label, count in enumerate(counts) for _ in range(count)]
+    pixels = bytes(p for image in pictures for plane in image for row in plane for p in row)
+    result: dict[str, object] = {
+        "symbols": struct.pack(f"<{len(symbols)}h", *symbols),
+        "labels": struct.pack(f"<{len(labels)}H", *labels),
+        "pixels": pixels,
+    }
+    need(zlib.crc32(b"".join(result.values())) == content_crc, "content checksum")  # type: ignore[arg-type]
+    return result | {"names": names}
+
+
+if __name__ == "__main__":
+    print({name: len(part or ()) for name, part in decode(Path(sys.argv[1]).read_bytes()).items()})  # type: ignore[arg-type]

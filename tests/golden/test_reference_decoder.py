@@ -1,0 +1,86 @@
+"""The decoder written from docs/format.md reads what the package writes, bit for bit."""
+
+import ast
+import hashlib
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import reference_decoder
+from make import EXPECTED, FOLDER, GOLDEN_FILES
+from sample_content import sample_content, sample_header
+
+from ddcodec.codec.decode import decode_bytes, label_bytes, symbol_bytes
+from ddcodec.codec.encode import encode_content
+from ddcodec.entropy.tables import laplace_frequencies
+
+_DOCUMENT = Path(__file__).parents[2] / "docs" / "format.md"
+
+
+@pytest.mark.parametrize("name", sorted(GOLDEN_FILES))
+def test_golden_files(name: str) -> None:
+    """Symbols, labels and pixels of the golden files have the pinned SHA-256."""
+    data = (FOLDER / f"{name}.ddc").read_bytes()
+    decoded = reference_decoder.decode(data)
+    names = decoded.pop("names")
+    digests = {part: hashlib.sha256(content).hexdigest() for part, content in decoded.items()}
+    assert digests.items() < json.loads(EXPECTED.read_text())[name].items()
+    kept = decode_bytes(data).content.class_names
+    assert names == (None if kept is None else list(kept))
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"context_width": 32, "context_depth": 3, "num_levels": 9, "context_id": 2},
+        {"num_classes": 5, "num_images": 11, "num_sets": 4, "channels": 3},
+        {"height": 1, "width": 11, "synthesis_widths": (3, 2, 4), "context_width": 24},
+        {"height": 13, "width": 1, "num_levels": 1, "context_id": 2, "num_images": 1},
+    ],
+)
+@pytest.mark.parametrize("spread", [1, 200])
+def test_further_files(facts: dict[str, object], spread: int) -> None:
+    """Files of other shapes decode to what the package decodes them to."""
+    header = sample_header(**facts)
+    data = encode_content(header, sample_content(header, 31, spread=spread)).data
+    expected, decoded = decode_bytes(data), reference_decoder.decode(data)
+    assert decoded["symbols"] == symbol_bytes(expected.content)
+    assert decoded["labels"] == label_bytes(expected.labels)
+    assert decoded["pixels"] == np.ascontiguousarray(expected.images).tobytes()
+
+
+def test_uses_nothing_of_the_package() -> None:
+    """Only the standard library is imported."""
+    tree = ast.parse(Path(reference_decoder.__file__).read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [node.module] if isinstance(node, ast.ImportFrom) else [
+                alias.name for alias in node.names
+            ]  # fmt: skip
+            assert all(name and name.split(".")[0] in sys.stdlib_module_names for name in names)
+
+
+def test_tables_of_the_document() -> None:
+    """The tables stated as formulas are the tables of the package, and so is their SHA-256."""
+    table = laplace_frequencies()
+    for row in range(0, 1024, 13):
+        assert reference_decoder.laplace_row(row) == table[row].tolist()
+    assert hashlib.sha256(table.astype("<u4").tobytes()).hexdigest() in _DOCUMENT.read_text()
+
+
+def test_example_of_the_document() -> None:
+    """The hex dump in docs/format.md is the smallest golden file."""
+    text = _DOCUMENT.read_text(encoding="utf-8").split("## 14.")[1]
+    lines = re.findall(r"^    [0-7]0  ((?:[0-9a-f]{2} ?)+)$", text, re.MULTILINE)
+    data = bytes.fromhex("".join(lines))
+    assert data == (FOLDER / "grey.ddc").read_bytes()
+    latents = decode_bytes(data).content.latents[0]
+    rows = [line.split() for line in text.split("level 1 ")[1].splitlines()[1:] if line.strip()]
+    numbers = [[int(word.replace("\u2212", "-")) for word in row] for row in rows]
+    images = decode_bytes(data).images[0, 0].tolist()
+    assert [row[-5:] for row in numbers] == images
+    assert [row[-10:-5] for row in numbers] == latents[0][0].tolist()
+    assert [row[:3] for row in numbers[:4]] == latents[1][0].tolist()

@@ -1,0 +1,154 @@
+"""Headers that lie: refused before anything is allocated for them."""
+
+import struct
+import tracemalloc
+import zlib
+
+import pytest
+
+from ddcodec.codec.decode import decode_bytes
+from ddcodec.errors import FormatError
+from ddcodec.format.limits import DecodeLimits
+from ddcodec.format.varint import encode_varint
+
+# The fields of docs/format.md, section 3, in order.
+_FIELDS: dict[str, list[int]] = {
+    "num_classes": [2],
+    "num_images": [3],
+    "height": [7],
+    "width": [5],
+    "channels": [1],
+    "num_levels": [2],
+    "num_sets": [1],
+    "context_id": [1],
+    "context_width": [8],
+    "context_depth": [1],
+    "synthesis_id": [1],
+    "label_mode": [0],
+    "synthesis_widths": [1, 4],
+    "mean": [128],
+    "std": [64],
+    "hints": [0],
+}
+
+
+def _file(payload: bytes = b"", **changes: list[int]) -> bytes:
+    numbers = [number for field in (_FIELDS | changes).values() for number in field]
+    fields = b"".join(encode_varint(number) for number in numbers)
+    body = b"\x89DDC\x01\0" + encode_varint(len(fields)) + fields + payload + b"\0\0\0\0"
+    return body + struct.pack("<I", zlib.crc32(body))
+
+
+def _refused(data: bytes, message: str, limits: DecodeLimits | None = None) -> int:
+    """Check that a file is refused with a message; return the peak memory in bytes."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(FormatError, match=message):
+            decode_bytes(data, limits)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_classes": [0]}, "num_classes = 0"),
+        ({"num_classes": [65_537]}, "num_classes = 65537"),
+        ({"num_images": [0]}, "num_images = 0"),
+        ({"num_images": [2**20 + 1]}, "num_images = 1048577"),
+        ({"height": [0]}, "height = 0"),
+        ({"height": [513]}, "height = 513"),
+        ({"width": [0]}, "width = 0"),
+        ({"width": [513]}, "width = 513"),
+        ({"channels": [0], "mean": [], "std": []}, "channels = 0"),
+        ({"channels": [2], "mean": [0, 0], "std": [1, 1]}, "2 channels"),
+        ({"channels": [4], "mean": [0] * 4, "std": [1] * 4}, "4 channels"),
+        ({"channels": [2**62]}, "channels"),
+        ({"num_levels": [0]}, "num_levels = 0"),
+        ({"num_levels": [10]}, "num_levels = 10"),
+        ({"num_sets": [0]}, "num_sets = 0"),
+        ({"num_sets": [3]}, "num_sets = 3"),
+        ({"context_id": [0]}, "context_id = 0"),
+        ({"context_id": [3]}, "context_id = 3"),
+        ({"context_width": [12]}, "Context width 12"),
+        ({"context_width": [40]}, "Context width 40"),
+        ({"context_depth": [0]}, "context_depth = 0"),
+        ({"context_depth": [9]}, "context_depth = 9"),
+        ({"synthesis_id": [0]}, "synthesis_id = 0"),
+        ({"synthesis_id": [2]}, "synthesis_id = 2"),
+        ({"synthesis_widths": [0]}, "between 1 and 8"),
+        ({"synthesis_widths": [9] + [4] * 9}, "9 decoder layers"),
+        ({"synthesis_widths": [2**62]}, "decoder layers"),
+        ({"synthesis_widths": [1, 0]}, "wider than 2048 or empty"),
+        ({"synthesis_widths": [1, 2049]}, "wider than 2048 or empty"),
+        ({"label_mode": [1]}, "label_mode = 1"),
+        ({"label_mode": [2]}, "label_mode = 2"),
+        ({"mean": [257]}, "mean"),
+        ({"std": [0]}, "deviation"),
+        ({"std": [257]}, "deviation"),
+        ({"hints": [65] + [0] * 130}, "65 student hints"),
+        ({"hints": [2**62]}, "student hints"),
+        ({"hints": [1, 5]}, "middle of a number"),
+        ({"hints": [0, 0]}, "longer than its fields"),
+    ],
+)
+def test_each_header_field_is_bounded(changes: dict[str, list[int]], message: str) -> None:
+    """A value just outside its range, or absurd, is named and refused at once."""
+    assert _refused(_file(**changes), message) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"num_images": [1 << 20], "height": [512], "width": [512], "num_levels": [9]},
+            "more than 268435456 symbols",
+        ),
+        ({"num_images": [1025], "height": [512], "width": [512], "num_levels": [1]}, "symbols"),
+        ({"synthesis_widths": [4, 2048, 2048, 2048, 2048]}, "more than 10000000 weights"),
+        ({"num_classes": [65_536], "num_sets": [65_536], "context_width": [32]}, "weights"),
+        (
+            {
+                "num_images": [1024],
+                "height": [512],
+                "width": [512],
+                "num_levels": [1],
+                "context_width": [32],
+                "context_depth": [8],
+            },
+            "multiply-adds, over the limit of 1000000000000",
+        ),
+    ],
+)
+def test_default_limits_refuse_huge_totals(changes: dict[str, list[int]], message: str) -> None:
+    """Fields that are fine one by one but huge together cost no memory."""
+    assert _refused(_file(b"\0" * 64, **changes), message) < 100_000
+
+
+def test_limits_of_the_user_hold() -> None:
+    """File size, decoded bytes and multiply-adds are refused beyond what the user allows."""
+    data = _file(b"\0" * 64, num_images=[100])
+    pixels_and_symbols = 100 * (35 + 2 * (35 + 12))
+    macs = 100 * (47 * (8 * 8 + 16) + 35 * (2 * 4 + 4 + 18 + 4 * 4 * 2))
+    _refused(data, "bytes, over the limit", DecodeLimits(max_file_bytes=len(data) - 1))
+    _refused(data, "--max-bytes", DecodeLimits(max_bytes=pixels_and_symbols - 1))
+    _refused(data, "--max-macs", DecodeLimits(max_macs=macs - 1))
+    # At the limit itself the payload is looked at.
+    exact = DecodeLimits(len(data), pixels_and_symbols, macs)
+    _refused(data, "The payload|class counts|The classes", exact)
+
+
+@pytest.mark.parametrize("filler", [b"\0", b"\xff", b"\x5a"])
+def test_short_payload_does_not_buy_long_work(filler: bytes) -> None:
+    """A file that claims many symbols but holds few bits is refused in modest memory."""
+    data = _file(
+        filler * 64, num_classes=[1], num_images=[2000], height=[32], width=[32], num_levels=[6]
+    )
+    assert _refused(data, "file is") < 64 << 20
+
+
+def test_many_sets_and_names_end_with_the_payload() -> None:
+    """A claim of 65,536 classes and as many network sets ends where the payload does."""
+    data = _file(b"\x80" * 400, num_classes=[65_536], num_sets=[50_000], num_images=[65_536])
+    assert _refused(data, "file is") < 64 << 20

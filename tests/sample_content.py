@@ -1,0 +1,117 @@
+"""Training sets made of integers, for tests: any header, no training, the same on every machine.
+
+Integers come from the raw bits of PCG64, which numpy keeps stable across releases.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddcodec.codec.parameters import NetworkTensors, QuantizedTensor
+from ddcodec.codec.stream import Content, context_of, synthesis_of
+from ddcodec.format.header import Header
+
+Integers = NDArray[np.int64]
+
+_TAPS = (-9, 67, 225, -27)
+"""Bicubic taps in units of 1/256."""
+
+
+class IntegerSource:
+    """Stable pseudo-random integers."""
+
+    def __init__(self, seed: int) -> None:
+        self._bits = np.random.PCG64(seed)
+
+    def uniform(self, low: int, high: int, *shape: int) -> Integers:
+        """Return integers of low … high, ends included."""
+        raw = self._bits.random_raw(int(np.prod(shape)))
+        return (raw % np.uint64(high - low + 1)).astype(np.int64).reshape(shape) + low
+
+    def peaked(self, spread: int, *shape: int) -> Integers:
+        """Return integers around 0, at most `spread` away, half of them 0."""
+        triangle = self.uniform(0, spread, *shape) - self.uniform(0, spread, *shape)
+        return triangle * self.uniform(0, 1, *shape)
+
+
+def sample_header(**changes: object) -> Header:
+    """Return a small valid header; keyword arguments replace its fields."""
+    facts: dict[str, object] = {
+        "num_classes": 2,
+        "num_images": 3,
+        "height": 7,
+        "width": 5,
+        "channels": 1,
+        "num_levels": 2,
+        "num_sets": 1,
+        "context_id": 1,
+        "context_width": 8,
+        "context_depth": 1,
+        "synthesis_id": 1,
+        "synthesis_widths": (4,),
+        "label_mode": 0,
+        "hints": (),
+        "has_class_names": False,
+    }
+    facts.update(changes)
+    channels = facts["channels"]
+    assert isinstance(channels, int)
+    facts.setdefault("mean", (128,) * channels)
+    facts.setdefault("std", (64,) * channels)
+    return Header(**facts)  # type: ignore[arg-type]
+
+
+def sample_networks(header: Header, source: IntegerSource) -> NetworkTensors:
+    """Return one set of networks: moderate weights, grey as the usual picture."""
+    shapes = context_of(header).tensor_shapes() | synthesis_of(header).tensor_shapes()
+    last = f"synthesis.{len(header.synthesis_widths)}"
+    tensors = {}
+    for name, shape in shapes.items():
+        exponent = 8 if name == "upsampling.taps" else 6
+        if name == "upsampling.taps":
+            integers = np.array(_TAPS) + source.peaked(4, *shape)
+        elif name.startswith("synthesis") and name.endswith("weight") and "spatial" not in name:
+            integers = source.peaked(40 if name.startswith(last) else 48, *shape)
+        else:
+            integers = source.peaked(6, *shape)
+        if name == f"{last}.bias":
+            integers = integers + 32
+        tensors[name] = QuantizedTensor(integers, exponent)
+    return tensors
+
+
+def sample_content(header: Header, seed: int, **choices: object) -> Content:
+    """Return content that fits a header.
+
+    Args:
+        header: the fixed facts.
+        seed: different seeds give different content.
+        choices: `class_counts`, `class_sets`, `class_names`: lists in place of the usual ones;
+            `spread`: largest usual latent, 3 if not given.
+    """
+    source = IntegerSource(seed)
+    spare = header.num_images % header.num_classes
+    even = [
+        header.num_images // header.num_classes + (index < spare)
+        for index in range(header.num_classes)
+    ]
+    counts = np.array(choices.get("class_counts", even), dtype=np.int64)
+    numbers = range(header.num_classes)
+    sets = np.array(
+        choices.get("class_sets", [index % header.num_sets for index in numbers]), dtype=np.int64
+    )
+    names = None
+    if header.has_class_names:
+        names = tuple(choices.get("class_names", [f"class {index}" for index in numbers]))
+    spread = choices.get("spread", 3)
+    assert isinstance(spread, int)
+    networks = tuple(sample_networks(header, source) for _ in range(header.num_sets))
+    latents = tuple(
+        [
+            source.peaked(
+                spread, int(counts[sets == index].sum()), *header.level_shape(level)
+            ).astype(np.int16)
+            for level in range(header.num_levels)
+        ]
+        for index in range(header.num_sets)
+    )
+    return Content(counts, names, sets, networks, latents)
