@@ -10,6 +10,7 @@ residual connection and ReLU, then C → 2; added here: the output bias is one p
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -107,45 +108,34 @@ class ContextModel:
         Returns:
             Per level two tensors of the shape of its latents.
         """
-        predictions = []
-        for level, plane in enumerate(latents):
-            coarser = latents[level + 1] if level + 1 < len(latents) else None
-            hidden = self._float_inputs(plane, coarser)
-            for layer in range(self.depth):
-                weight = parameters[f"context.{layer}.weight"]
-                bias = parameters[f"context.{layer}.bias"]
-                hidden = (hidden + weight @ hidden + bias[:, None]).relu()
-            bias = parameters["context.out.bias"][level]
-            loc, log2_scale = parameters["context.out.weight"] @ hidden + bias[:, None]
-            predictions.append((loc.view(plane.shape), log2_scale.view(plane.shape)))
-        return predictions
-
-    def _float_inputs(self, plane: Tensor, coarser: Tensor | None) -> Tensor:
-        import torch
-        from torch.nn.functional import pad
-
-        margin = CONTEXT_MARGIN
-        _, rows, columns = plane.shape
-        padded = pad(plane, (margin, margin, margin, margin))
-        inputs = [
-            padded[:, margin + dy : margin + dy + rows, margin + dx : margin + dx + columns]
-            for dy, dx in self.neighbours
-        ]
-        if self.sees_coarser:
-            inputs += self._float_coarser(plane, coarser)
-        return torch.stack(inputs).reshape(self.width, -1)
-
-    def _float_coarser(self, plane: Tensor, coarser: Tensor | None) -> list[Tensor]:
-        import torch
-
-        if coarser is None:
-            return [torch.zeros_like(plane)] * NUM_COARSER
-        _, rows, columns = plane.shape
+        flat = self.estimate_flat(parameters, latents)
+        sizes = [plane[0].numel() for plane in latents]
+        parts = zip(latents, flat.loc.split(sizes), flat.log2_scale.split(sizes), strict=True)
         return [
-            _spread(_spread(coarser, 1, rows, beside_row), 2, columns, beside_column)
-            for beside_row in (False, True)
-            for beside_column in (False, True)
+            (loc.t().reshape(plane.shape), log2_scale.t().reshape(plane.shape))
+            for plane, loc, log2_scale in parts
         ]
+
+    def estimate_flat(self, parameters: dict[str, Tensor], latents: list[Tensor]) -> FlatEstimate:
+        """Predict all levels at once, positions × images as the coder lays them out."""
+        import torch
+        from torch.nn.functional import embedding
+
+        device = latents[0].device
+        values = torch.cat([plane.flatten(1) for plane in latents], 1).t()
+        # Row 0 stands for everything outside the image.
+        table = torch.cat([values.new_zeros(1, values.shape[1]), values])
+        shapes = tuple((plane.shape[1], plane.shape[2]) for plane in latents)
+        index, level_of = _neighbour_table(self, shapes)
+        hidden = embedding(torch.from_numpy(index).to(device), table).flatten(1)
+        for layer in range(self.depth):
+            weight = parameters[f"context.{layer}.weight"]
+            bias = parameters[f"context.{layer}.bias"]
+            hidden = (torch.addmm(bias[:, None], weight, hidden) + hidden).relu()
+        biases = parameters["context.out.bias"][torch.from_numpy(level_of).to(device)]
+        outputs = (parameters["context.out.weight"] @ hidden).view(2, *values.shape)
+        loc, log2_scale = outputs + biases.t()[:, :, None]
+        return FlatEstimate(values, loc, log2_scale)
 
     def exact(self, tensors: NetworkTensors) -> ExactContext:
         """Build the integer network of quantised tensors.
@@ -168,17 +158,51 @@ class ContextModel:
         return ExactContext(layers, heads)
 
 
-def _spread(plane: Tensor, dim: int, count: int, beside: bool) -> Tensor:
-    """Give each child its parent along one axis, or the parent's neighbour on the child's side."""
-    import torch
+@dataclass(frozen=True)
+class FlatEstimate:
+    """Latents and their predictions, each positions × images, levels finest first.
 
-    left, right = plane, plane
-    if beside:
-        size = plane.shape[dim]
-        edge = torch.zeros_like(plane.narrow(dim, 0, 1))
-        padded = torch.cat([edge, plane, edge], dim)
-        left, right = padded.narrow(dim, 0, size), padded.narrow(dim, 2, size)
-    return torch.stack([left, right], dim + 1).flatten(dim, dim + 1).narrow(dim, 0, count)
+    Attributes:
+        values: the latents.
+        loc: predicted locations.
+        log2_scale: base-2 logarithms of predicted scales.
+    """
+
+    values: Tensor
+    loc: Tensor
+    log2_scale: Tensor
+
+
+@lru_cache(maxsize=16)
+def _neighbour_table(
+    model: ContextModel, shapes: tuple[tuple[int, int], ...]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where every input lies, width × positions, counted from 1, and each one's level."""
+    starts = np.cumsum([1, *(rows * columns for rows, columns in shapes)])
+    index, level_of = [], []
+    for level, (rows, columns) in enumerate(shapes):
+        y, x = np.divmod(np.arange(rows * columns), columns)
+        inputs = [
+            _locate(y + dy, x + dx, shapes[level], starts[level]) for dy, dx in model.neighbours
+        ]
+        if model.sees_coarser and level + 1 < len(shapes):
+            parents = coarser_indices(rows, columns)
+            inputs += [
+                _locate(row[y], column[x], shapes[level + 1], starts[level + 1])
+                for row in parents[0]
+                for column in parents[1]
+            ]
+        inputs += [np.zeros_like(y)] * (model.width - len(inputs))
+        index.append(np.stack(inputs))
+        level_of.append(np.full(rows * columns, level))
+    return np.concatenate(index, axis=1), np.concatenate(level_of)
+
+
+def _locate(
+    y: NDArray[np.int64], x: NDArray[np.int64], shape: tuple[int, int], start: int
+) -> NDArray[np.int64]:
+    inside = (y >= 0) & (y < shape[0]) & (x >= 0) & (x < shape[1])
+    return np.where(inside, start + y * shape[1] + x, 0)
 
 
 CONTEXT_MODELS: dict[str, int] = {"own": 1, "coarser": 2}

@@ -70,9 +70,11 @@ def render_exact(header: Header, content: Content) -> NDArray[np.uint8]:
     shape = (header.num_images, header.channels, header.height, header.width)
     images = np.empty(shape, dtype=np.uint8)
     image_sets = np.repeat(content.class_sets, content.class_counts)
-    for index, tensors in enumerate(content.networks):
-        network = synthesis.exact(tensors)
-        images[image_sets == index] = network.decode(content.latents[index])
+    set_sizes = np.bincount(image_sets, minlength=header.num_sets)
+    members = np.split(np.argsort(image_sets, kind="stable"), np.cumsum(set_sizes)[:-1])
+    for tensors, latents, indices in zip(content.networks, content.latents, members, strict=True):
+        if len(indices):
+            images[indices] = synthesis.exact(tensors).decode(latents)
     return images
 
 

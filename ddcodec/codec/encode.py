@@ -61,11 +61,20 @@ def encode_content(header: Header, content: Content) -> EncodedFile:
 
 
 def _same(decoded: DecodedFile, content: Content) -> bool:
-    latents = zip(decoded.content.latents, content.latents, strict=True)
-    return decoded.content.class_names == content.class_names and all(
-        np.array_equal(a, b)
-        for levels in latents
-        for a, b in zip(*levels, strict=True)
+    read = decoded.content
+    latents = zip(read.latents, content.latents, strict=True)
+    tensors = zip(read.networks, content.networks, strict=True)
+    return (
+        read.class_names == content.class_names
+        and np.array_equal(read.class_counts, content.class_counts)
+        and np.array_equal(read.class_sets, content.class_sets)
+        and all(np.array_equal(a, b) for pair in latents for a, b in zip(*pair, strict=True))
+        and all(
+            a[name].step_exponent == b[name].step_exponent
+            and np.array_equal(a[name].integers, b[name].integers)
+            for a, b in tensors
+            for name in b
+        )
     )
 
 
@@ -87,6 +96,9 @@ def write_atomically(data: bytes, path: Path) -> None:
         os.umask(mask)
         Path(partial).chmod(0o666 & ~mask)
         Path(partial).replace(path)
-    except OSError as error:
+    except BaseException as error:
+        # An interrupt, too, must not leave half a file behind.
         Path(partial).unlink(missing_ok=True)
-        raise OutputError(f"Cannot write '{path}': {error.strerror}.") from error
+        if isinstance(error, OSError):
+            raise OutputError(f"Cannot write '{path}': {error.strerror}.") from error
+        raise

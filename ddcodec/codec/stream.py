@@ -99,16 +99,18 @@ def walk(
         names = code_class_names(coder, content and content.class_names, header.num_classes)
         sections.close("class names", coder)
     class_sets = _code_class_sets(coder, content and content.class_sets, header)
+    sections.close("labels", coder)
     networks = tuple(
         _code_networks(coder, header, content and content.networks[index], sections)
         for index in range(header.num_sets)
     )
+    set_images = np.bincount(class_sets, weights=counts, minlength=header.num_sets)
     latents = tuple(
         _code_latents(
             coder,
             header,
             networks[index],
-            int(counts[class_sets == index].sum()),
+            int(set_images[index]),
             content and content.latents[index],
             sections,
         )
@@ -159,6 +161,6 @@ def _code_latents(
         shape = header.level_shape(level)
         level_coder = LevelCoder(context, network, model, level, shape, num_images, coarser)
         coarser = level_coder.code(coder, latents and latents[level])
-        coded.insert(0, crop_plane(coarser))
+        coded.insert(0, crop_plane(coarser).copy())  # lets go of the margins
         sections.close(f"latents {level}", coder)
     return coded

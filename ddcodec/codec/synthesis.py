@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import sqrt
 from typing import TYPE_CHECKING
 
@@ -176,21 +177,22 @@ class Synthesis:
         """
         import torch
 
+        rows = self._interpolations(taps, self.height)
+        columns = rows if self.width == self.height else self._interpolations(taps, self.width)
         planes = [latents[0]]
         for level in range(1, self.num_levels):
-            rows = self._interpolation(taps, self.height, level)
-            columns = self._interpolation(taps, self.width, level)
-            planes.append(rows @ (latents[level] @ columns.t()))
+            planes.append(rows[level] @ (latents[level] @ columns[level].t()))
         return torch.stack(planes, 1)
 
-    def _interpolation(self, taps: Tensor, size: int, level: int) -> Tensor:
-        """Return the matrix that brings one axis of a level to full size, size × ceil(size/2^l)."""
+    def _interpolations(self, taps: Tensor, size: int) -> list[Tensor]:
+        """Return per level the matrix that brings one axis to full size, size × ceil(size/2^l)."""
         import torch
 
-        matrix = torch.eye(-(-size >> level), dtype=taps.dtype, device=taps.device)
-        for finer in range(level - 1, -1, -1):
-            matrix = _double(matrix, taps, -(-size >> finer))
-        return matrix
+        matrices = [torch.eye(size, dtype=taps.dtype, device=taps.device)]
+        for level in range(self.num_levels - 1):
+            basis = torch.from_numpy(_doubling_basis(-(-size >> level))).to(taps)
+            matrices.append(matrices[-1] @ torch.einsum("k,krc->rc", taps, basis))
+        return matrices
 
     def exact(self, tensors: NetworkTensors) -> ExactSynthesis:
         """Build the integer network of quantised tensors.
@@ -201,16 +203,19 @@ class Synthesis:
         return ExactSynthesis(self, tensors)
 
 
-def _double(stack: Tensor, taps: Tensor, count: int) -> Tensor:
-    """Double the rows by the four-tap kernel and its mirror image, borders repeated."""
-    import torch
-
-    size = len(stack)
-    padded = torch.cat([stack[:1], stack[:1], stack, stack[-1:], stack[-1:]])
-    windows = torch.stack([padded[offset : offset + size] for offset in range(5)])
-    even = torch.einsum("k,krc->rc", taps, windows[:4])
-    odd = torch.einsum("k,krc->rc", taps.flip(0), windows[1:])
-    return torch.stack([even, odd], 1).flatten(0, 1)[:count]
+@lru_cache(maxsize=32)
+def _doubling_basis(count: int) -> NDArray[np.float32]:
+    """Return for each tap its part in doubling an axis to `count`: 4 × count × ceil(count/2)."""
+    size = -(-count // 2)
+    basis = np.zeros((NUM_TAPS, count, size), dtype=np.float32)
+    for row in range(count):
+        source, odd = divmod(row, 2)
+        for offset in range(NUM_TAPS):
+            tap = NUM_TAPS - 1 - offset if odd else offset
+            # Borders are repeated.
+            column = min(max(source + offset + odd - 2, 0), size - 1)
+            basis[tap, row, column] += 1
+    return basis
 
 
 class ExactSynthesis:

@@ -18,10 +18,13 @@ class LearningRates:
     Attributes:
         latents: of latents, in units of the quantisation step.
         networks: of weights; None keeps them fixed.
+        damping: added to Adam's denominator for latents, in units of the gradient's root mean
+            square: 0 moves every latent alike, large values move them by how much they matter.
     """
 
     latents: tuple[float, float]
     networks: tuple[float, float] | None
+    damping: float = 0.0
 
 
 class Optimiser:
@@ -40,11 +43,20 @@ class Optimiser:
             self._networks.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         _set_rate(self._latents, self._rates.latents, progress)
+        self._damp()
         self._latents.step()
         if self._networks and self._rates.networks:
             torch.nn.utils.clip_grad_norm_(self._weights, float("inf"), error_if_nonfinite=True)
             _set_rate(self._networks, self._rates.networks, progress)
             self._networks.step()
+
+
+    def _damp(self) -> None:
+        for group in self._latents.param_groups:
+            (latents,) = group["params"]
+            gradient = latents.grad.coalesce()
+            latents.grad = gradient
+            group["eps"] = 1e-8 + self._rates.damping * float(gradient.values().square().mean().sqrt())
 
 
 def _set_rate(

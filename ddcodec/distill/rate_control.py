@@ -20,11 +20,14 @@ class RateController:
         multiplier: λ, applied to the utility (a loss that falls as images get better).
         integral_gain: change of log λ per step at 100 % error.
         proportional_gain: momentary change of log λ at 100 % error.
+        warmup_steps: steps before control sets in. While latents grow from nothing and the context
+            model is untrained, the rate overshoots by itself; reacting would ruin λ for long.
     """
 
     multiplier: float
     integral_gain: float = 0.02
     proportional_gain: float = 1.0
+    warmup_steps: int = 0
     _log_integral: float | None = None
     _smoothed: float | None = None
 
@@ -35,6 +38,9 @@ class RateController:
             rate_bits: estimated bits of all latents at this step.
             target_bits: what they should be.
         """
+        if self.warmup_steps > 0:
+            self.warmup_steps -= 1
+            return self.multiplier
         if self._log_integral is None:
             self._log_integral = log(self.multiplier)
         previous = rate_bits if self._smoothed is None else self._smoothed
@@ -46,9 +52,17 @@ class RateController:
         return self.multiplier
 
     @classmethod
-    def for_steps(cls, multiplier: float, steps: int) -> RateController:
-        """Return a controller that can move λ by a factor of e^8 within a quarter of a phase."""
-        return cls(multiplier, integral_gain=64 / steps)
+    def for_steps(cls, multiplier: float, steps: int, warmup: float = 0.0) -> RateController:
+        """Return a controller that can move λ by a factor of e^4 over a phase.
+
+        Faster ones overshoot: the rate follows λ with a delay of tens of visits to each image.
+
+        Args:
+            multiplier: λ at the start.
+            steps: length of the phase.
+            warmup: share of the phase before control sets in.
+        """
+        return cls(multiplier, integral_gain=8 / steps, warmup_steps=round(warmup * steps))
 
     def freeze(self) -> None:
         """Keep λ where it is."""

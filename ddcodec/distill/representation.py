@@ -131,11 +131,8 @@ class Representation:
 
     def latent_bits(self, networks: Parameters, latents: list[Tensor]) -> Tensor:
         """Estimate the bits of some latents under the context model, a scalar."""
-        total = torch.zeros((), device=self.device)
-        predictions = self.context.estimate(networks, latents)
-        for plane, (loc, log2_scale) in zip(latents, predictions, strict=True):
-            total = total + self._model.rate_bits(plane, loc, log2_scale).sum()
-        return total
+        flat = self.context.estimate_flat(networks, latents)
+        return self._model.rate_bits(flat.values, flat.loc, flat.log2_scale).sum()
 
     def rounded_latents(self) -> Tensor:
         """Return all latents as coded, N × P, float."""

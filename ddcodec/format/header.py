@@ -11,6 +11,9 @@ LABEL_MODE_HARD = 0
 CONTEXT_WIDTHS = (8, 16, 24, 32)
 SYNTHESIS_KERNEL_TAPS = 9
 UPSAMPLING_TAPS = 4
+PLANE_MARGIN = 4
+MACS_PER_WAVE = 10**6
+MACS_PER_SET = 10**7
 
 
 @dataclass(frozen=True)
@@ -78,18 +81,27 @@ class Header:
 
     @property
     def decoded_bytes(self) -> int:
-        """Memory of the result: uint8 pixels and int16 symbols."""
+        """Memory of the result and of the two padded latent planes in work, in bytes."""
         pixels = self.num_images * self.height * self.width * self.channels
-        return pixels + 2 * self.num_symbols
+        rows, columns = self.level_shape(0)
+        margins = 2 * PLANE_MARGIN
+        planes = 2 * self.num_images * (rows + margins) * (columns + margins)
+        return pixels + 2 * self.num_symbols + 2 * planes
 
     @property
     def num_macs(self) -> int:
-        """Multiply-adds of all networks over the whole set (per-position work counted once)."""
+        """Work in multiply-adds: all networks over the whole set, and the cost of many small steps.
+
+        A wave of latents and a set of networks take time however few their images are.
+        """
         inputs = self.context_width
         context = self.num_symbols * (self.context_depth * inputs * inputs + 2 * inputs)
         pixels = self.num_images * self.height * self.width
         upsampling = 4 * UPSAMPLING_TAPS * self.num_levels
-        return context + pixels * (self._synthesis_weights + upsampling)
+        shapes = [self.level_shape(level) for level in range(self.num_levels)]
+        waves = sum(columns + 3 * (rows - 1) for rows, columns in shapes)
+        steps = self.num_sets * (waves * MACS_PER_WAVE + MACS_PER_SET)
+        return context + pixels * (self._synthesis_weights + upsampling) + steps
 
     @property
     def _synthesis_weights(self) -> int:
@@ -133,6 +145,10 @@ def _check_ranges(header: Header) -> None:
         raise FormatError("The decoder network must have between 1 and 8 hidden layers.")
     if not all(1 <= width <= limits.MAX_WIDTH for width in header.synthesis_widths):
         raise FormatError(f"A decoder layer is wider than {limits.MAX_WIDTH} or empty.")
+    if not len(header.mean) == len(header.std) == header.channels:
+        raise FormatError("The normalisation does not fit the image channels.")
+    if len(header.hints) > limits.MAX_HINTS:
+        raise FormatError(f"The header lists {len(header.hints)} student hints; 64 are allowed.")
     if not all(0 <= value <= 256 for value in header.mean):
         raise FormatError("The normalisation mean lies outside the image range.")
     if not all(1 <= value <= 256 for value in header.std):

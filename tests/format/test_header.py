@@ -92,7 +92,7 @@ def test_level_shapes_and_totals() -> None:
     assert shapes == [(96, 13), (48, 7), (24, 4), (12, 2), (6, 1), (3, 1)]
     assert header.positions_per_image == 1248 + 336 + 96 + 24 + 6 + 3 == 1713
     assert header.num_symbols == 7 * 1713
-    assert header.decoded_bytes == 7 * 96 * 13 * 3 + 2 * 7 * 1713
+    assert header.decoded_bytes == 7 * 96 * 13 * 3 + 2 * 7 * 1713 + 4 * 7 * 104 * 21
 
 
 @pytest.mark.parametrize(

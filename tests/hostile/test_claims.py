@@ -129,8 +129,10 @@ def test_default_limits_refuse_huge_totals(changes: dict[str, list[int]], messag
 def test_limits_of_the_user_hold() -> None:
     """File size, decoded bytes and multiply-adds are refused beyond what the user allows."""
     data = _file(b"\0" * 64, num_images=[100])
-    pixels_and_symbols = 100 * (35 + 2 * (35 + 12))
+    # Pixels, symbols, and two padded int16 planes of the finest level in work.
+    pixels_and_symbols = 100 * (35 + 2 * (35 + 12) + 2 * 2 * (7 + 8) * (5 + 8))
     macs = 100 * (47 * (8 * 8 + 16) + 35 * (2 * 4 + 4 + 18 + 4 * 4 * 2))
+    macs += (5 + 3 * 6 + 3 + 3 * 3) * 10**6 + 10**7
     _refused(data, "bytes, over the limit", DecodeLimits(max_file_bytes=len(data) - 1))
     _refused(data, "--max-bytes", DecodeLimits(max_bytes=pixels_and_symbols - 1))
     _refused(data, "--max-macs", DecodeLimits(max_macs=macs - 1))
@@ -151,4 +153,5 @@ def test_short_payload_does_not_buy_long_work(filler: bytes) -> None:
 def test_many_sets_and_names_end_with_the_payload() -> None:
     """A claim of 65,536 classes and as many network sets ends where the payload does."""
     data = _file(b"\x80" * 400, num_classes=[65_536], num_sets=[50_000], num_images=[65_536])
-    assert _refused(data, "file is") < 64 << 20
+    assert _refused(data, "--max-macs") < 1 << 20
+    assert _refused(data, "file is", DecodeLimits(max_macs=1 << 62)) < 64 << 20

@@ -12,7 +12,7 @@ from ddcodec.codec.decode import decode_bytes
 from ddcodec.errors import FormatError
 from ddcodec.format.limits import DecodeLimits
 
-_MODEST = DecodeLimits(max_file_bytes=4096, max_bytes=1 << 20, max_macs=1 << 24)
+_MODEST = DecodeLimits(max_file_bytes=4096, max_bytes=1 << 20, max_macs=1 << 28)
 _BIT_FLIP_MEMORY_BYTES = 8 << 20
 
 

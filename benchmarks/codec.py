@@ -1,0 +1,104 @@
+"""Time encoding and decoding of whole files, pixels included; medians over repeats.
+
+    python benchmarks/codec.py            # the table of docs/results.md
+    python benchmarks/codec.py --growth   # how the cost grows with images and with resolution
+
+Content is random with a realistic spread, so that sizes and times are those of real files.
+"""
+
+import argparse
+import statistics
+import time
+
+import numpy as np
+import torch
+
+from ddcodec.codec.decode import decode_bytes, render_exact
+from ddcodec.codec.encode import encode_content
+from ddcodec.codec.parameters import quantize
+from ddcodec.codec.stream import Content, context_of, synthesis_of, walk
+from ddcodec.entropy.range_coder import RangeDecoder
+from ddcodec.format.header import Header
+
+REPEATS = 5
+
+
+def make_content(num_images: int, side: int, widths: tuple[int, ...]) -> tuple[Header, Content]:
+    """Return a set of one class with Laplace latents and random networks."""
+    header = Header(
+        num_classes=1,
+        num_images=num_images,
+        height=side,
+        width=side,
+        channels=3,
+        num_levels=6,
+        num_sets=1,
+        context_id=2,
+        context_width=16,
+        context_depth=2,
+        synthesis_id=1,
+        synthesis_widths=widths,
+        label_mode=0,
+        mean=(128,) * 3,
+        std=(64,) * 3,
+        hints=(),
+        has_class_names=False,
+    )
+    generator = torch.Generator().manual_seed(0)
+    random = np.random.default_rng(0)
+    weights = context_of(header).initial_parameters(generator)
+    weights |= synthesis_of(header).initial_parameters(generator)
+    tensors = {name: quantize(value.numpy(), 8) for name, value in weights.items()}
+    latents = [
+        np.rint(random.laplace(0, 0.4, (num_images, *header.level_shape(level)))).astype(np.int16)
+        for level in range(6)
+    ]
+    return header, Content(
+        np.array([num_images]), None, np.array([0]), (tensors,), (latents,)
+    )
+
+
+def measure(num_images: int, side: int, widths: tuple[int, ...]) -> dict[str, float]:
+    """Return median seconds of encoding, decoding and its two parts."""
+    header, content = make_content(num_images, side, widths)
+    times: dict[str, list[float]] = {"encode": [], "decode": [], "symbols": [], "pixels": []}
+    data = b""
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        data = encode_content(header, content).data
+        times["encode"].append(time.perf_counter() - started)
+        started = time.perf_counter()
+        decoded = decode_bytes(data)
+        times["decode"].append(time.perf_counter() - started)
+        started = time.perf_counter()
+        walk(RangeDecoder(decoded.container.payload), header, None)
+        times["symbols"].append(time.perf_counter() - started)
+        started = time.perf_counter()
+        render_exact(header, content)
+        times["pixels"].append(time.perf_counter() - started)
+    result = {name: statistics.median(values) for name, values in times.items()}
+    result["symbols_per_second"] = header.num_symbols / result["symbols"]
+    result["file_bytes"] = len(data)
+    return result
+
+
+def main() -> None:
+    """Print one line per setting."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--growth", action="store_true")
+    settings = [(640, 32), (100, 128)]
+    if parser.parse_args().growth:
+        settings = [(n, 32) for n in (40, 160, 640, 2560)] + [(20, s) for s in (32, 64, 128, 256)]
+    print("images  side  file bytes  encode s  decode s  symbols s  pixels s  Msymbols/s")
+    for num_images, side in settings:
+        row = measure(num_images, side, (160,))
+        print(
+            f"{num_images:6}  {side:4}  {row['file_bytes']:10.0f}  {row['encode']:8.2f}  "
+            f"{row['decode']:8.2f}  {row['symbols']:9.2f}  {row['pixels']:8.2f}  "
+            f"{row['symbols_per_second'] / 1e6:10.2f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

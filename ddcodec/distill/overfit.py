@@ -1,0 +1,111 @@
+"""Fit one image without a rate term: what the decoder could show if bits were free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ddcodec.codec.context import ContextModel
+from ddcodec.codec.decode import decode_bytes
+from ddcodec.codec.encode import encode_content
+from ddcodec.codec.quantizer import SoftQuantizer, StraightThrough
+from ddcodec.codec.synthesis import Synthesis
+from ddcodec.distill.allocation import num_levels_for
+from ddcodec.distill.optimiser import LearningRates, Optimiser
+from ddcodec.distill.post_quantisation import quantise_networks
+from ddcodec.distill.representation import Representation
+from ddcodec.format.header import Header
+
+NO_RATE_ERROR_WEIGHT = 1e6
+"""Bits a unit of squared error is worth when weights are quantised."""
+
+
+@dataclass(frozen=True)
+class OverfitImage:
+    """One image, fitted and coded.
+
+    Attributes:
+        psnr_float: before weights are quantised and pixels rounded, in dB.
+        psnr_decoded: of the decoded file, in dB.
+        size_bytes: of the file.
+    """
+
+    psnr_float: float
+    psnr_decoded: float
+    size_bytes: int
+
+
+def overfit_image(image: NDArray[np.uint8], widths: tuple[int, ...], steps: int) -> OverfitImage:
+    """Fit, code and decode one image, C × H × W uint8.
+
+    Args:
+        image: the target.
+        widths: hidden widths of the decoder.
+        steps: gradient steps; the last quarter rounds hard.
+    """
+    channels, height, width = image.shape
+    levels = num_levels_for(height, width)
+    representation = Representation(
+        np.array([1]),
+        np.array([0]),
+        ContextModel(8, 1, levels, sees_coarser=False),
+        Synthesis(levels, widths, channels, height, width),
+        seed=0,
+        device=torch.device("cpu"),
+    )
+    target = (torch.from_numpy(image)[None].float() + 0.5) / 256
+    generator = torch.Generator().manual_seed(0)
+    index = torch.zeros(1, dtype=torch.int64)
+    rates = LearningRates(latents=(0.2, 0.005), networks=(5e-3, 1e-5))
+    optimiser = Optimiser(representation, rates)
+    for step in range(steps):
+        progress = step / steps
+        soft = SoftQuantizer(0.3 - 0.2 * progress, 2.0, generator)
+        quantizer = soft if progress < 0.75 else StraightThrough()
+        rendering = representation.render(index, quantizer)
+        # The context model only has to stay sane: a trace of its rate trains it.
+        rate = rendering.rate_bits * 1e-9
+        optimiser.step((rendering.images - target).square().mean() + rate, progress)
+    with torch.no_grad():
+        images = representation.render(index, StraightThrough()).images
+    psnr_float = _psnr(256 * images.numpy()[0] - 0.5, image)
+    return _code(representation, image, psnr_float)
+
+
+def _code(
+    representation: Representation, image: NDArray[np.uint8], psnr_float: float
+) -> OverfitImage:
+    channels, height, width = image.shape
+    context, synthesis = representation.context, representation.synthesis
+    header = Header(
+        num_classes=1,
+        num_images=1,
+        height=height,
+        width=width,
+        channels=channels,
+        num_levels=synthesis.num_levels,
+        num_sets=1,
+        context_id=context.context_id,
+        context_width=context.width,
+        context_depth=context.depth,
+        synthesis_id=1,
+        synthesis_widths=synthesis.widths,
+        label_mode=0,
+        mean=(128,) * channels,
+        std=(64,) * channels,
+        hints=(),
+        has_class_names=False,
+    )
+    networks = quantise_networks(representation, NO_RATE_ERROR_WEIGHT)
+    content = representation.to_content(representation.rounded_latents(), networks, None)
+    encoded = encode_content(header, content)
+    decoded = decode_bytes(encoded.data).images[0]
+    return OverfitImage(psnr_float, _psnr(decoded, image), len(encoded.data))
+
+
+def _psnr(image: NDArray[np.generic], target: NDArray[np.uint8]) -> float:
+    error = np.mean((image.astype(np.float64) - target) ** 2)
+    return float(10 * np.log10(255**2 / max(error, 1e-12)))
