@@ -34,7 +34,7 @@ MOST_FIT_IMAGES = 400_000
 JOINT_IMAGES = 320
 """Images of one joint step at most."""
 
-FIRST_ERROR_WEIGHT = 60.0
+FIRST_ERROR_WEIGHT = 12.0
 """λ at the start of phase 1: bits that one unit of squared error is worth."""
 
 
@@ -136,7 +136,7 @@ def _phases(
     likeness = Likeness(torch.from_numpy(targets), FIT_BATCH, recipe.seed)
     epochs = min(FIT_EPOCHS, MOST_FIT_IMAGES / len(targets))
     fit_steps = recipe.fit_steps or max(200, round(epochs * len(targets) / FIT_BATCH))
-    run.controller = RateController.for_steps(FIRST_ERROR_WEIGHT, fit_steps, warmup=0.3)
+    run.controller = RateController.for_steps(FIRST_ERROR_WEIGHT, fit_steps, warmup=0.1)
     run.optimise(Phase("fit", fit_steps, likeness, FIT_RATES))
     utility: Utility = likeness
     steps = fit_steps

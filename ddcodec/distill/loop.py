@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -21,9 +21,11 @@ from ddcodec.distill.utilities import Utility
 from ddcodec.errors import BudgetError
 from ddcodec.format.header import Header
 
-MOST_LANDING_ROUNDS = 30
-LANDING_FACTOR = 1.5
-"""How much λ changes from one landing round to the next."""
+MOST_LANDING_ROUNDS = 40
+NEARLY_FULL = 0.995
+SETTLED_ROUNDS = 6
+SETTLED_GROWTH = 1.005
+"""A file that stays below its floor is finished when so many rounds add less than this."""
 
 _MEASURE_BATCH = 256
 
@@ -143,7 +145,7 @@ class Run:
         """Tune the latents, λ held in each round, until the coded file meets the budget.
 
         Where one round ends above the budget and another below its floor, some images are
-        taken from either, which fills the budget to within one image.
+        taken from either, so that the budget is filled.
 
         Returns:
             Content whose file is within the budget; below its floor only if finer latents
@@ -154,23 +156,26 @@ class Run:
         """
         over: Tensor | None = None
         under: Tensor | None = None
-        sizes: list[int] = []
+        sizes = [self._size(self.representation.rounded_latents(), quantised)]
         for _ in range(MOST_LANDING_ROUNDS):
             self.controller.freeze()
-            self.optimise(phase, self.fixed(quantised))
+            self.optimise(_landing_phase(phase, sizes[-1] / self.budget_bytes), self.fixed(quantised))
             latents = self.representation.rounded_latents()
             sizes.append(self._size(latents, quantised))
             if self.floor_bytes <= sizes[-1] <= self.budget_bytes:
                 return self.representation.to_content(latents, quantised, self.class_names)
+            factor = 3.0 if abs(sizes[-1] / self.budget_bytes - 1) > 0.1 else 1.5
             if sizes[-1] > self.budget_bytes:
                 over = latents
-                self.controller.multiplier /= LANDING_FACTOR
+                self.controller.multiplier /= factor
             else:
                 under = latents
-                self.controller.multiplier *= LANDING_FACTOR
+                self.controller.multiplier *= factor
             if over is not None and under is not None:
                 return self._mix(over, under, quantised)
-            if len(sizes) > 4 and sizes[-1] < self.budget_bytes and sizes[-1] <= sizes[-4]:
+            recent = sizes[-SETTLED_ROUNDS:]
+            settled = max(recent) < SETTLED_GROWTH * min(recent)
+            if len(sizes) > SETTLED_ROUNDS and over is None and settled:
                 break
         if under is None:
             raise BudgetError(
@@ -180,23 +185,26 @@ class Run:
         return self.representation.to_content(under, quantised, self.class_names)
 
     def _mix(self, over: Tensor, under: Tensor, quantised: tuple[NetworkTensors, ...]) -> Content:
-        """Take as many images from the larger state as the budget holds, the rest from the other."""
+        """Take as much from the larger state as the budget holds, the rest from the other.
+
+        Images change over one by one in random order, the last of them latent by latent.
+        """
         generator = torch.Generator().manual_seed(self.seed)
-        order = torch.randperm(len(over), generator=generator).to(over.device)
-        fits, exceeds = 0, len(over)
+        rank = torch.randperm(len(over), generator=generator).to(over.device)
+        latents_per_image = over.shape[1]
+        place = rank[:, None] * latents_per_image + torch.arange(latents_per_image).to(rank)
+
+        fits, exceeds = 0, over.numel()
         while exceeds - fits > 1:
             count = (fits + exceeds) // 2
-            mixed = under.clone()
-            mixed[order[:count]] = over[order[:count]]
-            size = self._size(mixed, quantised)
+            size = self._size(over.where(place < count, under), quantised)
             if size <= self.budget_bytes:
                 fits = count
+                if size >= NEARLY_FULL * self.budget_bytes:
+                    break
             else:
                 exceeds = count
-            if self.floor_bytes + self.budget_bytes < 2 * size <= 2 * self.budget_bytes:
-                break
-        mixed = under.clone()
-        mixed[order[:fits]] = over[order[:fits]]
+        mixed = over.where(place < fits, under)
         return self.representation.to_content(mixed, quantised, self.class_names)
 
     def _size(self, latents: Tensor, quantised: tuple[NetworkTensors, ...]) -> int:
@@ -248,3 +256,9 @@ class Run:
 
     def _soft_quantizer(self, progress: float) -> SoftQuantizer:
         return SoftQuantizer(0.3 - 0.2 * progress, 2.0 - progress, self._generator)
+
+
+def _landing_phase(phase: Phase, share: float) -> Phase:
+    """Return a round with steps as large as the gap to the budget asks for."""
+    rate = min(max(0.3 * abs(share - 1), 0.005), 0.1)
+    return replace(phase, rates=LearningRates(latents=(rate, rate / 3), networks=None))

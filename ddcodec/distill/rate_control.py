@@ -53,7 +53,7 @@ class RateController:
 
     @classmethod
     def for_steps(cls, multiplier: float, steps: int, warmup: float = 0.0) -> RateController:
-        """Return a controller that can move λ by a factor of e^4 over a phase.
+        """Return a controller that can move λ by a factor of e^12 over a phase.
 
         Faster ones overshoot: the rate follows λ with a delay of tens of visits to each image.
 
@@ -62,7 +62,7 @@ class RateController:
             steps: length of the phase.
             warmup: share of the phase before control sets in.
         """
-        return cls(multiplier, integral_gain=8 / steps, warmup_steps=round(warmup * steps))
+        return cls(multiplier, integral_gain=24 / steps, warmup_steps=round(warmup * steps))
 
     def freeze(self) -> None:
         """Keep λ where it is."""

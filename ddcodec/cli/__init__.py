@@ -1,0 +1,83 @@
+"""The command `ddc`: parse, one call, hand the result to the console.
+
+One file per command. They import what computes only when they run, so that help is instant.
+"""
+
+import io
+import os
+import sys
+import warnings
+
+import click
+
+from ddcodec import __version__
+from ddcodec.cli.decode import decode_command
+from ddcodec.cli.distill import distill_command
+from ddcodec.cli.eval import eval_command
+from ddcodec.cli.group import SentenceGroup, silence_stdout
+from ddcodec.cli.inspect import inspect_command
+from ddcodec.cli.verify import verify_command
+from ddcodec.cli.view import view_command
+from ddcodec.format.container import VERSION
+
+_VERSION_LINE = f"ddc {__version__} (.ddc format version {VERSION})"
+
+_EXAMPLES = """\b
+Start here, nothing to download:
+  ddc distill glyphs --bpc 1k
+  ddc inspect glyphs-1k.ddc
+  ddc decode glyphs-1k.ddc
+"""
+
+
+@click.group(
+    cls=SentenceGroup,
+    epilog=_EXAMPLES,
+    invoke_without_command=True,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "show_default": True,
+        "max_content_width": 100,
+    },
+)
+@click.version_option(__version__, "-V", "--version", message=_VERSION_LINE)
+@click.pass_context
+def ddc(context: click.Context) -> None:
+    """The codec for training sets.
+
+    Turn an image dataset into one small .ddc file whose every bit is counted, and the file back
+    into a training set that is the same on every machine.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(2)
+
+
+for _command in (
+    distill_command,
+    inspect_command,
+    verify_command,
+    decode_command,
+    view_command,
+    eval_command,
+):
+    ddc.add_command(_command)
+
+
+def main() -> None:
+    """Run `ddc` as a program."""
+    # Threads that spin while they wait slow training many times over on a shared machine. OpenMP
+    # reads this when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        code = ddc.main(prog_name="ddc", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence_stdout()
+        code = 1
+    sys.exit(code)

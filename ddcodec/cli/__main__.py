@@ -1,0 +1,5 @@
+"""Run `python -m ddcodec.cli` as `ddc`."""
+
+from ddcodec.cli import main
+
+main()

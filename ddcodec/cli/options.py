@@ -1,0 +1,116 @@
+"""Options that several commands share, and the types of their values."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ddcodec.budget import parse_bytes
+from ddcodec.errors import BudgetError, RecipeError
+from ddcodec.format.limits import DecodeLimits
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+PATH = click.Path(path_type=Path)
+DEVICES = ("cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Size:
+    """A size as it was typed, and in bytes."""
+
+    text: str
+    num_bytes: float
+
+
+def parse_size(text: str) -> Size:
+    """Read the value of an option that is a size."""
+    try:
+        return Size(text.strip(), parse_bytes(text))
+    except BudgetError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def parse_decoder(text: str) -> tuple[int, ...]:
+    """Read the value of --synthesis."""
+    from ddcodec.codec.synthesis import parse_widths
+
+    try:
+        return parse_widths(text)
+    except RecipeError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def whole_number(least: int, most: int = 2**63 - 1) -> Callable[[str], int]:
+    """Return a reader of whole numbers that does not print its bounds in the help."""
+
+    def parse_number(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError as error:
+            raise click.BadParameter(f"'{text}' is not a whole number.") from error
+        if not least <= number <= most:
+            bounds = f"at least {least}" if number < least else f"at most {most}"
+            raise click.BadParameter(f"{number} is out of range; it must be {bounds}.")
+        return number
+
+    return parse_number
+
+
+COUNT = whole_number(least=1)
+
+file_argument = click.argument("file", type=PATH)
+force_option = click.option("-f", "--force", is_flag=True, help="Replace an existing output.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+device_option = click.option(
+    "--device", type=click.Choice(DEVICES), default="cpu", help="Where to compute."
+)
+
+
+def limit_options(command: Command) -> Command:
+    """Add --max-bytes and --max-macs, and hand them to a command as `limits`."""
+    defaults = DecodeLimits()
+
+    @click.option(
+        "--max-bytes",
+        type=parse_size,
+        metavar="SIZE",
+        show_default="2 GiB decoded, 64 MiB of file",
+        help="Most memory a decoded file may take; also how large the file itself may be.",
+    )
+    @click.option(
+        "--max-macs",
+        type=COUNT,
+        default=defaults.max_macs,
+        metavar="N",
+        help="Most multiply-adds decoding may take.",
+    )
+    @functools.wraps(command)
+    def limited(*arguments: Any, max_bytes: Size | None, max_macs: int, **settings: Any) -> Any:
+        limits = DecodeLimits(max_macs=max_macs)
+        if max_bytes is not None:
+            largest = int(max_bytes.num_bytes)
+            file_limit = max(largest, limits.max_file_bytes)
+            limits = DecodeLimits(file_limit, max_bytes=largest, max_macs=max_macs)
+        return command(*arguments, limits=limits, **settings)
+
+    return limited  # type: ignore[return-value]
+
+
+def check_device(device: str) -> None:
+    """Refuse a GPU that is not there, before anything else takes time.
+
+    Raises:
+        RecipeError: if torch finds no GPU.
+    """
+    if device == "cpu":
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise RecipeError("A GPU was asked for, but torch finds none; use --device cpu.")

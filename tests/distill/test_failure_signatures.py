@@ -1,0 +1,76 @@
+"""The ways this method is known to fail: collapse in quantisation, a leaking entropy model."""
+
+import numpy as np
+import pytest
+import torch
+
+from ddcodec.codec.context import ContextModel
+from ddcodec.codec.quantizer import StraightThrough
+from ddcodec.codec.synthesis import DECODERS, Synthesis
+from ddcodec.datasets import generate_glyphs
+from ddcodec.distill.overfit import overfit_image
+from ddcodec.distill.post_quantisation import quantise_networks
+from ddcodec.distill.representation import Representation, quantised_parameters
+
+
+def test_v4_480_overfits_one_image() -> None:
+    """One hidden layer of 480, no rate term: at least 40 dB after coding and decoding 32×32."""
+    image = generate_glyphs(1, seed=3).images[0]
+    result = overfit_image(np.ascontiguousarray(image), DECODERS["v4-480"], steps=1500)
+    assert result.psnr_decoded >= 40
+    # Post-quantisation collapse would show as a gap between the two.
+    assert result.psnr_decoded > result.psnr_float - 1
+
+
+def test_quantised_networks_keep_images_and_rate() -> None:
+    """Choosing coarse weights costs little error and little rate at the weight it is told."""
+    torch.manual_seed(0)
+    representation = Representation(
+        np.array([24]),
+        np.array([0]),
+        ContextModel(16, 2, 4, sees_coarser=True),
+        Synthesis(4, (16,), 3, 16, 16),
+        seed=1,
+        device=torch.device("cpu"),
+    )
+    representation.latents.data.mul_(4)
+    (quantised,) = quantise_networks(representation, error_weight_bits=1e5)
+    fixed = [quantised_parameters(quantised, representation.device)]
+    everything = torch.arange(24)
+    with torch.no_grad():
+        before = representation.render(everything, StraightThrough())
+        after = representation.render(everything, StraightThrough(), fixed)
+    error = float((before.images - after.images).square().mean())
+    assert 10 * np.log10(1 / error) > 40
+    assert float(after.rate_bits) < 1.02 * float(before.rate_bits) + 100
+    finest = sum(tensor.step_exponent == 12 for tensor in quantised.values())
+    assert finest < len(quantised)
+
+
+@pytest.mark.parametrize("sees_coarser", [False, True])
+def test_entropy_model_cannot_beat_independent_noise(sees_coarser: bool) -> None:
+    """On unpredictable latents the rate stays at their entropy: nothing leaks from the future."""
+    generator = torch.Generator().manual_seed(2)
+    model = ContextModel(16, 2, 3, sees_coarser)
+    parameters = model.initial_parameters(generator)
+    for value in parameters.values():
+        value.requires_grad_()
+    shapes = ((12, 12), (6, 6), (3, 3))
+    planes = [torch.randint(0, 2, (64, *shape), generator=generator).float() for shape in shapes]
+    representation = Representation(
+        np.array([64]),
+        np.array([0]),
+        model,
+        Synthesis(3, (4,), 1, 12, 12),
+        seed=0,
+        device=torch.device("cpu"),
+    )
+    optimiser = torch.optim.Adam(parameters.values(), lr=0.02)
+    bits = torch.zeros(())
+    for _ in range(150):
+        optimiser.zero_grad()
+        bits = representation.latent_bits(parameters, planes)
+        bits.backward()
+        optimiser.step()
+    symbols = 64 * (144 + 36 + 9)
+    assert 0.99 * symbols < float(bits.detach()) < 1.6 * symbols

@@ -1,0 +1,597 @@
+"""The command line: what it prints, writes, refuses and leaves alone."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from ddcodec.cli import ddc, group
+from ddcodec.cli import distill as distill_options
+from ddcodec.cli import eval as eval_options
+from ddcodec.codec.decode import decode_bytes
+from ddcodec.distill.recipe import SHARES, Recipe
+from ddcodec.evaluation import protocols
+
+ROOT = Path(__file__).parents[1]
+GOLDEN = sorted((ROOT / "tests" / "golden").glob("*.ddc"))
+COLOUR = GOLDEN[0].with_name("colour.ddc")
+NAMED = GOLDEN[0].with_name("sets.ddc")
+QUICK = ["--fit-steps", "3", "--steps", "2", "--spc", "2", "--synthesis", "4"]
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in an empty folder, with a cache outside it."""
+    monkeypatch.setenv("DDC_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+
+@pytest.fixture(scope="module")
+def pets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An image folder of two classes, 8 × 8."""
+    return _image_tree(tmp_path_factory.mktemp("data") / "pets", ("cat", "dog"), 8)
+
+
+@pytest.fixture(scope="module")
+def pets_file(pets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file distilled from the pets."""
+    path = tmp_path_factory.mktemp("files") / "pets.ddc"
+    result = _run("distill", pets, "--bpc", "500", "--loss", "none", *QUICK, "-o", path)
+    assert result.exit_code == 0, result.stderr
+    return path
+
+
+@pytest.fixture
+def short_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut the quick protocol to two updates of a narrow network."""
+    protocol = protocols.Protocol("quick", updates=2, batch_size=4, network_width=4)
+    monkeypatch.setitem(protocols.PROTOCOLS, "quick", protocol)
+
+
+def _image_tree(
+    folder: Path, classes: tuple[str, ...], size: int, splits: tuple[str, ...] = ("train", "test")
+) -> Path:
+    generator = np.random.default_rng(0)
+    for split in splits:
+        for label, name in enumerate(classes):
+            (folder / split / name).mkdir(parents=True)
+            for index in range(6):
+                pixels = generator.integers(60 * label, 60 * label + 120, (size, size, 3))
+                picture = Image.fromarray(pixels.astype(np.uint8))
+                picture.save(folder / split / name / f"{index}.png")
+    return folder
+
+
+def _run(*arguments: object) -> Result:
+    return CliRunner().invoke(ddc, [str(argument) for argument in arguments])
+
+
+def _fails(result: Result, code: int, pattern: str) -> None:
+    """Check for one sentence on stderr, nothing on stdout and the exit code."""
+    assert result.exit_code == code, (result.stdout, result.stderr, result.exception)
+    assert isinstance(result.exception, SystemExit | None)
+    lines = [line for line in result.stderr.splitlines() if not _is_progress(line)]
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("ddc: ")
+    assert re.search(pattern, lines[0]), lines[0]
+    assert "Traceback" not in result.output
+    assert result.stdout == ""
+
+
+def _is_progress(line: str) -> bool:
+    return line.startswith("Loading ") or line.endswith(" left")
+
+
+def _left() -> list[str]:
+    return sorted(path.name for path in Path().iterdir())
+
+
+def _facts(text: str) -> dict[str, str]:
+    """Read the lines of a report that are a name, two spaces and a value."""
+    pairs = (re.split(r" {2,}", line, maxsplit=1) for line in text.splitlines() if "  " in line)
+    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+
+
+# Help and start
+
+
+def test_help_lists_every_command() -> None:
+    """Commands stand in the order of the work; each has help that names its defaults."""
+    result = _run("--help")
+    assert result.exit_code == 0
+    names = re.findall(r"^  (\w+)  ", result.stdout.partition("Commands:")[2], re.MULTILINE)
+    assert names == ["distill", "inspect", "verify", "decode", "view", "eval"]
+    for name in names:
+        command_help = _run(name, "-h")
+        assert command_help.exit_code == 0 and "Usage: ddc" in command_help.stdout
+
+
+def _options() -> Iterator[tuple[str, click.Option]]:
+    for name, command in ddc.commands.items():
+        for option in command.params:
+            if isinstance(option, click.Option):
+                yield name, option
+
+
+@pytest.mark.parametrize(
+    ("name", "option"), list(_options()), ids=lambda value: getattr(value, "name", value)
+)
+def test_every_option_says_what_it_does_without_it(name: str, option: click.Option) -> None:
+    """Options have help, and a shown default unless they are required or switches."""
+    assert option.help and option.help.endswith("."), f"{name} {option.name}"
+    shown = option.show_default or option.default is not None
+    assert shown or option.required or option.is_flag or option.name == "data"
+
+
+def test_choices_are_those_of_the_package() -> None:
+    """What help lists without importing torch is what the package knows."""
+    from ddcodec.codec.context import CONTEXT_MODELS
+    from ddcodec.distill.losses import LOSSES
+    from ddcodec.networks import NETWORKS
+
+    assert set(distill_options.LOSSES) == {"none", *LOSSES}
+    assert set(distill_options.CONTEXTS) == set(CONTEXT_MODELS)
+    assert set(distill_options.SHARES) == set(SHARES)
+    assert set(eval_options.PROTOCOLS) == set(protocols.PROTOCOLS)
+    assert set(eval_options.ARCHITECTURES) == set(NETWORKS)
+
+
+def test_defaults_are_those_of_the_recipe() -> None:
+    """The command line and the library agree on every default."""
+    recipe = Recipe(bytes_per_class=1.0)
+    given = {option.name: option.default for name, option in _options() if name == "distill"}
+    for name in ("loss", "context", "joint_steps", "seed", "device", "keep_class_names"):
+        assert given[name] == getattr(recipe, name)
+
+
+def test_version() -> None:
+    """The version names the format, too."""
+    result = _run("-V")
+    assert re.fullmatch(r"ddc \d+\.\d+\.\d+ \(\.ddc format version 1\)\n", result.stdout)
+
+
+def test_no_command_is_a_usage_error() -> None:
+    """Without a command help goes to stderr."""
+    result = _run()
+    assert result.exit_code == 2 and result.stdout == "" and "Commands:" in result.stderr
+
+
+def _loaded_modules(*arguments: object) -> set[str]:
+    """Run `ddc` in a fresh process; return the top-level modules it imported."""
+    code = (
+        "import sys\nfrom ddcodec.cli import ddc\n"
+        "code = ddc.main(sys.argv[1:], standalone_mode=False)\n"
+        "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)\n"
+        "sys.exit(code)"
+    )
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    result = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return set(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["distill", "--help"], ["inspect", "--header", COLOUR], ["-V"]]
+)
+def test_starts_without_numpy_and_torch(arguments: list[object]) -> None:
+    """Help and headers need the standard library and click."""
+    assert not {"torch", "numpy", "constriction", "PIL"} & _loaded_modules(*arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["inspect", COLOUR], ["verify", COLOUR], ["decode", COLOUR], ["view", COLOUR]],
+    ids=lambda arguments: arguments[0],
+)
+def test_decoding_needs_no_torch(arguments: list[object]) -> None:
+    """Everything but networks to train runs without torch."""
+    assert "torch" not in _loaded_modules(*arguments)
+
+
+def test_click_has_one_importer() -> None:
+    """Only the command line knows click."""
+    for path in (ROOT / "ddcodec").rglob("*.py"):
+        imports = re.search(r"^\s*(import|from) click", path.read_text(), re.MULTILINE)
+        assert imports is None or path.parent.name == "cli", path
+
+
+# inspect, verify
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_inspect_adds_up(path: Path) -> None:
+    """The printed parts sum to the file and to 100 per cent."""
+    result = _run("inspect", path)
+    assert result.exit_code == 0 and result.stderr == ""
+    row = r"^ (\S.*?)\s+(?:explicit|implicit|container)\s+(-?[\d,]+)\s+(-?[\d.]+)\s*$"
+    rows = re.findall(row, result.stdout, re.MULTILINE)
+    assert sum(int(size.replace(",", "")) for _, size, _ in rows) == path.stat().st_size
+    assert sum(round(100 * float(percent)) for *_, percent in rows) == 10_000
+    total = re.search(r"^ file\s+([\d,]+)\s+100\.00", result.stdout, re.MULTILINE)
+    assert total is not None and int(total[1].replace(",", "")) == path.stat().st_size
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_inspect_json(path: Path) -> None:
+    """JSON holds the same, with fractional bits."""
+    facts = json.loads(_run("inspect", path, "--json").stdout)
+    size = path.stat().st_size
+    assert facts["file_bytes"] == size
+    assert sum(part["bytes"] for part in facts["parts"]) == size
+    assert sum(part["bits"] for part in facts["parts"]) == pytest.approx(8 * size)
+    assert sum(part["percent"] for part in facts["parts"]) == pytest.approx(100)
+    classes = facts["header"]["num_classes"]
+    assert facts["bits_per_class"] == 8 * size / classes == 8 * facts["bytes_per_class"]
+    assert len(facts["class_names"]) == classes
+    header = json.loads(_run("inspect", path, "--json", "--header").stdout)
+    assert header["header"] == facts["header"] and header["file_bytes"] == size
+
+
+def test_inspect_header() -> None:
+    """The header's facts are there, no part is."""
+    facts = _facts(_run("inspect", "--header", NAMED).stdout)
+    assert facts["size"].startswith("822 bytes")
+    assert facts["images"] == "6 of 9x13x1, 2 per class"
+    assert facts["per class"] == "2,192.0 bits, 274.0 bytes"
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_verify_prints_pinned_digests(path: Path) -> None:
+    """Symbols, labels and pixels have the SHA-256 that is pinned."""
+    expected = json.loads((path.parent / "expected.json").read_text())[path.stem]
+    facts = _facts(_run("verify", path).stdout)
+    assert {name: facts[name] for name in ("symbols", "labels", "pixels")} == {
+        name: expected[name] for name in ("symbols", "labels", "pixels")
+    }
+    assert facts["checksums"] == "both match"
+
+
+def test_names_from_a_file_cannot_steer_the_terminal() -> None:
+    """Control characters are replaced wherever text is printed."""
+    from ddcodec.console import print_facts, printable
+
+    assert printable("a\x1b[31mb\nc") == "a�[31mb�c"
+    with CliRunner().isolation() as (out, *_):
+        print_facts([("name", "\x1b]0;title\x07")])
+        sys.stdout.flush()
+        assert b"\x1b" not in out.getvalue()
+
+
+# Files that are none
+
+
+def _wrong_files(folder: Path) -> dict[str, tuple[Path, str]]:
+    data = COLOUR.read_bytes()
+    newer = bytearray(data)
+    newer[4] = 2
+    flipped = bytearray(data)
+    flipped[len(data) // 2] ^= 1
+    contents = {
+        "truncated": (data[:-5], "damaged or truncated"),
+        "flipped": (bytes(flipped), "damaged"),
+        "foreign": (b"\x89PNG\r\n\x1a\n" + data, "not a .ddc file"),
+        "newer": (bytes(newer), "newer"),
+        "empty": (b"", "not a .ddc file"),
+    }
+    files = {}
+    for name, (wrong, pattern) in contents.items():
+        path = folder / f"{name}.ddc"
+        path.write_bytes(wrong)
+        files[name] = (path, pattern)
+    files["missing"] = (folder / "missing.ddc", "does not exist")
+    files["folder"] = (folder, "is a folder")
+    return files
+
+
+@pytest.mark.parametrize(
+    "kind", ["truncated", "flipped", "foreign", "newer", "empty", "missing", "folder"]
+)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["inspect"], ["inspect", "--header"], ["inspect", "--json"], ["verify"],
+        ["decode", "-o", "out"], ["decode", "-o", "out", "--format", "npz"], ["view"],
+        ["eval", "--data", "glyphs"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_wrong_files(kind: str, command: list[str], tmp_path: Path) -> None:
+    """Every command that reads a file refuses a wrong one in one sentence, and writes nothing."""
+    path, pattern = _wrong_files(tmp_path)[kind]
+    _fails(_run(command[0], path, *command[1:]), 1, pattern)
+    assert _left() == []
+
+
+@pytest.mark.parametrize("option", ["--max-bytes", "--max-macs"])
+def test_limits(option: str) -> None:
+    """A file that asks for more than allowed is refused, and the option named."""
+    for command in ("inspect", "verify", "decode", "view"):
+        _fails(_run(command, COLOUR, option, "10"), 1, option)
+    assert _left() == []
+    assert _run("verify", COLOUR, "--max-bytes", "1M", "--max-macs", "1000000000").exit_code == 0
+
+
+# decode, view
+
+
+def test_decode_names_outputs_after_the_file() -> None:
+    """PNG goes to a folder, arrays to a file; -o replaces the stem."""
+    assert _run("decode", NAMED).exit_code == 0
+    for kind in ("npz", "pt"):
+        assert _run("decode", NAMED, "--format", kind).exit_code == 0
+        assert _run("decode", NAMED, "--format", kind, "-o", "other").exit_code == 0
+        assert _run("decode", NAMED, "--format", kind, "-o", f"third.{kind}").exit_code == 0
+    stems = ["other", "sets", "third"]
+    assert _left() == sorted(
+        ["sets", *(f"{stem}.{kind}" for stem in stems for kind in ("npz", "pt"))]
+    )
+    decoded = decode_bytes(NAMED.read_bytes())
+    assert np.array_equal(np.load("sets.npz")["images"], decoded.images)
+    assert np.array_equal(torch.load("sets.pt")["images"].numpy(), decoded.images)
+
+
+def test_decode_keeps_what_is_there() -> None:
+    """An existing output needs --force, and a folder of the user's own stays even then."""
+    assert _run("decode", COLOUR, "-o", "out").exit_code == 0
+    _fails(_run("decode", COLOUR, "-o", "out"), 1, "exists.*--force")
+    assert _run("decode", NAMED, "-o", "out", "--force").exit_code == 0
+    assert len(list(Path("out").rglob("*.png"))) == 6
+    Path("mine").mkdir()
+    Path("mine/thesis.txt").write_text("years")
+    _fails(_run("decode", COLOUR, "-o", "mine", "--force"), 1, "not written by ddc decode")
+    assert Path("mine/thesis.txt").read_text() == "years"
+    assert _left() == ["mine", "out"]
+
+
+def test_view() -> None:
+    """The sheet is a PNG of the printed size, with a row per class."""
+    result = _run("view", NAMED, "-o", "sheet.png", "--per-class", "2", "--scale", "5")
+    width, height = Image.open("sheet.png").size
+    assert result.stdout == f"sheet.png: {width} x {height} pixels\n"
+    assert height == 3 * (5 * 9 + 2) + 2 and width > 2 * 5 * 13
+    _fails(_run("view", NAMED, "-o", "sheet.png"), 1, "--force")
+    _fails(_run("view", NAMED, "-o", "sheet.gif"), 2, "png")
+    _fails(_run("view", NAMED, "--scale", "0"), 2, "at least 1")
+    assert _left() == ["sheet.png"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["decode", NAMED], ["decode", NAMED, "--format", "npz"],
+        ["view", NAMED], ["distill", "glyphs", "--bpc", "1k"],
+    ],
+    ids=lambda command: " ".join(map(str, command[:1] + command[2:])),
+)  # fmt: skip
+def test_outputs_that_cannot_be_written(command: list[object]) -> None:
+    """A missing folder is noticed before any work."""
+    _fails(_run(*command, "-o", "none/out.png"), 1, "no folder 'none'")
+    assert _left() == []
+
+
+# distill
+
+
+@pytest.mark.parametrize("loss", ["none", "dm"])
+def test_distill_writes_a_file_within_budget(pets: Path, loss: str) -> None:
+    """The file is named after dataset and budget, decodes, and is what the summary says."""
+    result = _run("distill", pets, "--bpc", "0.5k", "--loss", loss, *QUICK)
+    assert result.exit_code == 0, result.stderr
+    assert _left() == ["pets-0.5k.ddc"]
+    data = Path("pets-0.5k.ddc").read_bytes()
+    assert len(data) <= 1000
+    decoded = decode_bytes(data)
+    assert decoded.class_names == ("cat", "dog") and len(decoded.labels) == 4
+    facts = _facts(result.stdout)
+    assert facts["size"] == f"{len(data):,} bytes"
+    assert facts["budget"].startswith("1,000 bytes, ")
+    assert facts["bits per class"] == f"{4 * len(data):,.1f}"
+    assert facts["bytes per class"] == f"{len(data) / 2:,.1f}"
+    assert facts["images"] == "4, 2 per class"
+    assert facts["decoder"] == "hidden widths 4"
+    assert facts["network sets"] == "1"
+    assert ("97 %" in result.stdout) == (len(data) < 970)
+    estimated = float(facts["estimated"].split()[0].replace(",", ""))
+    assert abs(estimated - len(data)) < 0.005 * len(data) + 30
+    first = next(line for line in result.stderr.splitlines() if line.startswith("fit"))
+    assert re.match(r"fit  1/3  [\d,]+ of 1,000 bytes  loss \S+  \S+ s left", first)
+
+
+def test_distill_options_reach_the_run(pets: Path) -> None:
+    """Sharing, names and context end in the header."""
+    arguments = ["--share", "class", "--no-names", "--context", "own", "--loss", "none"]
+    result = _run("distill", pets, "--bpc", "900", *QUICK, *arguments, "-o", "x.ddc")
+    assert result.exit_code == 0, result.stderr
+    header = decode_bytes(Path("x.ddc").read_bytes()).header
+    assert (header.num_sets, header.has_class_names, header.context_id) == (2, False, 1)
+    assert header.synthesis_widths == (4,)
+
+
+def test_distill_keeps_what_is_there(pets: Path) -> None:
+    """An existing file is named before the work, and replaced with --force."""
+    Path("pets-500.ddc").write_text("mine")
+    _fails(_run("distill", pets, "--bpc", "500", *QUICK), 1, "exists.*--force")
+    assert Path("pets-500.ddc").read_text() == "mine"
+    result = _run("distill", pets, "--bpc", "500", "--loss", "none", *QUICK, "--force")
+    assert result.exit_code == 0
+    assert decode_bytes(Path("pets-500.ddc").read_bytes()).header.num_classes == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "pattern"),
+    [
+        ([], 2, "Missing option '--bpc'"),
+        (["--bpc", "10q"], 2, "not a size"),
+        (["--bpc", "0"], 2, "no room"),
+        (["--bpc", "20"], 1, "smallest possible is about \\d+ bytes"),
+        (["--bpc", "500", "--spc", "99"], 1, "--spc"),
+        (["--bpc", "500", "--spc", "0"], 2, "at least 1"),
+        (["--bpc", "500", "--spc", "x"], 2, "not a whole number"),
+        (["--bpc", "500", "--loss", "magic"], 2, "'magic'"),
+        (["--bpc", "500", "--synthesis", "v99"], 2, "no decoder"),
+        (["--bpc", "500", "--steps", "0"], 2, "at least 1"),
+        (["--bpc", "500", "--magic"], 2, "No such option"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_wrong_distill_arguments(pets: Path, arguments: list[str], code: int, pattern: str) -> None:
+    """Each wrong argument gets its sentence and leaves nothing."""
+    _fails(_run("distill", pets, *arguments), code, pattern)
+    assert _left() == []
+
+
+def test_wrong_datasets(tmp_path: Path) -> None:
+    """Unknown names, missing and unusable paths are data errors."""
+    _fails(_run("distill", "nonsense", "--bpc", "1k"), 1, "glyphs or cifar10")
+    _fails(_run("distill", "cifar10", "--data", "none.tar", "--bpc", "1k"), 1, "none.tar")
+    _fails(_run("distill", tmp_path / "none", "--bpc", "1k"), 1, "nknown dataset")
+    broken = _image_tree(tmp_path / "broken", ("a", "b"), 8)
+    (broken / "train" / "a" / "0.png").write_bytes(b"no picture")
+    _fails(_run("distill", broken, "--bpc", "1k"), 1, "0.png")
+    assert _left() == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_absent_gpu(pets: Path, pets_file: Path) -> None:
+    """A GPU that is asked for and absent is said so at once."""
+    _fails(_run("distill", pets, "--bpc", "500", "--device", "cuda"), 2, "--device cpu")
+    _fails(_run("eval", pets_file, "--data", pets, "--device", "cuda"), 2, "--device cpu")
+    assert _left() == []
+
+
+# eval
+
+
+@pytest.mark.usefixtures("short_protocol")
+def test_eval(pets: Path, pets_file: Path) -> None:
+    """Everything an accuracy depends on is printed with it."""
+    result = _run("eval", pets_file, "--data", pets, "--protocol", "quick", "--seed", "5")
+    assert result.exit_code == 0, result.stderr
+    facts = _facts(result.stdout)
+    assert (facts["protocol"], facts["network"], facts["seeds"]) == ("quick", "convnet", "5, 6, 7")
+    assert facts["updates"].startswith("2 per network")
+    assert facts["training set"] == "4 images, hard labels"
+    assert len(facts["accuracies"].split(", ")) == 3
+    assert re.match(r"[\d.]+ ± [\d.]+ %", facts["accuracy"])
+    assert facts["size"] == f"{pets_file.stat().st_size:,} bytes"
+    assert "network 1/3" in result.stderr and "network 3/3" in result.stderr
+
+
+@pytest.mark.usefixtures("short_protocol")
+def test_eval_json(pets: Path, pets_file: Path) -> None:
+    """JSON has the accuracies, the protocol and the size of the file."""
+    arguments = ["--protocol", "quick", "--repeats", "1", "--json", "--dataset", "pets"]
+    facts = json.loads(_run("eval", pets_file, "--data", pets, *arguments).stdout)
+    assert facts["protocol"] == "quick" and facts["seeds"] == [0]
+    assert len(facts["accuracies"]) == 1 and facts["mean"] == facts["accuracies"][0]
+    assert facts["file_bytes"] == pets_file.stat().st_size
+    assert facts["bits_per_class"] == 4 * facts["file_bytes"]
+
+
+@pytest.mark.parametrize(
+    ("classes", "size", "splits", "pattern"),
+    [
+        (("cat", "dog"), 8, ("train",), "no test images"),
+        (("cat", "dog"), 9, ("train", "test"), "8x8x3.*9x9x3"),
+        (("cat", "cow", "dog"), 8, ("train", "test"), "2 classes.*3"),
+        (("cat", "cow"), 8, ("train", "test"), "'dog' is not a class"),
+    ],
+    ids=["no test split", "shape", "number of classes", "names"],
+)
+def test_eval_refuses_another_dataset(
+    pets_file: Path,
+    tmp_path: Path,
+    classes: tuple[str, ...],
+    size: int,
+    splits: tuple[str, ...],
+    pattern: str,
+) -> None:
+    """A dataset that the file was not made of is refused before anything is trained."""
+    other = _image_tree(tmp_path / "other", classes, size, splits)
+    _fails(_run("eval", pets_file, "--data", other, "--protocol", "quick"), 1, pattern)
+
+
+def test_eval_maps_classes_by_name(pets: Path, pets_file: Path) -> None:
+    """Labels follow the names where the dataset numbers its classes otherwise."""
+    from dataclasses import replace
+
+    from ddcodec.datasets import load_dataset
+
+    decoded = decode_bytes(pets_file.read_bytes())
+    real = load_dataset(str(pets))
+    same, _ = eval_options.fit_dataset(decoded, real)
+    swapped, _ = eval_options.fit_dataset(decoded, replace(real, class_names=("dog", "cat")))
+    assert np.array_equal(same, decoded.labels)
+    assert np.array_equal(swapped, 1 - decoded.labels)
+    nameless = replace(decoded, content=replace(decoded.content, class_names=None))
+    unmapped, _ = eval_options.fit_dataset(nameless, replace(real, class_names=("x", "y")))
+    assert np.array_equal(unmapped, decoded.labels)
+
+
+# Whatever else goes wrong
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "pattern"),
+    [
+        (KeyboardInterrupt(), 130, "Interrupted"),
+        (OSError(28, "whatever", "disk"), 1, "'disk': No space left"),
+        (MemoryError(), 1, "not enough memory"),
+        (ZeroDivisionError("a\nb"), 1, "bug in ddc.*ZeroDivisionError: A b.*DDC_TRACEBACK"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
+)
+def test_unexpected_errors(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, pattern: str
+) -> None:
+    """Even a bug or Ctrl-C is one line, and its exit code."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("ddcodec.inspection.read_ddc", fail)
+    result = _run("verify", COLOUR)
+    assert result.stderr.strip().count("\n") == 0
+    _fails(result, code, pattern)
+
+
+def test_interrupted_distill_leaves_nothing(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the middle of the work writes no file."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ddcodec.distill.distill.encode_content", interrupt)
+    result = _run("distill", pets, "--bpc", "500", "--loss", "none", *QUICK)
+    _fails(result, 130, "no output")
+    assert _left() == []
+
+
+def test_tracebacks_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks for a bug gets the exception itself."""
+    monkeypatch.setenv(group.SHOW_TRACEBACK, "1")
+    result = _run("verify", "none.ddc")
+    assert type(result.exception).__name__ == "DataError"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes")
+def test_reader_that_goes_away() -> None:
+    """`ddc inspect … | head -0` ends without a word."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "ddcodec.cli", "inspect", str(COLOUR)]
+    result = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, env=environment)
+    os.close(writing)
+    assert result.returncode == 1 and result.stderr == b""

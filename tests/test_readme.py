@@ -1,0 +1,96 @@
+"""What the README says runs: its `glyphs` commands and its Python, as they stand."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(text: str, *languages: str) -> list[str]:
+    """Return the fenced blocks of a Markdown text in some languages."""
+    return [body for language, body in _BLOCK.findall(text) if language in languages]
+
+
+def shell_commands(text: str) -> list[list[str]]:
+    """Return the words of every `ddc` command in the shell blocks, in order."""
+    commands = []
+    for body in blocks(text, "sh", "bash", "shell"):
+        for line in body.replace("\\\n", " ").splitlines():
+            line = line.strip().removeprefix("$ ")
+            if line.startswith("ddc "):
+                commands.append(shlex.split(line, comments=True))
+    return commands
+
+
+def glyphs_commands(text: str) -> list[list[str]]:
+    """Return the commands about `glyphs` and about the files those write."""
+    about: set[str] = set()
+    chosen = []
+    for words in shell_commands(text):
+        if any("glyphs" in word for word in words) or about & set(words):
+            chosen.append(words)
+            about |= {word for word in words if word.endswith(".ddc")}
+    return chosen
+
+
+def _run(command: list[str], folder: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, f"{shlex.join(command)}\n{result.stdout}{result.stderr}"
+
+
+def test_commands_are_found() -> None:
+    """Prompts, comments, continued lines and files of one's own naming are understood."""
+    text = """
+```sh
+pip install .
+ddc distill glyphs --bpc 1k \\
+    -o small.ddc   # a comment
+$ ddc inspect small.ddc
+ddc distill cifar10 --bpc 10k
+```
+```text
+ddc verify glyphs.ddc
+```
+"""
+    assert glyphs_commands(text) == [
+        ["ddc", "distill", "glyphs", "--bpc", "1k", "-o", "small.ddc"],
+        ["ddc", "inspect", "small.ddc"],
+    ]
+    assert len(shell_commands(text)) == 3
+
+
+@pytest.fixture(scope="module")
+def readme_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the README's `glyphs` commands were run."""
+    folder = tmp_path_factory.mktemp("readme")
+    commands = glyphs_commands((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert any(words[1] == "distill" for words in commands), "the README distills no glyphs"
+    for words in commands:
+        _run([sys.executable, "-m", "ddcodec.cli", *words[1:]], folder)
+    return folder
+
+
+def test_shell_commands_run(readme_folder: Path) -> None:
+    """They succeed and leave a file that decodes."""
+    files = list(readme_folder.rglob("*.ddc"))
+    assert files
+    for path in files:
+        _run([sys.executable, "-m", "ddcodec.cli", "verify", str(path)], readme_folder)
+
+
+def test_python_blocks_run(readme_folder: Path) -> None:
+    """The Python lines run beside the files of the shell commands."""
+    snippets = blocks((ROOT / "README.md").read_text(encoding="utf-8"), "python", "py")
+    assert snippets, "the README shows no Python"
+    for snippet in snippets:
+        _run([sys.executable, "-c", snippet], readme_folder)
