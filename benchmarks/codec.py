@@ -53,9 +53,7 @@ def make_content(num_images: int, side: int, widths: tuple[int, ...]) -> tuple[H
         np.rint(random.laplace(0, 0.4, (num_images, *header.level_shape(level)))).astype(np.int16)
         for level in range(6)
     ]
-    return header, Content(
-        np.array([num_images]), None, np.array([0]), (tensors,), (latents,)
-    )
+    return header, Content(np.array([num_images]), None, np.array([0]), (tensors,), (latents,))
 
 
 def measure(num_images: int, side: int, widths: tuple[int, ...]) -> dict[str, float]:

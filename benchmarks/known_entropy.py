@@ -127,16 +127,16 @@ def coded_latent_bytes(latents: Latents, tensors: NetworkTensors, sees_coarser: 
     for level in reversed(range(len(latents))):
         plane = latents[level]
         shape = (plane.shape[1], plane.shape[2])
-        level_coder = LevelCoder(
-            model, network, LaplaceModel(), level, shape, len(plane), coarser
-        )
+        level_coder = LevelCoder(model, network, LaplaceModel(), level, shape, len(plane), coarser)
         coarser = level_coder.code(coder, plane)
     return len(coder.payload())
 
 
 def compare_sources() -> None:
     """Print coded bytes against entropy for every source."""
-    print("source                   entropy B    coded B   excess %   weights B   inside 1 % + 30 B")
+    print(
+        "source                   entropy B    coded B   excess %   weights B   inside 1 % + 30 B"
+    )
     for name, (inside, source) in SOURCES.items():
         latents, entropy_bits = source()
         tensors = fit_context(latents, sees_coarser=False)

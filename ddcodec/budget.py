@@ -40,7 +40,8 @@ def parse_bytes(text: str) -> float:
     unit = match.group(2).lower() if match else ""
     if match is None or unit not in _BYTES_PER_UNIT:
         raise BudgetError(
-            f"'{text}' is not a size; write bytes such as 10k, 10kB or 10KiB, or bits such as 80kbit."
+            f"'{text}' is not a size; write bytes such as 10k, 10kB or 10KiB, or bits such as "
+            "80kbit."
         )
     size = float(match.group(1)) * _BYTES_PER_UNIT[unit]
     if size <= 0:

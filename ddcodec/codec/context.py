@@ -108,9 +108,13 @@ class ContextModel:
         Returns:
             Per level two tensors of the shape of its latents.
         """
+        import torch
+
         flat = self.estimate_flat(parameters, latents)
         sizes = [plane[0].numel() for plane in latents]
-        parts = zip(latents, flat.loc.split(sizes), flat.log2_scale.split(sizes), strict=True)
+        parts = zip(
+            latents, torch.split(flat.loc, sizes), torch.split(flat.log2_scale, sizes), strict=True
+        )
         return [
             (loc.t().reshape(plane.shape), log2_scale.t().reshape(plane.shape))
             for plane, loc, log2_scale in parts
@@ -267,9 +271,7 @@ class ExactContext:
         self._layers = layers
         self._heads = heads
 
-    def predict(
-        self, inputs: Floats, level: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def predict(self, inputs: Floats, level: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return locations in 1/16 and scale indices for symbol inputs, width × n, in 2^−12."""
         hidden = inputs
         for layer in self._layers:

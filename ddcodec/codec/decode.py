@@ -92,9 +92,7 @@ def label_bytes(labels: NDArray[np.int64]) -> bytes:
     return labels.astype("<u2").tobytes()
 
 
-def content_checksum(
-    content: Content, labels: NDArray[np.int64], images: NDArray[np.uint8]
-) -> int:
+def content_checksum(content: Content, labels: NDArray[np.int64], images: NDArray[np.uint8]) -> int:
     """Return the CRC-32 of symbols, labels and pixels, one after another."""
     crc = zlib.crc32(symbol_bytes(content))
     crc = zlib.crc32(label_bytes(labels), crc)

@@ -1,4 +1,4 @@
-"""The decoder's 1×1 layers in training: computed a few pixels at a time, so that they stay in cache.
+"""The decoder's 1×1 layers in training: a few pixels at a time, so that they stay in cache.
 
 The hidden activations of a whole batch are tens of megabytes and would be written and read again by
 every operation, forward and backward. Here a chunk of pixels runs through all layers at once, and

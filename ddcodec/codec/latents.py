@@ -85,9 +85,7 @@ class LevelCoder:
         """
         rows, columns = self._shape
         margin = CONTEXT_MARGIN
-        plane: Plane = np.zeros(
-            (rows + 2 * margin, self._stride, self._num_images), dtype=np.int16
-        )
+        plane: Plane = np.zeros((rows + 2 * margin, self._stride, self._num_images), dtype=np.int16)
         flat = plane.reshape(-1, self._num_images)
         source = None
         if latents is not None:

@@ -1,8 +1,8 @@
 """Network weights ⇄ integers: power-of-two steps, one Laplace table per tensor.
 
 A tensor is coded as its step exponent, a shift and a scale index, then its integers: the bits above
-the shift through the Laplace table of that scale, the bits below it raw. The high parts of a shifted
-tensor are centred on −½, which the table's fraction expresses exactly.
+the shift through the Laplace table of that scale, the bits below it raw. The high parts of a
+shifted tensor are centred on −½, which the table's fraction expresses exactly.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class QuantizedTensor:
     @property
     def values(self) -> NDArray[np.float64]:
         """The represented numbers, float64."""
-        return self.integers * 2.0**-self.step_exponent
+        return self.integers.astype(np.float64) * 2.0**-self.step_exponent
 
 
 NetworkTensors = dict[str, QuantizedTensor]

@@ -91,17 +91,19 @@ def walk(
     """
     sections = sections or Sections()
     counts = code_class_counts(
-        coder, content and content.class_counts, header.num_classes, header.num_images
+        coder, content.class_counts if content else None, header.num_classes, header.num_images
     )
     sections.close("labels", coder)
     names = None
     if header.has_class_names:
-        names = code_class_names(coder, content and content.class_names, header.num_classes)
+        names = code_class_names(
+            coder, content.class_names if content else None, header.num_classes
+        )
         sections.close("class names", coder)
-    class_sets = _code_class_sets(coder, content and content.class_sets, header)
+    class_sets = _code_class_sets(coder, content.class_sets if content else None, header)
     sections.close("labels", coder)
     networks = tuple(
-        _code_networks(coder, header, content and content.networks[index], sections)
+        _code_networks(coder, header, content.networks[index] if content else None, sections)
         for index in range(header.num_sets)
     )
     set_images = np.bincount(class_sets, weights=counts, minlength=header.num_sets)
@@ -111,7 +113,7 @@ def walk(
             header,
             networks[index],
             int(set_images[index]),
-            content and content.latents[index],
+            content.latents[index] if content else None,
             sections,
         )
         for index in range(header.num_sets)
@@ -133,7 +135,7 @@ def _code_networks(
     shapes = context_of(header).tensor_shapes() | synthesis_of(header).tensor_shapes()
     coded = {}
     for name, shape in shapes.items():
-        tensor = tensors and tensors[name]
+        tensor = tensors[name] if tensors else None
         coded[name] = code_tensor(coder, tensor, shape)
         sections.close(name.split(".")[0], coder)
     return coded
@@ -160,7 +162,7 @@ def _code_latents(
     for level in reversed(range(header.num_levels)):
         shape = header.level_shape(level)
         level_coder = LevelCoder(context, network, model, level, shape, num_images, coarser)
-        coarser = level_coder.code(coder, latents and latents[level])
+        coarser = level_coder.code(coder, latents[level] if latents else None)
         coded.insert(0, crop_plane(coarser).copy())  # lets go of the margins
         sections.close(f"latents {level}", coder)
     return coded

@@ -235,7 +235,9 @@ class ExactSynthesis:
         self._taps = [float(tap) for tap in taps.integers]
         self._taps_shift = taps.step_exponent
         if sum(abs(int(tap)) for tap in taps.integers) * SYMBOL_INPUT_LIMIT >= 1 << 53:
-            raise FormatError("The upsampling kernel exceeds exact arithmetic; the file is refused.")
+            raise FormatError(
+                "The upsampling kernel exceeds exact arithmetic; the file is refused."
+            )
         last = len(shape.widths)
         self._dense = [
             dense_layer(
@@ -335,7 +337,5 @@ def _neighbourhoods(values: Floats) -> Floats:
     """Return the 3×3 surroundings of every pixel, zeros outside: (9 · C) × pixels."""
     channels, _, rows, columns = values.shape
     padded = np.pad(values, ((0, 0), (0, 0), (1, 1), (1, 1)))
-    parts = [
-        padded[:, :, dy : dy + rows, dx : dx + columns] for dy in range(3) for dx in range(3)
-    ]
+    parts = [padded[:, :, dy : dy + rows, dx : dx + columns] for dy in range(3) for dx in range(3)]
     return np.stack(parts).reshape(9 * channels, -1)

@@ -1,0 +1,1 @@
+"""From a dataset and a budget to a file: phases, losses, rate control."""

@@ -47,7 +47,7 @@ class Allocation:
     @property
     def num_sets(self) -> int:
         """Sets of networks."""
-        return int(self.class_sets.max()) + 1
+        return len(set(self.class_sets.tolist()))
 
     @property
     def network_bytes(self) -> float:
@@ -59,7 +59,8 @@ class Allocation:
 
 def num_levels_for(height: int, width: int) -> int:
     """Return how many latent levels an image gets: down to about 1×1 from 32, 4×4 from 128."""
-    return min(max(min(height, width), 2).bit_length(), 6)
+    smaller = max(min(height, width), 2)
+    return min(smaller.bit_length(), 6)
 
 
 def allocate(
@@ -100,8 +101,10 @@ def allocate(
 
 def default_images_per_class(bytes_per_class: float, pixel_bytes: int) -> int:
     """Return images per class for a budget; larger images get more bytes each."""
-    bytes_per_image = 80 * (bytes_per_class / 1000) ** 0.2 * (pixel_bytes / 3072) ** 0.35
-    return max(1, round(0.9 * bytes_per_class / bytes_per_image))
+    size_factor: float = (pixel_bytes / 3072) ** 0.35
+    budget_factor: float = (bytes_per_class / 1000) ** 0.2
+    bytes_per_image = 80 * budget_factor * size_factor
+    return max(1, round(0.9 * bytes_per_class / float(bytes_per_image)))
 
 
 def default_widths(budget_bytes: int) -> tuple[int, ...]:

@@ -159,7 +159,9 @@ class Run:
         sizes = [self._size(self.representation.rounded_latents(), quantised)]
         for _ in range(MOST_LANDING_ROUNDS):
             self.controller.freeze()
-            self.optimise(_landing_phase(phase, sizes[-1] / self.budget_bytes), self.fixed(quantised))
+            self.optimise(
+                _landing_phase(phase, sizes[-1] / self.budget_bytes), self.fixed(quantised)
+            )
             latents = self.representation.rounded_latents()
             sizes.append(self._size(latents, quantised))
             if self.floor_bytes <= sizes[-1] <= self.budget_bytes:
@@ -217,7 +219,7 @@ class Run:
         with torch.no_grad():
             for set_index, parameters in enumerate(networks):
                 rows = latents[self.representation.image_sets == set_index]
-                for part in rows.split(_MEASURE_BATCH):
+                for part in torch.split(rows, _MEASURE_BATCH):
                     levels = self.representation.levels(part)
                     total += float(self.representation.latent_bits(parameters, levels))
         return total

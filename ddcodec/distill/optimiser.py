@@ -44,24 +44,23 @@ class Optimiser:
         loss.backward()  # type: ignore[no-untyped-call]
         _set_rate(self._latents, self._rates.latents, progress)
         self._damp()
-        self._latents.step()
+        self._latents.step()  # type: ignore[no-untyped-call]
         if self._networks and self._rates.networks:
             torch.nn.utils.clip_grad_norm_(self._weights, float("inf"), error_if_nonfinite=True)
             _set_rate(self._networks, self._rates.networks, progress)
             self._networks.step()
-
 
     def _damp(self) -> None:
         for group in self._latents.param_groups:
             (latents,) = group["params"]
             gradient = latents.grad.coalesce()
             latents.grad = gradient
-            group["eps"] = 1e-8 + self._rates.damping * float(gradient.values().square().mean().sqrt())
+            group["eps"] = 1e-8 + self._rates.damping * float(
+                gradient.values().square().mean().sqrt()
+            )
 
 
-def _set_rate(
-    optimiser: torch.optim.Optimizer, ends: tuple[float, float], progress: float
-) -> None:
+def _set_rate(optimiser: torch.optim.Optimizer, ends: tuple[float, float], progress: float) -> None:
     start, end = ends
     rate = end + (start - end) * (1 + cos(pi * min(progress, 1.0))) / 2
     for group in optimiser.param_groups:

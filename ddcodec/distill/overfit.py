@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log10
 
 import numpy as np
 import torch
@@ -107,5 +108,5 @@ def _code(
 
 
 def _psnr(image: NDArray[np.generic], target: NDArray[np.uint8]) -> float:
-    error = np.mean((image.astype(np.float64) - target) ** 2)
-    return float(10 * np.log10(255**2 / max(error, 1e-12)))
+    error = float(np.mean((image.astype(np.float64) - target) ** 2))
+    return 10 * log10(255**2 / max(error, 1e-12))

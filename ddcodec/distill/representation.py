@@ -102,7 +102,7 @@ class Representation:
 
     def levels(self, rows: Tensor) -> list[Tensor]:
         """Split flat latents B × P into levels B × h × w, finest first."""
-        parts = rows.split(self._sizes, dim=1)
+        parts = torch.split(rows, self._sizes, dim=1)
         return [part.view(-1, *shape) for part, shape in zip(parts, self._shapes, strict=True)]
 
     def render(
@@ -118,7 +118,7 @@ class Representation:
         networks = networks or self.networks
         images, orders = [], []
         rate_bits = torch.zeros((), device=self.device)
-        for set_index in self.image_sets[indices].unique().tolist():
+        for set_index in torch.unique(self.image_sets[indices]).tolist():
             order = (self.image_sets[indices] == set_index).nonzero()[:, 0]
             chosen = indices[order].to(self.device)
             rows = quantizer(embedding(chosen, self.latents, sparse=True))

@@ -55,7 +55,9 @@ class IntegerLayer:
         for row, bias in zip(self.weight, self.bias[:, 0], strict=True):
             bound = sum(abs(int(weight)) for weight in row) * input_limit + abs(int(bias))
             if bound >= _EXACT_LIMIT:
-                raise FormatError("A network's weights exceed exact arithmetic; the file is refused.")
+                raise FormatError(
+                    "A network's weights exceed exact arithmetic; the file is refused."
+                )
 
     def __call__(self, inputs: Floats) -> Floats:
         """Return the layer's outputs, out × n, for integer-valued inputs, in × n."""

@@ -27,9 +27,7 @@ NUM_BIT_LENGTHS = 18
 """Bit lengths of an escaped remainder: 0 … 17."""
 
 SMALLEST_LOG2_SCALE = -tables.UNIT_SCALE_INDEX / tables.SCALES_PER_OCTAVE
-LARGEST_LOG2_SCALE = (
-    tables.NUM_SCALES - 1 - tables.UNIT_SCALE_INDEX
-) / tables.SCALES_PER_OCTAVE
+LARGEST_LOG2_SCALE = (tables.NUM_SCALES - 1 - tables.UNIT_SCALE_INDEX) / tables.SCALES_PER_OCTAVE
 
 _FLOOR = 2.0**-tables.PRECISION_BITS
 
@@ -123,7 +121,7 @@ def bit_lengths(values: Integers) -> Integers:
 
 def escape_raw_bits(values: Integers) -> NDArray[np.float64]:
     """Return what follows the escape symbol in bits, for the integers beyond the table."""
-    return np.log2(NUM_BIT_LENGTHS) + np.maximum(bit_lengths(values) - 1, 0)
+    return log2(NUM_BIT_LENGTHS) + np.maximum(bit_lengths(values) - 1, 0).astype(np.float64)
 
 
 def _escaped_bits(values: Tensor, loc: Tensor, inverse: Tensor) -> Tensor:

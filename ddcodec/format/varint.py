@@ -1,4 +1,4 @@
-"""Canonical variable-length integers: seven bits a byte, least significant first, no spare bytes."""
+"""Canonical variable-length integers: seven bits a byte, least significant first, no spares."""
 
 from ddcodec.errors import FormatError
 

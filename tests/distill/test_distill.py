@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from distill.tiny_dataset import tiny_dataset
 
 from ddcodec.budget import Budget
 from ddcodec.codec.decode import decode_bytes
@@ -10,7 +11,6 @@ from ddcodec.distill.loop import Progress
 from ddcodec.distill.losses import LOSSES
 from ddcodec.distill.recipe import Recipe
 from ddcodec.errors import BudgetError, RecipeError
-from distill.tiny_dataset import tiny_dataset
 
 
 def _run(**settings: object) -> Distilled:

@@ -5,7 +5,9 @@ import numpy as np
 from ddcodec.datasets import Dataset, ImageSplit
 
 
-def tiny_dataset(per_class: int = 12, channels: int = 3, height: int = 8, width: int = 12) -> Dataset:
+def tiny_dataset(
+    per_class: int = 12, channels: int = 3, height: int = 8, width: int = 12
+) -> Dataset:
     """Return two classes of noisy gradients, horizontal and vertical."""
     random = np.random.default_rng(5)
     across = np.broadcast_to(np.linspace(0, 1, width), (height, width))
