@@ -103,7 +103,7 @@ def default_images_per_class(bytes_per_class: float, pixel_bytes: int) -> int:
     """Return images per class for a budget; larger images get more bytes each."""
     size_factor: float = (pixel_bytes / 3072) ** 0.35
     budget_factor: float = (bytes_per_class / 1000) ** 0.2
-    bytes_per_image = 80 * budget_factor * size_factor
+    bytes_per_image = 58 * budget_factor * size_factor
     return max(1, round(0.9 * bytes_per_class / float(bytes_per_image)))
 
 

@@ -28,7 +28,7 @@ from ddcodec.format.header import LABEL_MODE_HARD, Header
 
 FIT_BATCH = 64
 FIT_EPOCHS = 160
-MOST_FIT_IMAGES = 400_000
+MOST_FIT_IMAGES = 240_000
 """Images seen in phase 1 at most: larger sets are fitted in fewer epochs."""
 
 JOINT_IMAGES = 320
@@ -39,7 +39,7 @@ FIRST_ERROR_WEIGHT = 12.0
 
 
 FIT_RATES = LearningRates(latents=(0.15, 0.015), networks=(1e-2, 1e-3))
-JOINT_RATES = LearningRates(latents=(0.05, 0.01), networks=(1e-3, 1e-4))
+JOINT_RATES = LearningRates(latents=(0.2, 0.03), networks=(1e-3, 1e-4), damping=1.0)
 ROUND_RATES = LearningRates(latents=(0.01, 0.002), networks=(5e-4, 5e-5))
 TUNE_RATES = LearningRates(latents=(0.005, 0.001), networks=None)
 
