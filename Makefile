@@ -9,8 +9,8 @@ DDC := $(BIN)/ddc
 DEMO := demo
 DEMO_BUDGET := 1k
 DEMO_FILE := $(DEMO)/glyphs.ddc
-DEMO_DISTILL := --steps 100
-DEMO_EVAL := --protocol quick --repeats 1
+DEMO_DISTILL := --steps 60
+DEMO_EVAL := --protocol glance --repeats 1
 
 # One core for each thread, and none that spins while it waits.
 export OMP_WAIT_POLICY ?= PASSIVE

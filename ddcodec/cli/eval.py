@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from ddcodec.datasets import Dataset, ImageSplit
     from ddcodec.evaluation import AccuracyReport, EvaluationProgress
 
-PROTOCOLS = ("quick", "standard")
+PROTOCOLS = ("quick", "standard", "glance")
 ARCHITECTURES = ("convnet",)
 
-DEFAULT_REPEATS = {"quick": 3}
+DEFAULT_REPEATS = {"quick": 3, "glance": 1}
 """Networks where that differs from the protocol's own number."""
 
 
@@ -52,10 +52,10 @@ DEFAULT_REPEATS = {"quick": 3}
 )  # fmt: skip
 @click.option(
     "--protocol", type=click.Choice(PROTOCOLS), default="standard",
-    help="standard: 1000 epochs; quick: 2000 updates.",
+    help="standard: 1000 epochs; quick: 2000 updates; glance: 500 updates.",
 )  # fmt: skip
 @click.option(
-    "--repeats", type=COUNT, metavar="N", show_default="standard 5, quick 3",
+    "--repeats", type=COUNT, metavar="N", show_default="standard 5, quick 3, glance 1",
     help="Networks to train, each from its own seed.",
 )  # fmt: skip
 @click.option(

@@ -27,7 +27,7 @@ from ddcodec.format.container import pack_container
 from ddcodec.format.header import LABEL_MODE_HARD, Header
 
 FIT_BATCH = 64
-FIT_EPOCHS = 160
+FIT_EPOCHS = 120
 MOST_FIT_IMAGES = 240_000
 """Images seen in phase 1 at most: larger sets are fitted in fewer epochs."""
 
@@ -136,7 +136,7 @@ def _phases(
     likeness = Likeness(torch.from_numpy(targets), FIT_BATCH, recipe.seed)
     epochs = min(FIT_EPOCHS, MOST_FIT_IMAGES / len(targets))
     fit_steps = recipe.fit_steps or max(200, round(epochs * len(targets) / FIT_BATCH))
-    run.controller = RateController.for_steps(FIRST_ERROR_WEIGHT, fit_steps, warmup=0.1)
+    run.controller = RateController.for_steps(FIRST_ERROR_WEIGHT, fit_steps, warmup=0.35)
     run.optimise(Phase("fit", fit_steps, likeness, FIT_RATES))
     utility: Utility = likeness
     steps = fit_steps

@@ -9,12 +9,17 @@ AIM = 0.988
 """Share of the budget that is aimed at: the middle of what counts as met."""
 
 
+LARGEST_EXCESS = 0.25
+LARGEST_SHORTFALL = 0.5
+
+
 @dataclass
 class RateController:
     """Raise or lower λ, the weight of the utility against the rate, until the rate fits.
 
-    The logarithm of λ follows the relative error by a proportional and an integral term; both
-    errors are clipped, so that a far-off start cannot wind the integral up.
+    The logarithm of λ follows the relative error by a proportional and an integral term. The error
+    is clipped, so that a far-off start cannot wind the integral up, and more tightly from above:
+    a rate that is too high also falls by itself as latents settle.
 
     Attributes:
         multiplier: λ, applied to the utility (a loss that falls as images get better).
@@ -45,7 +50,7 @@ class RateController:
             self._log_integral = log(self.multiplier)
         previous = rate_bits if self._smoothed is None else self._smoothed
         self._smoothed = 0.8 * previous + 0.2 * rate_bits
-        error = min(max(1 - self._smoothed / target_bits, -0.5), 0.5)
+        error = min(max(1 - self._smoothed / target_bits, -LARGEST_EXCESS), LARGEST_SHORTFALL)
         self._log_integral += self.integral_gain * error
         self._log_integral = min(max(self._log_integral, -40.0), 40.0)
         self.multiplier = exp(self._log_integral + self.proportional_gain * error)
@@ -53,7 +58,7 @@ class RateController:
 
     @classmethod
     def for_steps(cls, multiplier: float, steps: int, warmup: float = 0.0) -> RateController:
-        """Return a controller that can move λ by a factor of e^12 over a phase.
+        """Return a controller that can move λ by a factor of e^20 over a phase.
 
         Faster ones overshoot: the rate follows λ with a delay of tens of visits to each image.
 
@@ -62,7 +67,7 @@ class RateController:
             steps: length of the phase.
             warmup: share of the phase before control sets in.
         """
-        return cls(multiplier, integral_gain=24 / steps, warmup_steps=round(warmup * steps))
+        return cls(multiplier, integral_gain=40 / steps, warmup_steps=round(warmup * steps))
 
     def freeze(self) -> None:
         """Keep λ where it is."""

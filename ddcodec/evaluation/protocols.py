@@ -68,4 +68,6 @@ PROTOCOLS: dict[str, Protocol] = {
     "standard": Protocol("standard", epochs=1000),
     # The same recipe cut short, for work on a CPU.
     "quick": Protocol("quick", updates=2000, batch_size=64),
+    # Shorter still: tells whether a file teaches at all, for demonstrations.
+    "glance": Protocol("glance", updates=500, batch_size=64, networks=1),
 }
