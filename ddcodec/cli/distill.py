@@ -69,7 +69,7 @@ CONTEXTS = ("own", "coarser")
     help="Whether latents are predicted from their own level only, or the coarser one too.",
 )  # fmt: skip
 @click.option(
-    "--steps", "joint_steps", type=COUNT, default=240, metavar="N",
+    "--steps", "joint_steps", type=COUNT, default=160, metavar="N",
     help="Steps of the joint optimisation.",
 )  # fmt: skip
 @click.option(

@@ -21,13 +21,13 @@ from ddcodec.distill.optimiser import LearningRates
 from ddcodec.distill.rate_control import RateController
 from ddcodec.distill.recipe import NO_LOSS, Recipe
 from ddcodec.distill.representation import Representation, quantised_parameters
-from ddcodec.distill.utilities import Distillation, Likeness, Utility
+from ddcodec.distill.utilities import Distillation, Likeness
 from ddcodec.errors import RecipeError
 from ddcodec.format.container import pack_container
 from ddcodec.format.header import LABEL_MODE_HARD, Header
 
 FIT_BATCH = 64
-FIT_EPOCHS = 120
+FIT_EPOCHS = 100
 MOST_FIT_IMAGES = 240_000
 """Images seen in phase 1 at most: larger sets are fitted in fewer epochs."""
 
@@ -40,8 +40,7 @@ FIRST_ERROR_WEIGHT = 12.0
 
 FIT_RATES = LearningRates(latents=(0.15, 0.015), networks=(1e-2, 1e-3))
 JOINT_RATES = LearningRates(latents=(0.2, 0.03), networks=(1e-3, 1e-4), damping=1.0)
-ROUND_RATES = LearningRates(latents=(0.01, 0.002), networks=(5e-4, 5e-5))
-TUNE_RATES = LearningRates(latents=(0.005, 0.001), networks=None)
+FILL_RATES = LearningRates(latents=(0.05, 0.015), networks=(1e-3, 5e-4))
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,6 @@ def distill(dataset: Dataset, recipe: Recipe, on_progress: ProgressCallback) -> 
         header=header,
         class_names=names,
         budget_bytes=budget.budget_bytes,
-        floor_bytes=budget.floor_bytes,
         other_bits=8 * allocation.network_bytes + 8 * len(pack_container(header, b"", 0)),
         controller=RateController(FIRST_ERROR_WEIGHT),
         on_progress=on_progress,
@@ -135,24 +133,18 @@ def _phases(
 ) -> Content:
     likeness = Likeness(torch.from_numpy(targets), FIT_BATCH, recipe.seed)
     epochs = min(FIT_EPOCHS, MOST_FIT_IMAGES / len(targets))
-    fit_steps = recipe.fit_steps or max(200, round(epochs * len(targets) / FIT_BATCH))
+    fit_steps = recipe.fit_steps or max(600, round(epochs * len(targets) / FIT_BATCH))
     run.controller = RateController.for_steps(FIRST_ERROR_WEIGHT, fit_steps, warmup=0.35)
     run.optimise(Phase("fit", fit_steps, likeness, FIT_RATES))
-    utility: Utility = likeness
-    steps = fit_steps
+    fill = Phase("fill", max(20, fit_steps // 12), likeness, FILL_RATES)
+    run.fill(fill)
     error_weight_bits = run.controller.multiplier
     if recipe.loss != NO_LOSS:
         utility = _distillation(run, recipe, dataset, training)
-        steps = recipe.joint_steps
-        joint = Phase("joint", steps, utility, JOINT_RATES)
+        joint = Phase("joint", recipe.joint_steps, utility, JOINT_RATES)
         run.balance(joint)
-        run.optimise(joint)
-    run.controller.hold(gain=16 / steps)
-    run.optimise(Phase("round", max(20, steps // 5), utility, ROUND_RATES, hard=True))
-    quantised = run.quantise_networks(error_weight_bits)
-    tune = Phase("tune", max(20, steps // 10), utility, TUNE_RATES, hard=True)
-    run.optimise(tune, run.fixed(quantised))
-    return run.land(Phase("land", max(10, steps // 40), utility, TUNE_RATES, hard=True), quantised)
+        run.optimise(joint, softness=(1.0, 1.0))
+    return run.land(run.quantise_networks(error_weight_bits))
 
 
 def _distillation(

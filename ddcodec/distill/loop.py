@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from ddcodec.codec.encode import encoded_size_bytes
 from ddcodec.codec.parameters import NetworkTensors
-from ddcodec.codec.quantizer import SoftQuantizer, StraightThrough
+from ddcodec.codec.quantizer import SoftQuantizer
 from ddcodec.codec.stream import Content
 from ddcodec.distill.optimiser import LearningRates, Optimiser
 from ddcodec.distill.post_quantisation import quantise_networks
@@ -21,11 +21,17 @@ from ddcodec.distill.utilities import Utility
 from ddcodec.errors import BudgetError
 from ddcodec.format.header import Header
 
-MOST_LANDING_ROUNDS = 40
-NEARLY_FULL = 0.995
-SETTLED_ROUNDS = 6
-SETTLED_GROWTH = 1.005
-"""A file that stays below its floor is finished when so many rounds add less than this."""
+MOST_FILL_ROUNDS = 8
+NEARLY_FULL = 0.96
+"""Share of the target rate at which a phase has used its budget."""
+
+FILL_FACTOR = 1.7
+"""How much λ grows from one round of filling to the next."""
+
+STILL_GROWING = 1.005
+LARGEST_BIAS = 0.5
+MOST_BISECTIONS = 14
+LANDED = 0.995
 
 _MEASURE_BATCH = 256
 
@@ -35,7 +41,7 @@ class Progress:
     """Where a run stands.
 
     Attributes:
-        phase: `fit`, `joint` or `land`.
+        phase: `fit`, `fill` or `joint`.
         step, steps: of this phase, from 1.
         rate_bytes: estimated size of the file now.
         budget_bytes: the limit.
@@ -64,14 +70,12 @@ class Phase:
         steps: number of gradient steps.
         utility: what is traded against the rate.
         rates: learning rates.
-        hard: whether to train through hard rounding instead of soft rounding with noise.
     """
 
     name: str
     steps: int
     utility: Utility
     rates: LearningRates
-    hard: bool = False
 
 
 @dataclass
@@ -82,7 +86,7 @@ class Run:
         representation: latents and weights.
         header: fixed facts of the file to be.
         class_names: kept in the file, or None.
-        budget_bytes, floor_bytes: largest and smallest size that meets the budget.
+        budget_bytes: the largest size that meets the budget.
         other_bits: planned or measured bits of everything but latents.
         controller: the multiplier on the utility.
         on_progress: called now and then.
@@ -92,7 +96,6 @@ class Run:
     header: Header
     class_names: tuple[str, ...] | None
     budget_bytes: int
-    floor_bytes: int
     other_bits: float
     controller: RateController
     on_progress: ProgressCallback
@@ -107,18 +110,34 @@ class Run:
         """Bits that all latents together should take."""
         return max(8 * AIM * self.budget_bytes - self.other_bits, 0.05 * 8 * self.budget_bytes)
 
-    def optimise(self, phase: Phase, networks: list[Parameters] | None = None) -> None:
-        """Run a phase with the trainable networks, or with given fixed ones."""
+    def optimise(self, phase: Phase, softness: tuple[float, float] = (0.0, 1.0)) -> None:
+        """Run a phase; soft rounding hardens from one degree to the other over its steps."""
         optimiser = Optimiser(self.representation, phase.rates)
         started = time.monotonic()
+        first, last = softness
         for step in range(phase.steps):
-            progress = step / phase.steps
-            quantizer = StraightThrough() if phase.hard else self._soft_quantizer(progress)
-            self._step(phase, optimiser, step, quantizer, networks, started)
+            hardness = first + (last - first) * step / phase.steps
+            self._step(phase, optimiser, step, self._quantizer(hardness), started)
+
+    def fill(self, phase: Phase) -> None:
+        """Repeat a short phase with λ rising until the latents use their share of the budget.
+
+        Stops early where finer latents no longer make the file larger.
+        """
+        used = self._used_bits()
+        for _ in range(MOST_FILL_ROUNDS):
+            if used >= NEARLY_FULL * self.target_bits:
+                return
+            self.controller.multiplier *= FILL_FACTOR
+            self.controller.freeze()
+            self.optimise(phase, softness=(1.0, 1.0))
+            before, used = used, self._used_bits()
+            if used < STILL_GROWING * before and used < 0.5 * self.target_bits:
+                return
 
     def balance(self, phase: Phase) -> None:
         """Start λ where rate and utility pull equally hard on the latents."""
-        quantizer = self._soft_quantizer(0.0)
+        quantizer = self._quantizer(0.0)
         rendering = self.representation.render(phase.utility.indices_for_step(0), quantizer)
         latents = self.representation.latents
         loss = phase.utility(rendering, 0)
@@ -141,73 +160,62 @@ class Run:
         device = self.representation.device
         return [quantised_parameters(tensors, device) for tensors in quantised]
 
-    def land(self, phase: Phase, quantised: tuple[NetworkTensors, ...]) -> Content:
-        """Tune the latents, λ held in each round, until the coded file meets the budget.
+    def land(self, quantised: tuple[NetworkTensors, ...]) -> Content:
+        """Round the latents with the bias that makes the really coded file fill the budget.
 
-        Where one round ends above the budget and another below its floor, some images are
-        taken from either, so that the budget is filled.
-
-        Returns:
-            Content whose file is within the budget; below its floor only if finer latents
-            stopped making it larger.
+        A latent x becomes sign(x) · floor(|x| + ½ − bias): a positive bias is a dead zone. Training
+        brings the size near the budget; bisection over coded sizes does the rest.
 
         Raises:
-            BudgetError: if the file stays above the budget whatever the latents.
+            BudgetError: if the coarsest rounding stays above the budget.
         """
-        over: Tensor | None = None
-        under: Tensor | None = None
-        sizes = [self._size(self.representation.rounded_latents(), quantised)]
-        for _ in range(MOST_LANDING_ROUNDS):
-            self.controller.freeze()
-            self.optimise(
-                _landing_phase(phase, sizes[-1] / self.budget_bytes), self.fixed(quantised)
-            )
-            latents = self.representation.rounded_latents()
-            sizes.append(self._size(latents, quantised))
-            if self.floor_bytes <= sizes[-1] <= self.budget_bytes:
-                return self.representation.to_content(latents, quantised, self.class_names)
-            factor = 3.0 if abs(sizes[-1] / self.budget_bytes - 1) > 0.1 else 1.5
-            if sizes[-1] > self.budget_bytes:
-                over = latents
-                self.controller.multiplier /= factor
-            else:
-                under = latents
-                self.controller.multiplier *= factor
-            if over is not None and under is not None:
-                return self._mix(over, under, quantised)
-            recent = sizes[-SETTLED_ROUNDS:]
-            settled = max(recent) < SETTLED_GROWTH * min(recent)
-            if len(sizes) > SETTLED_ROUNDS and over is None and settled:
-                break
-        if under is None:
-            raise BudgetError(
-                f"The file stays at {min(sizes)} bytes, above the budget of {self.budget_bytes}; "
-                "give a larger budget, fewer images (--spc) or a smaller decoder (--synthesis)."
-            )
-        return self.representation.to_content(under, quantised, self.class_names)
-
-    def _mix(self, over: Tensor, under: Tensor, quantised: tuple[NetworkTensors, ...]) -> Content:
-        """Take as much from the larger state as the budget holds, the rest from the other.
-
-        Images change over one by one in random order, the last of them latent by latent.
-        """
-        generator = torch.Generator().manual_seed(self.seed)
-        rank = torch.randperm(len(over), generator=generator).to(over.device)
-        latents_per_image = over.shape[1]
-        place = rank[:, None] * latents_per_image + torch.arange(latents_per_image).to(rank)
-
-        fits, exceeds = 0, over.numel()
-        while exceeds - fits > 1:
-            count = (fits + exceeds) // 2
-            size = self._size(over.where(place < count, under), quantised)
+        finest, coarsest = -LARGEST_BIAS, LARGEST_BIAS
+        bias, best, best_size = 0.0, None, 0
+        for _ in range(MOST_BISECTIONS):
+            latents = self.representation.rounded_latents(bias)
+            size = self._size(latents, quantised)
             if size <= self.budget_bytes:
-                fits = count
-                if size >= NEARLY_FULL * self.budget_bytes:
+                coarsest = bias
+                if size > best_size:
+                    best, best_size = latents, size
+                if size >= LANDED * self.budget_bytes:
                     break
             else:
-                exceeds = count
-        mixed = over.where(place < fits, under)
-        return self.representation.to_content(mixed, quantised, self.class_names)
+                finest = bias
+            bias = (finest + coarsest) / 2
+        if best is None:
+            best = self._zero_tail(quantised)
+        return self.representation.to_content(best, quantised, self.class_names)
+
+    def _zero_tail(self, quantised: tuple[NetworkTensors, ...]) -> Tensor:
+        """Clear fine latents of the coarsest rounding until the file fits.
+
+        Raises:
+            BudgetError: if even a file without latents does not fit.
+        """
+        latents = self.representation.rounded_latents(LARGEST_BIAS)
+        kept, dropped = 0, latents.shape[1]
+        positions = torch.arange(latents.shape[1], 0, -1, device=latents.device)
+        smallest = self._size(torch.zeros_like(latents), quantised)
+        if smallest > self.budget_bytes:
+            raise BudgetError(
+                f"The file takes {smallest} bytes before any image, above the budget of "
+                f"{self.budget_bytes}; give a larger budget or a smaller decoder (--synthesis)."
+            )
+        while dropped - kept > 1:
+            count = (kept + dropped) // 2
+            if self._size(latents * (positions <= count), quantised) <= self.budget_bytes:
+                kept = count
+            else:
+                dropped = count
+        return latents * (positions <= kept)
+
+    def _used_bits(self) -> float:
+        """Return the estimated bits of all latents, rounded, under the current networks."""
+        with torch.no_grad():
+            return self.estimated_latent_bits(
+                self.representation.rounded_latents(), self.representation.networks
+            )
 
     def _size(self, latents: Tensor, quantised: tuple[NetworkTensors, ...]) -> int:
         content = self.representation.to_content(latents, quantised, self.class_names)
@@ -229,12 +237,11 @@ class Run:
         phase: Phase,
         optimiser: Optimiser,
         step: int,
-        quantizer: Callable[[Tensor], Tensor],
-        networks: list[Parameters] | None,
+        quantizer: SoftQuantizer,
         started: float,
     ) -> None:
         indices = phase.utility.indices_for_step(step)
-        rendering = self.representation.render(indices, quantizer, networks)
+        rendering = self.representation.render(indices, quantizer)
         loss = phase.utility(rendering, step)
         total_bits = float(rendering.rate_bits.detach()) * (
             self.representation.num_images / len(indices)
@@ -256,11 +263,5 @@ class Run:
             )
         )
 
-    def _soft_quantizer(self, progress: float) -> SoftQuantizer:
-        return SoftQuantizer(0.3 - 0.2 * progress, 2.0 - progress, self._generator)
-
-
-def _landing_phase(phase: Phase, share: float) -> Phase:
-    """Return a round with steps as large as the gap to the budget asks for."""
-    rate = min(max(0.3 * abs(share - 1), 0.005), 0.1)
-    return replace(phase, rates=LearningRates(latents=(rate, rate / 3), networks=None))
+    def _quantizer(self, hardness: float) -> SoftQuantizer:
+        return SoftQuantizer(0.3 - 0.2 * hardness, 2.0 - hardness, self._generator)

@@ -74,8 +74,3 @@ class RateController:
         self.integral_gain = 0.0
         self.proportional_gain = 0.0
         self._log_integral = log(self.multiplier)
-
-    def hold(self, gain: float) -> None:
-        """Continue more gently from where it stands, as for the landing."""
-        self._log_integral = log(self.multiplier)
-        self.integral_gain = gain

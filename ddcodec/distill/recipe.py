@@ -44,7 +44,7 @@ class Recipe:
     context_width: int = 16
     context_depth: int = 2
     fit_steps: int | None = None
-    joint_steps: int = 240
+    joint_steps: int = 160
     seed: int = 0
     device: str = "cpu"
     keep_class_names: bool = True

@@ -134,10 +134,12 @@ class Representation:
         flat = self.context.estimate_flat(networks, latents)
         return self._model.rate_bits(flat.values, flat.loc, flat.log2_scale).sum()
 
-    def rounded_latents(self) -> Tensor:
-        """Return all latents as coded, N × P, float."""
+    def rounded_latents(self, bias: float = 0.0) -> Tensor:
+        """Return all latents as coded, N × P, float; a bias moves decisions towards zero."""
         limit = SYMBOL_LIMIT - 1
-        return self.latents.detach().round().clamp(-limit, limit)
+        latents = self.latents.detach()
+        rounded = latents.sign() * (latents.abs() + 0.5 - bias).floor()
+        return rounded.clamp(-limit, limit)
 
     def to_content(
         self,
