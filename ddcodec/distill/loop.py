@@ -22,13 +22,16 @@ from ddcodec.errors import BudgetError
 from ddcodec.format.header import Header
 
 MOST_FILL_ROUNDS = 8
-NEARLY_FULL = 0.96
-"""Share of the target rate at which a phase has used its budget."""
+NEARLY_FULL, HARDLY_OVER = 0.94, 1.08
+"""Between these shares of the target rate a phase has used its budget."""
 
-FILL_FACTOR = 1.7
-"""How much λ grows from one round of filling to the next."""
+LARGEST_FILL_FACTOR = 1.7
+"""How much λ changes from one round of filling to the next, at most."""
 
 STILL_GROWING = 1.005
+JOINT_GAIN = 12.0
+"""Integral gain of rate control times the steps of a joint phase, which starts at its target."""
+
 LARGEST_BIAS = 0.5
 MOST_BISECTIONS = 14
 LANDED = 0.995
@@ -120,19 +123,21 @@ class Run:
             self._step(phase, optimiser, step, self._quantizer(hardness), started)
 
     def fill(self, phase: Phase) -> None:
-        """Repeat a short phase with λ rising until the latents use their share of the budget.
+        """Repeat a short phase, λ changed from round to round, until the rate is near its target.
 
         Stops early where finer latents no longer make the file larger.
         """
         used = self._used_bits()
         for _ in range(MOST_FILL_ROUNDS):
-            if used >= NEARLY_FULL * self.target_bits:
+            share = used / self.target_bits
+            if NEARLY_FULL <= share <= HARDLY_OVER:
                 return
-            self.controller.multiplier *= FILL_FACTOR
+            factor = min(max(1 / share, 1 / LARGEST_FILL_FACTOR), LARGEST_FILL_FACTOR)
+            self.controller.multiplier *= factor
             self.controller.freeze()
             self.optimise(phase, softness=(1.0, 1.0))
             before, used = used, self._used_bits()
-            if used < STILL_GROWING * before and used < 0.5 * self.target_bits:
+            if before < used < STILL_GROWING * before and share < 0.5:
                 return
 
     def balance(self, phase: Phase) -> None:
@@ -145,7 +150,7 @@ class Run:
         (of_rate,) = torch.autograd.grad(rendering.rate_bits, latents)
         pull = float(of_loss.coalesce().values().norm())
         balanced = float(of_rate.coalesce().values().norm()) / max(pull, 1e-30)
-        self.controller = RateController.for_steps(balanced, phase.steps)
+        self.controller = RateController(balanced, integral_gain=JOINT_GAIN / phase.steps)
 
     def quantise_networks(self, error_weight_bits: float) -> tuple[NetworkTensors, ...]:
         """Choose integer weights and learn what everything but latents really costs."""

@@ -79,6 +79,6 @@ def test_grey_images_and_progress() -> None:
     seen: list[Progress] = []
     recipe = Recipe(300.0, loss="none", images_per_class=4, synthesis=(8,), fit_steps=60)
     distill(tiny_dataset(channels=1, height=7, width=5), recipe, seen.append)
-    assert {progress.phase for progress in seen} >= {"fit", "round", "tune", "land"}
+    assert "fit" in {progress.phase for progress in seen} <= {"fit", "fill"}
     assert all(1 <= progress.step <= progress.steps for progress in seen)
     assert all(np.isfinite(progress.rate_bytes) and progress.loss >= 0 for progress in seen)
