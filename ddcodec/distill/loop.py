@@ -29,7 +29,8 @@ LARGEST_FILL_FACTOR = 1.7
 """How much λ changes from one round of filling to the next, at most."""
 
 STILL_GROWING = 1.005
-JOINT_GAIN = 12.0
+HEAD_START = 30.0
+JOINT_GAIN = 24.0
 """Integral gain of rate control times the steps of a joint phase, which starts at its target."""
 
 LARGEST_BIAS = 0.5
@@ -141,7 +142,11 @@ class Run:
                 return
 
     def balance(self, phase: Phase) -> None:
-        """Start λ where rate and utility pull equally hard on the latents."""
+        """Start λ well above where rate and utility pull equally hard on the latents.
+
+        The phase before ended at the target rate. Less weight on the utility would take bits away
+        that no later step brings back in a useful place.
+        """
         quantizer = self._quantizer(0.0)
         rendering = self.representation.render(phase.utility.indices_for_step(0), quantizer)
         latents = self.representation.latents
@@ -150,7 +155,7 @@ class Run:
         (of_rate,) = torch.autograd.grad(rendering.rate_bits, latents)
         pull = float(of_loss.coalesce().values().norm())
         balanced = float(of_rate.coalesce().values().norm()) / max(pull, 1e-30)
-        self.controller = RateController(balanced, integral_gain=JOINT_GAIN / phase.steps)
+        self.controller = RateController(HEAD_START * balanced, JOINT_GAIN / phase.steps)
 
     def quantise_networks(self, error_weight_bits: float) -> tuple[NetworkTensors, ...]:
         """Choose integer weights and learn what everything but latents really costs."""
