@@ -59,7 +59,7 @@ def overfit_image(image: NDArray[np.uint8], widths: tuple[int, ...], steps: int)
     )
     target = (torch.from_numpy(image)[None].float() + 0.5) / 256
     index = torch.zeros(1, dtype=torch.int64)
-    rates = LearningRates(latents=(1.0, 0.02), networks=(2e-3, 1e-5))
+    rates = LearningRates(latents=(1.0, 0.02), networks=(1e-3, 1e-5))
     optimiser = Optimiser(representation, rates)
     for step in range(steps):
         progress = step / steps

@@ -34,6 +34,7 @@ def _real_image() -> np.ndarray:
     raise AssertionError(f"{path} does not hold train/frog/0003")
 
 
+@pytest.mark.slow
 def test_v4_480_overfits_one_real_image() -> None:
     """One hidden layer of 480, no rate term: at least 40 dB after coding and decoding 32×32."""
     result = overfit_image(_real_image(), DECODERS["v4-480"], steps=3000)
