@@ -13,6 +13,7 @@ from ddcodec.budget import Budget
 from ddcodec.codec.encode import EncodedFile, encode_content
 from ddcodec.codec.parameters import estimate_rate_bits
 from ddcodec.codec.stream import Content
+from ddcodec.codec.synthesis import SYNTHESIS_ID
 from ddcodec.datasets.base import Dataset, class_counts, normalisation, split_validation
 from ddcodec.distill.allocation import Allocation, allocate
 from ddcodec.distill.loop import Phase, ProgressCallback, Run
@@ -205,7 +206,7 @@ def _header(dataset: Dataset, allocation: Allocation, has_names: bool) -> Header
         context_id=context.context_id,
         context_width=context.width,
         context_depth=context.depth,
-        synthesis_id=1,
+        synthesis_id=SYNTHESIS_ID,
         synthesis_widths=synthesis.widths,
         label_mode=LABEL_MODE_HARD,
         mean=tuple(round(256 * float(value)) for value in mean),

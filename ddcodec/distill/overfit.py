@@ -13,7 +13,7 @@ from ddcodec.codec.context import ContextModel
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.encode import encode_content
 from ddcodec.codec.quantizer import StraightThrough
-from ddcodec.codec.synthesis import Synthesis
+from ddcodec.codec.synthesis import SYNTHESIS_ID, Synthesis
 from ddcodec.distill.allocation import num_levels_for
 from ddcodec.distill.optimiser import LearningRates, Optimiser
 from ddcodec.distill.post_quantisation import quantise_networks
@@ -95,7 +95,7 @@ def _code(
         context_id=context.context_id,
         context_width=context.width,
         context_depth=context.depth,
-        synthesis_id=1,
+        synthesis_id=SYNTHESIS_ID,
         synthesis_widths=synthesis.widths,
         label_mode=0,
         mean=(128,) * channels,
