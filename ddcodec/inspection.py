@@ -14,6 +14,7 @@ from ddcodec.errors import DataError, FormatError
 from ddcodec.format.container import CHECKSUM_BYTES, Container
 from ddcodec.format.header import Header
 from ddcodec.format.limits import DecodeLimits
+from ddcodec.format.planes import PYRAMID, WAVELET_HALF_CHROMA
 
 if TYPE_CHECKING:
     from ddcodec.codec.decode import DecodedFile
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 EXPLICIT, IMPLICIT, CONTAINER = "explicit", "implicit", "container"
 """What a part is: data of single images, networks they share, or what holds the file together."""
 
-_NETWORKS = ("context", "upsampling", "synthesis")
+_NETWORKS = ("context", "upsampling", "transform", "synthesis")
 _HUNDREDTHS = 10_000
 
 
@@ -186,6 +187,15 @@ def inspect_file(decoded: DecodedFile) -> Inspection:
             for part, size, share in zip(parts, sizes, hundredths, strict=True)
         ),
     )
+
+
+def describe_decoder(synthesis_id: int, widths: tuple[int, ...]) -> str:
+    """Return a decoder in words."""
+    listed = ", ".join(str(width) for width in widths)
+    if synthesis_id == PYRAMID:
+        return f"pyramid, hidden widths {listed}"
+    colours = ", colour at half size" if synthesis_id == WAVELET_HALF_CHROMA else ""
+    return f"wavelet{colours}, refinement {listed or 'none'}"
 
 
 def apportion(weights: list[float], total: int) -> list[int]:

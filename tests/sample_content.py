@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from ddcodec.codec.parameters import NetworkTensors, QuantizedTensor
 from ddcodec.codec.stream import Content, context_of, synthesis_of
+from ddcodec.codec.wavelet import CDF_TAPS
 from ddcodec.format.header import Header
+from ddcodec.format.planes import PYRAMID
 
 Integers = NDArray[np.int64]
 
@@ -62,6 +64,8 @@ def sample_header(**changes: object) -> Header:
 
 def sample_networks(header: Header, source: IntegerSource) -> NetworkTensors:
     """Return one set of networks: moderate weights, grey as the usual picture."""
+    if header.synthesis_id != PYRAMID:
+        return _wavelet_networks(header, source)
     shapes = context_of(header).tensor_shapes() | synthesis_of(header).tensor_shapes()
     last = f"synthesis.{len(header.synthesis_widths)}"
     tensors = {}
@@ -76,6 +80,23 @@ def sample_networks(header: Header, source: IntegerSource) -> NetworkTensors:
         if name == f"{last}.bias":
             integers = integers + 32
         tensors[name] = QuantizedTensor(integers, exponent)
+    return tensors
+
+
+def _wavelet_networks(header: Header, source: IntegerSource) -> NetworkTensors:
+    shapes = context_of(header).tensor_shapes() | synthesis_of(header).tensor_shapes()
+    tensors = {}
+    for name, shape in shapes.items():
+        integers = source.peaked(6, *shape)
+        if name == "transform.gains":
+            integers = 5 + source.uniform(0, 6, *shape)
+        elif name == "transform.taps":
+            integers = integers + np.rint(64 * np.array(CDF_TAPS)).astype(np.int64)
+        elif name == "synthesis.colour.weight":
+            integers = integers + 64 * np.eye(len(integers), dtype=np.int64)
+        elif name == "synthesis.colour.bias":
+            integers = integers + 32
+        tensors[name] = QuantizedTensor(integers, 6)
     return tensors
 
 
@@ -108,9 +129,9 @@ def sample_content(header: Header, seed: int, **choices: object) -> Content:
     latents = tuple(
         [
             source.peaked(
-                spread, int(counts[sets == index].sum()), *header.level_shape(level)
+                spread, int(counts[sets == index].sum()), plane.rows, plane.columns
             ).astype(np.int16)
-            for level in range(header.num_levels)
+            for plane in header.planes
         ]
         for index in range(header.num_sets)
     )

@@ -57,8 +57,8 @@ CONTEXTS = ("own", "coarser")
     help="Synthetic images per class.",
 )  # fmt: skip
 @click.option(
-    "--synthesis", type=parse_decoder, metavar="WIDTHS|NAME", show_default="from the budget",
-    help="Decoder: hidden widths such as 160,40, or a name such as v4.",
+    "--synthesis", type=parse_decoder, metavar="NAME", show_default="from the budget",
+    help="Decoder: wavelet, wavelet-16 (width of its refinement), or a pyramid: v4 or 160,40.",
 )  # fmt: skip
 @click.option(
     "--share", type=click.Choice(SHARES), show_default="from the budget",
@@ -66,7 +66,7 @@ CONTEXTS = ("own", "coarser")
 )  # fmt: skip
 @click.option(
     "--context", type=click.Choice(CONTEXTS), default="coarser",
-    help="Whether latents are predicted from their own level only, or the coarser one too.",
+    help="What latents of a pyramid decoder are predicted from.",
 )  # fmt: skip
 @click.option(
     "--steps", "joint_steps", type=COUNT, default=160, metavar="N",
@@ -146,6 +146,8 @@ def _default_name(dataset: str, data: str | None, budget: Size) -> str:
 
 
 def _summary(distilled: Distilled, path: Path) -> list[tuple[str, str]]:
+    from ddcodec.inspection import describe_decoder
+
     size, budget = distilled.size_bytes, distilled.budget
     allocation = distilled.allocation
     counts = allocation.class_counts
@@ -153,7 +155,6 @@ def _summary(distilled: Distilled, path: Path) -> list[tuple[str, str]]:
     if counts.min() != counts.max():
         per_class = f"{counts.min()} to {counts.max()}"
     difference = size - distilled.estimated_bytes
-    widths = ", ".join(str(width) for width in allocation.synthesis.widths)
     bytes_per_class = size / budget.num_classes
     return [
         ("file", str(path)),
@@ -167,7 +168,10 @@ def _summary(distilled: Distilled, path: Path) -> list[tuple[str, str]]:
             f"({difference / size:+.2%})",
         ),
         ("images", f"{counts.sum()}, {per_class} per class"),
-        ("decoder", f"hidden widths {widths}"),
+        (
+            "decoder",
+            describe_decoder(allocation.synthesis.synthesis_id, allocation.synthesis.widths),
+        ),
         ("network sets", f"{allocation.num_sets}"),
         ("time", format_duration(distilled.seconds)),
     ]

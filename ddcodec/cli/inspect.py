@@ -19,6 +19,7 @@ from ddcodec.inspection import (
     IMPLICIT,
     Inspection,
     decode_file,
+    describe_decoder,
     file_bytes,
     inspect_file,
     read_ddc,
@@ -72,19 +73,25 @@ def _inspect_header(file: Path, as_json: bool, limits: DecodeLimits) -> None:
 def _facts(file: Path, header: Header, size: int) -> list[tuple[str, str]]:
     count = header.num_images
     per_class = f"{count / header.num_classes:.4g} per class"
-    widths = ", ".join(str(width) for width in header.synthesis_widths)
-    coarser = ", sees the coarser level" if header.context_id == 2 else ""
+    seen = CONTEXT_FACTS[header.context_id]
     names = "kept" if header.has_class_names else "not kept"
     return [
         ("file", str(file)),
         ("size", f"{format_bytes(size)}, format version {VERSION}"),
         ("images", f"{count} of {header.height}x{header.width}x{header.channels}, {per_class}"),
         ("classes", f"{header.num_classes}, names {names}, hard labels"),
-        ("latents", f"{header.num_levels} levels, {header.positions_per_image} per image"),
-        ("context", f"{header.context_width} inputs, depth {header.context_depth}{coarser}"),
-        ("decoder", f"hidden widths {widths}"),
+        ("latents", f"{header.num_levels} levels, {header.positions_per_image} an image"),
+        ("context", f"{header.context_width} inputs, depth {header.context_depth}, sees {seen}"),
+        ("decoder", describe_decoder(header.synthesis_id, header.synthesis_widths)),
         ("network sets", f"{header.num_sets}, {header.weights_per_set} weights each"),
     ]
+
+
+CONTEXT_FACTS = {
+    1: "its own level",
+    2: "its own and the coarser level",
+    3: "bands, colours and the coarser level",
+}
 
 
 def _listed(names: tuple[str, ...]) -> str:
@@ -125,8 +132,8 @@ def _title(name: str, header: Header) -> str:
         return f"{name} networks"
     if not name.startswith("latents "):
         return name
-    rows, columns = header.level_shape(int(name.split()[1]))
-    return f"{name} ({rows}x{columns})"
+    planes = [plane for plane in header.planes if plane.name == name]
+    return f"{name} ({sum(plane.size for plane in planes)} an image)"
 
 
 def _rates(inspection: Inspection) -> list[tuple[str, str]]:

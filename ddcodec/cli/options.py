@@ -36,12 +36,12 @@ def parse_size(text: str) -> Size:
         raise click.BadParameter(str(error)) from error
 
 
-def parse_decoder(text: str) -> tuple[int, ...]:
-    """Read the value of --synthesis."""
-    from ddcodec.codec.synthesis import parse_widths
+def parse_decoder(text: str) -> str:
+    """Check the value of --synthesis."""
+    from ddcodec.codec import synthesis
 
     try:
-        return parse_widths(text)
+        return str(synthesis.parse_decoder(text))
     except RecipeError as error:
         raise click.BadParameter(str(error)) from error
 

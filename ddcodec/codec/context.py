@@ -1,21 +1,22 @@
 """Context models: already coded neighbours → location and scale of the next latent.
 
-A small residual network sees the causal neighbours of a latent in its own level and, in one
-variant, the four nearest latents of the next coarser level. It is trained in floating point
-(`estimate`) and runs in exact integers when files are written and read (`exact`). The structure is
-that of Cool-chic's and of arXiv 2507.17221, section "entropy coding": C → C linear layers with
-residual connection and ReLU, then C → 2; added here: the output bias is one pair per level.
+A small residual network sees already coded latents: the causal neighbours of its own plane and,
+depending on the variant, the next coarser level or the other bands and colours of a wavelet. It is
+trained in floating point (`estimate`) and runs in exact integers when files are written and read
+(`exact`). The structure is that of Cool-chic's and of arXiv 2507.17221, section "entropy coding":
+C → C linear layers with residual connection and ReLU, then C → 2; added here: the output bias is
+one pair per plane. Which latents are seen is in `neighbours.py`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ddcodec.codec.neighbours import COARSER_LEVEL, OWN_LEVEL, WAVELET_BANDS, all_neighbours
 from ddcodec.codec.parameters import NetworkTensors, QuantizedTensor
 from ddcodec.entropy import tables
 from ddcodec.entropy.exact import (
@@ -26,25 +27,11 @@ from ddcodec.entropy.exact import (
     IntegerLayer,
 )
 from ddcodec.errors import FormatError
+from ddcodec.format.planes import Plane
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-CAUSAL_NEIGHBOURS: tuple[tuple[int, int], ...] = (
-    (0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-1, -2), (-1, 2),
-    (-2, -1), (-2, 1), (0, -3), (-3, 0), (-2, -2), (-2, 2), (-3, -1), (-3, 1),
-    (-1, -3), (-2, -3), (-3, -2), (-3, 2), (0, -4), (-4, 0), (-1, -4), (-4, -1),
-    (-4, 1), (-3, -3), (-2, -4), (-4, -2), (-4, 2), (-3, -4), (-4, -3), (-4, -4),
-)  # fmt: skip
-"""(row, column) offsets, nearest first; a model of n inputs uses the first n."""
-
-WAVE_SLOPE = 3
-"""Every neighbour (r, c) satisfies c + 3 r < 0, so positions of equal x + 3 y are independent."""
-
-CONTEXT_MARGIN = 4
-"""Rows and columns of zeros around a level."""
-
-NUM_COARSER = 4
 _MEAN_SHIFT = FRACTION_BITS - 4
 _SCALE_SHIFT = FRACTION_BITS - 3
 
@@ -54,26 +41,16 @@ class ContextModel:
     """Architecture of a context model.
 
     Attributes:
+        context_id: which latents it sees, a value of `CONTEXT_MODELS`.
         width: inputs and hidden units, 8, 16, 24 or 32.
         depth: hidden layers, 1 … 8.
-        num_levels: latent levels; each has its own output bias.
-        sees_coarser: whether four of the inputs come from the next coarser level.
+        planes: latent planes, finest first; each has its own output bias.
     """
 
+    context_id: int
     width: int
     depth: int
-    num_levels: int
-    sees_coarser: bool
-
-    @property
-    def context_id(self) -> int:
-        """Number of this family in a file (docs/format.md)."""
-        return 2 if self.sees_coarser else 1
-
-    @property
-    def neighbours(self) -> tuple[tuple[int, int], ...]:
-        """Offsets of the inputs taken from the same level."""
-        return CAUSAL_NEIGHBOURS[: self.width - NUM_COARSER * self.sees_coarser]
+    planes: tuple[Plane, ...]
 
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every tensor in the order of the file."""
@@ -82,7 +59,7 @@ class ContextModel:
             shapes[f"context.{layer}.weight"] = (self.width, self.width)
             shapes[f"context.{layer}.bias"] = (self.width,)
         shapes["context.out.weight"] = (2, self.width)
-        shapes["context.out.bias"] = (self.num_levels, 2)
+        shapes["context.out.bias"] = (len(self.planes), 2)
         return shapes
 
     def initial_parameters(self, generator: Generator) -> dict[str, Tensor]:
@@ -103,15 +80,16 @@ class ContextModel:
 
         Args:
             parameters: tensors of `tensor_shapes`.
-            latents: per level N × h × w, finest first.
+            latents: per plane N × h × w, finest first.
 
         Returns:
-            Per level two tensors of the shape of its latents.
+            Per plane two tensors of the shape of its latents.
         """
         import torch
 
-        flat = self.estimate_flat(parameters, latents)
-        sizes = [plane[0].numel() for plane in latents]
+        values = torch.cat([plane.flatten(1) for plane in latents], 1)
+        flat = self.estimate_flat(parameters, values)
+        sizes = [plane.size for plane in self.planes]
         parts = zip(
             latents, torch.split(flat.loc, sizes), torch.split(flat.log2_scale, sizes), strict=True
         )
@@ -120,23 +98,31 @@ class ContextModel:
             for plane, loc, log2_scale in parts
         ]
 
-    def estimate_flat(self, parameters: dict[str, Tensor], latents: list[Tensor]) -> FlatEstimate:
-        """Predict all levels at once, positions × images as the coder lays them out."""
+    def estimate_flat(self, parameters: dict[str, Tensor], latents: Tensor) -> FlatEstimate:
+        """Predict all planes at once.
+
+        Args:
+            parameters: tensors of `tensor_shapes`.
+            latents: N × P, the planes of an image one after another, finest first.
+        """
         import torch
         from torch.nn.functional import embedding
 
-        device = latents[0].device
-        values = torch.cat([plane.flatten(1) for plane in latents], 1).t()
-        # Row 0 stands for everything outside the image.
+        device = latents.device
+        values = latents.t()
+        # Row 0 stands for everything outside a plane.
         table = torch.cat([values.new_zeros(1, values.shape[1]), values])
-        shapes = tuple((plane.shape[1], plane.shape[2]) for plane in latents)
-        index, level_of = _neighbour_table(self, shapes)
-        hidden = embedding(torch.from_numpy(index).to(device), table).flatten(1)
+        seen = all_neighbours(self.context_id, self.width, self.planes)
+        hidden = embedding(torch.from_numpy(seen.index).to(device), table)
+        if seen.magnitude.any():
+            magnitude = torch.from_numpy(seen.magnitude).to(device)
+            hidden = torch.where(magnitude[:, None, None], hidden.abs(), hidden)
+        hidden = hidden.flatten(1)
         for layer in range(self.depth):
             weight = parameters[f"context.{layer}.weight"]
             bias = parameters[f"context.{layer}.bias"]
             hidden = (torch.addmm(bias[:, None], weight, hidden) + hidden).relu()
-        biases = parameters["context.out.bias"][torch.from_numpy(level_of).to(device)]
+        biases = parameters["context.out.bias"][torch.from_numpy(seen.plane).to(device)]
         outputs = (parameters["context.out.weight"] @ hidden).view(2, *values.shape)
         loc, log2_scale = outputs + biases.t()[:, :, None]
         return FlatEstimate(values, loc, log2_scale)
@@ -154,8 +140,8 @@ class ContextModel:
         for index, layer in enumerate(layers):
             layer.check_exact(SYMBOL_INPUT_LIMIT if index == 0 else ACTIVATION_LIMIT)
         heads = [
-            _head_layer(tensors["context.out.weight"], tensors["context.out.bias"], level)
-            for level in range(self.num_levels)
+            _head_layer(tensors["context.out.weight"], tensors["context.out.bias"], plane)
+            for plane in range(len(self.planes))
         ]
         for head in heads:
             head.check_exact(ACTIVATION_LIMIT)
@@ -164,7 +150,7 @@ class ContextModel:
 
 @dataclass(frozen=True)
 class FlatEstimate:
-    """Latents and their predictions, each positions × images, levels finest first.
+    """Latents and their predictions, each positions × images, planes finest first.
 
     Attributes:
         values: the latents.
@@ -177,52 +163,12 @@ class FlatEstimate:
     log2_scale: Tensor
 
 
-@lru_cache(maxsize=16)
-def _neighbour_table(
-    model: ContextModel, shapes: tuple[tuple[int, int], ...]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return where every input lies, width × positions, counted from 1, and each one's level."""
-    starts = np.cumsum([1, *(rows * columns for rows, columns in shapes)])
-    index, level_of = [], []
-    for level, (rows, columns) in enumerate(shapes):
-        y, x = np.divmod(np.arange(rows * columns), columns)
-        inputs = [
-            _locate(y + dy, x + dx, shapes[level], starts[level]) for dy, dx in model.neighbours
-        ]
-        if model.sees_coarser and level + 1 < len(shapes):
-            parents = coarser_indices(rows, columns)
-            inputs += [
-                _locate(row[y], column[x], shapes[level + 1], starts[level + 1])
-                for row in parents[0]
-                for column in parents[1]
-            ]
-        inputs += [np.zeros_like(y)] * (model.width - len(inputs))
-        index.append(np.stack(inputs))
-        level_of.append(np.full(rows * columns, level))
-    return np.concatenate(index, axis=1), np.concatenate(level_of)
-
-
-def _locate(
-    y: NDArray[np.int64], x: NDArray[np.int64], shape: tuple[int, int], start: int
-) -> NDArray[np.int64]:
-    inside = (y >= 0) & (y < shape[0]) & (x >= 0) & (x < shape[1])
-    return np.where(inside, start + y * shape[1] + x, 0)
-
-
-CONTEXT_MODELS: dict[str, int] = {"own": 1, "coarser": 2}
+CONTEXT_MODELS: dict[str, int] = {
+    "own": OWN_LEVEL,
+    "coarser": COARSER_LEVEL,
+    "bands": WAVELET_BANDS,
+}
 """Names of the context models and their numbers in a file."""
-
-
-def coarser_indices(
-    rows: int, columns: int
-) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
-    """Return for each row (column) its parent and the parent's neighbour on its own side."""
-
-    def parents(count: int) -> list[NDArray[np.int64]]:
-        index = np.arange(count, dtype=np.int64)
-        return [index // 2, index // 2 + np.where(index % 2, 1, -1)]
-
-    return parents(rows), parents(columns)
 
 
 def dense_layer(
@@ -251,9 +197,9 @@ def _aligned_bias(bias: QuantizedTensor, weight_exponent: int) -> Floats:
     return aligned
 
 
-def _head_layer(weight: QuantizedTensor, bias: QuantizedTensor, level: int) -> IntegerLayer:
-    """Return the last layer of one level without a shift; its outputs are rounded separately."""
-    row = QuantizedTensor(bias.integers[level], bias.step_exponent)
+def _head_layer(weight: QuantizedTensor, bias: QuantizedTensor, plane: int) -> IntegerLayer:
+    """Return the last layer of one plane without a shift; its outputs are rounded separately."""
+    row = QuantizedTensor(bias.integers[plane], bias.step_exponent)
     limit = 1 << 53
     return IntegerLayer(
         weight.integers.astype(np.float64),
@@ -271,12 +217,12 @@ class ExactContext:
         self._layers = layers
         self._heads = heads
 
-    def predict(self, inputs: Floats, level: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def predict(self, inputs: Floats, plane: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return locations in 1/16 and scale indices for symbol inputs, width × n, in 2^−12."""
         hidden = inputs
         for layer in self._layers:
             hidden = layer(hidden)
-        outputs = self._heads[level](hidden)
+        outputs = self._heads[plane](hidden)
         loc = np.floor((outputs[0] + 2 ** (_MEAN_SHIFT - 1)) * 2.0**-_MEAN_SHIFT)
         scale = np.floor((outputs[1] + 2 ** (_SCALE_SHIFT - 1)) * 2.0**-_SCALE_SHIFT)
         scale += tables.UNIT_SCALE_INDEX

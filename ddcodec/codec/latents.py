@@ -1,7 +1,7 @@
-"""Latent grids in coding order: level by level, coarse to fine, wave by wave, all images at once.
+"""Latent planes in coding order: plane by plane, coarse to fine, wave by wave, all images at once.
 
 Positions of equal x + 3 y do not depend on each other, so a wave of them is predicted and coded
-together: a level of h × w takes w + 3 (h − 1) steps instead of h · w, however few the images.
+together: a plane of h × w takes w + 3 (h − 1) steps instead of h · w, however few the images.
 """
 
 from functools import lru_cache
@@ -9,27 +9,23 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ddcodec.codec.context import (
-    CONTEXT_MARGIN,
-    NUM_COARSER,
-    WAVE_SLOPE,
-    ContextModel,
-    ExactContext,
-    coarser_indices,
-)
-from ddcodec.entropy.exact import FRACTION_BITS, Floats
+from ddcodec.codec.context import ContextModel, ExactContext
+from ddcodec.codec.neighbours import WAVE_SLOPE, neighbours_at, plane_starts
+from ddcodec.entropy.exact import FRACTION_BITS
 from ddcodec.entropy.laplace import LaplaceModel
 from ddcodec.entropy.range_coder import Coder
 
-Plane = NDArray[np.int16]
+PlaneArray = NDArray[np.int16]
 
 CHUNK_COLUMNS = 1024
 """Latents whose context network runs at once; the stream does not depend on it."""
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def wave_positions(rows: int, columns: int) -> tuple[NDArray[np.int64], ...]:
     """Return per wave the positions (k × 2: y, x) in order of rising y."""
+    if rows * columns == 0:
+        return ()
     y, x = np.divmod(np.arange(rows * columns, dtype=np.int64), columns)
     wave = x + WAVE_SLOPE * y
     order = np.argsort(wave, kind="stable")
@@ -37,119 +33,77 @@ def wave_positions(rows: int, columns: int) -> tuple[NDArray[np.int64], ...]:
     return tuple(np.split(np.stack([y, x], axis=1)[order], starts))
 
 
-class LevelCoder:
-    """Code one level of one network set.
+class LatentCoder:
+    """Code the planes of one network set one after another, the coarsest first.
 
     Args:
         context: architecture, for the neighbours.
         network: the integer context network.
         model: the entropy model.
-        level: index of the level, 0 the finest.
-        shape: rows and columns of the level.
-        coarser: padded plane of the next coarser level, or None at the coarsest.
         num_images: images coded together.
     """
 
     def __init__(
-        self,
-        context: ContextModel,
-        network: ExactContext,
-        model: LaplaceModel,
-        level: int,
-        shape: tuple[int, int],
-        num_images: int,
-        coarser: Plane | None,
+        self, context: ContextModel, network: ExactContext, model: LaplaceModel, num_images: int
     ) -> None:
+        self._context = context
         self._network = network
         self._model = model
-        self._level = level
-        self._shape = shape
         self._num_images = num_images
-        self._coarser = None
-        self._coarser_columns = 0
-        rows, columns = shape
-        self._stride = columns + 2 * CONTEXT_MARGIN
-        self._offsets = np.array([dy * self._stride + dx for dy, dx in context.neighbours])
-        self._width = context.width
-        if context.sees_coarser and coarser is not None:
-            self._coarser = coarser.reshape(-1, num_images)
-            self._coarser_columns = coarser.shape[1]
-            self._parents = coarser_indices(rows, columns)
+        self._starts = plane_starts(context.planes)
+        total = sum(plane.size for plane in context.planes)
+        # Row 0 stands for everything outside a plane; the other rows fill up plane by plane.
+        self._known: PlaneArray = np.zeros((1 + total, num_images), dtype=np.int16)
 
-    def code(self, coder: Coder, latents: Plane | None) -> Plane:
-        """Code a level; returns the padded plane, (h + 8) × (w + 8) × N, int16.
+    def code(self, coder: Coder, number: int, latents: PlaneArray | None) -> PlaneArray:
+        """Code plane `number`, all coarser ones being known.
 
         Args:
             coder: encoder or decoder.
+            number: of the plane, counted from the finest.
             latents: N × h × w, int16, when encoding; else None.
+
+        Returns:
+            The plane as written or read, N × h × w, int16.
         """
-        rows, columns = self._shape
-        margin = CONTEXT_MARGIN
-        plane: Plane = np.zeros((rows + 2 * margin, self._stride, self._num_images), dtype=np.int16)
-        flat = plane.reshape(-1, self._num_images)
+        plane, start = self._context.planes[number], self._starts[number]
+        rows = self._known[start : start + plane.size]
+        waves = wave_positions(plane.rows, plane.columns)
+        y, x = np.concatenate(waves).T if waves else np.zeros((2, 0), dtype=np.int64)
         source = None
         if latents is not None:
-            source = np.ascontiguousarray(latents.transpose(1, 2, 0))
-        for wave in wave_positions(rows, columns):
-            y, x = wave[:, 0], wave[:, 1]
-            targets = (y + margin) * self._stride + x + margin
-            loc, scale = self._predict(flat, targets, y, x)
-            values = None if source is None else source[y, x].reshape(-1).astype(np.int64)
+            flat = latents.reshape(self._num_images, plane.size)
+            source = np.ascontiguousarray(flat.T)
+        seen = neighbours_at(
+            self._context.context_id, self._context.width, self._context.planes, number, y, x
+        )
+        index, targets = seen.index, y * plane.columns + x
+        first = 0
+        for wave in waves:
+            part = slice(first, first + len(wave))
+            loc, scale = self._predict(index[:, part], seen.magnitude, number)
+            chosen = targets[part]
+            values = None if source is None else source[chosen].reshape(-1).astype(np.int64)
             coded = self._model.code(coder, values, loc, scale)
-            flat[targets] = coded.reshape(len(wave), self._num_images)
-        return plane
+            rows[chosen] = coded.reshape(len(wave), self._num_images)
+            first += len(wave)
+        return np.ascontiguousarray(rows.T).reshape(self._num_images, plane.rows, plane.columns)
 
     def _predict(
-        self,
-        flat: Plane,
-        targets: NDArray[np.int64],
-        y: NDArray[np.int64],
-        x: NDArray[np.int64],
+        self, index: NDArray[np.int64], magnitude: NDArray[np.bool_], number: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return locations and scales of some positions, position by position, image by image."""
         per_chunk = max(1, CHUNK_COLUMNS // self._num_images)
         locs, scales = [], []
-        for start in range(0, len(targets), per_chunk):
-            part = slice(start, start + per_chunk)
-            inputs = self._inputs(flat, targets[part], y[part], x[part])
+        for start in range(0, index.shape[1], per_chunk):
+            part = index[:, start : start + per_chunk]
+            inputs = self._known.take(part, axis=0).reshape(len(part), -1)
             # A single position may still hold many images: split its columns too.
             for first in range(0, inputs.shape[1], CHUNK_COLUMNS):
                 columns = inputs[:, first : first + CHUNK_COLUMNS].astype(np.float64)
                 columns *= 1 << FRACTION_BITS
-                loc, scale = self._network.predict(columns, self._level)
+                columns[magnitude] = np.abs(columns[magnitude])
+                loc, scale = self._network.predict(columns, number)
                 locs.append(loc)
                 scales.append(scale)
         return np.concatenate(locs), np.concatenate(scales)
-
-    def _inputs(
-        self,
-        flat: Plane,
-        targets: NDArray[np.int64],
-        y: NDArray[np.int64],
-        x: NDArray[np.int64],
-    ) -> Plane:
-        """Gather the inputs of some positions: width × (positions · N), int16."""
-        count = len(targets) * self._num_images
-        inputs = np.zeros((self._width, count), dtype=np.int16)
-        own = flat.take(targets + self._offsets[:, None], axis=0)
-        inputs[: len(self._offsets)] = own.reshape(len(self._offsets), count)
-        if self._coarser is not None:
-            rows, columns = self._parents
-            indices = [
-                (row[y] + CONTEXT_MARGIN) * self._coarser_columns + column[x] + CONTEXT_MARGIN
-                for row in rows
-                for column in columns
-            ]
-            parents = self._coarser.take(np.array(indices), axis=0)
-            inputs[-NUM_COARSER:] = parents.reshape(NUM_COARSER, count)
-        return inputs
-
-
-def crop_plane(plane: Plane) -> Plane:
-    """Remove the margin and put images first: N × h × w, int16."""
-    margin = CONTEXT_MARGIN
-    return plane[margin:-margin, margin:-margin].transpose(2, 0, 1)
-
-
-def as_activations(plane: Plane) -> Floats:
-    """Return symbols as activations in units of 2^−12, float64."""
-    return plane.astype(np.float64) * (1 << FRACTION_BITS)

@@ -1,7 +1,7 @@
 """THE walk over all symbols of a file, the same for writing, reading and inspecting.
 
 Order: details (class counts, names, assignment of classes to network sets) → network sets →
-latents, set by set, coarse level first (docs/format.md, section 4).
+latents, set by set, coarse planes first (docs/format.md, section 4).
 """
 
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ddcodec.codec.context import ContextModel
 from ddcodec.codec.labels import code_class_counts, code_class_names
-from ddcodec.codec.latents import LevelCoder, Plane, crop_plane
+from ddcodec.codec.latents import LatentCoder, PlaneArray
 from ddcodec.codec.parameters import NetworkTensors, code_tensor
-from ddcodec.codec.synthesis import Synthesis
+from ddcodec.codec.synthesis import Synthesis, build_synthesis
 from ddcodec.entropy.laplace import LaplaceModel
 from ddcodec.entropy.range_coder import Coder
 from ddcodec.format.header import Header
@@ -28,14 +28,14 @@ class Content:
         class_names: names, or None where they are not kept.
         class_sets: network set of each class, int64.
         networks: quantised tensors of each set.
-        latents: per set, per level (finest first), N × h × w int16; images sorted by class.
+        latents: per set, per plane (finest first), N × h × w int16; images sorted by class.
     """
 
     class_counts: NDArray[np.int64]
     class_names: tuple[str, ...] | None
     class_sets: NDArray[np.int64]
     networks: tuple[NetworkTensors, ...]
-    latents: tuple[list[Plane], ...]
+    latents: tuple[list[PlaneArray], ...]
 
 
 @dataclass
@@ -54,21 +54,17 @@ class Sections:
 def context_of(header: Header) -> ContextModel:
     """Return the context model a header names."""
     return ContextModel(
-        width=header.context_width,
-        depth=header.context_depth,
-        num_levels=header.num_levels,
-        sees_coarser=header.context_id == 2,
+        header.context_id, header.context_width, header.context_depth, header.planes
     )
 
 
 def synthesis_of(header: Header) -> Synthesis:
-    """Return the decoder network a header names."""
-    return Synthesis(
-        num_levels=header.num_levels,
-        widths=header.synthesis_widths,
-        channels=header.channels,
-        height=header.height,
-        width=header.width,
+    """Return the decoder a header names."""
+    return build_synthesis(
+        header.synthesis_id,
+        header.num_levels,
+        header.synthesis_widths,
+        (header.channels, header.height, header.width),
     )
 
 
@@ -146,23 +142,15 @@ def _code_latents(
     header: Header,
     tensors: NetworkTensors,
     num_images: int,
-    latents: list[Plane] | None,
+    latents: list[PlaneArray] | None,
     sections: Sections,
-) -> list[Plane]:
-    context = context_of(header)
-    network = context.exact(tensors)
-    model = LaplaceModel()
-    coded: list[Plane] = []
-    coarser: Plane | None = None
+) -> list[PlaneArray]:
     if num_images == 0:
-        return [
-            np.zeros((0, *header.level_shape(level)), np.int16)
-            for level in range(header.num_levels)
-        ]
-    for level in reversed(range(header.num_levels)):
-        shape = header.level_shape(level)
-        level_coder = LevelCoder(context, network, model, level, shape, num_images, coarser)
-        coarser = level_coder.code(coder, latents[level] if latents else None)
-        coded.insert(0, crop_plane(coarser).copy())  # lets go of the margins
-        sections.close(f"latents {level}", coder)
-    return coded
+        return [np.zeros((0, plane.rows, plane.columns), np.int16) for plane in header.planes]
+    context = context_of(header)
+    latent_coder = LatentCoder(context, context.exact(tensors), LaplaceModel(), num_images)
+    coded: list[PlaneArray] = []
+    for number in reversed(range(len(header.planes))):
+        coded.append(latent_coder.code(coder, number, latents[number] if latents else None))
+        sections.close(header.planes[number].name, coder)
+    return coded[::-1]

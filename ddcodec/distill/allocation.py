@@ -12,16 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddcodec.budget import Budget
-from ddcodec.codec.context import ContextModel
+from ddcodec.codec.context import CONTEXT_MODELS, ContextModel
 from ddcodec.codec.parameters import DETAIL_BITS
-from ddcodec.codec.synthesis import Synthesis
+from ddcodec.codec.pyramid import PyramidSynthesis
+from ddcodec.codec.synthesis import PYRAMID_FAMILY, Synthesis
+from ddcodec.codec.wavelet import WaveletSynthesis
 from ddcodec.distill.recipe import Recipe
 from ddcodec.errors import BudgetError, DataError
+from ddcodec.format.planes import PYRAMID
 
 BITS_PER_WEIGHT = 6.0
 """Coded size of a network weight, for planning; measured on fitted files."""
 
-SMALLEST_LATENT_BITS = 0.02
+FULL_CHROMA_BYTES_PER_CLASS = 50_000
+"""From here on colour components have a finest level too."""
+
+SMALLEST_LATENT_BITS = 0.01
 """What a latent costs that is always as predicted, for planning the smallest file."""
 
 FIXED_BYTES = 70
@@ -57,10 +63,16 @@ class Allocation:
         return self.num_sets * (weights * BITS_PER_WEIGHT + len(shapes) * DETAIL_BITS) / 8
 
 
-def num_levels_for(height: int, width: int) -> int:
-    """Return how many latent levels an image gets: down to about 1×1 from 32, 4×4 from 128."""
+def pyramid_levels(height: int, width: int) -> int:
+    """Return how many levels a pyramid gets: down to about 1×1 from 32, 4×4 from 128."""
     smaller = max(min(height, width), 2)
     return min(smaller.bit_length(), 6)
+
+
+def wavelet_levels(height: int, width: int) -> int:
+    """Return how often a wavelet halves an image: down to about 1×1 from 32, 4×4 from 128."""
+    smaller = max(min(height, width), 2)
+    return min(smaller.bit_length() - 1, 5)
 
 
 def allocate(
@@ -84,16 +96,18 @@ def allocate(
     channels, height, width = image_shape
     num_classes = len(available_counts)
     budget = Budget(recipe.bytes_per_class, num_classes)
-    num_levels = num_levels_for(height, width)
+    synthesis = _synthesis(recipe, budget, image_shape)
     context = ContextModel(
-        recipe.context_width, recipe.context_depth, num_levels, recipe.context == "coarser"
+        _context_id(recipe, synthesis),
+        recipe.context_width or default_context_width(budget.budget_bytes),
+        recipe.context_depth,
+        synthesis.planes,
     )
-    widths = recipe.synthesis or default_widths(budget.budget_bytes)
     allocation = Allocation(
         class_counts=_image_counts(recipe, available_counts, channels * height * width),
         class_sets=_class_sets(recipe, num_classes),
         context=context,
-        synthesis=Synthesis(num_levels, widths, channels, height, width),
+        synthesis=synthesis,
     )
     _check_fits(allocation, budget, names_bytes)
     return allocation
@@ -107,15 +121,37 @@ def default_images_per_class(bytes_per_class: float, pixel_bytes: int) -> int:
     return max(1, round(0.9 * bytes_per_class / float(bytes_per_image)))
 
 
-def default_widths(budget_bytes: int) -> tuple[int, ...]:
-    """Return the decoder's hidden widths for a whole file."""
-    if budget_bytes < 5_000:
-        return (16,)
+def default_refinement(budget_bytes: int) -> tuple[int, ...]:
+    """Return the hidden widths of the refinement for a whole file."""
     if budget_bytes < 20_000:
-        return (40,)
+        return ()
     if budget_bytes < 60_000:
-        return (80,)
-    return (160,)
+        return (8,)
+    return (16,) if budget_bytes < 300_000 else (32,)
+
+
+def default_context_width(budget_bytes: int) -> int:
+    """Return the inputs of the context model for a whole file."""
+    return 16 if budget_bytes < 60_000 else 24
+
+
+def _synthesis(recipe: Recipe, budget: Budget, image_shape: tuple[int, int, int]) -> Synthesis:
+    channels, height, width = image_shape
+    choice = recipe.decoder
+    if choice is not None and choice.family == PYRAMID_FAMILY:
+        levels = pyramid_levels(height, width)
+        return PyramidSynthesis(levels, choice.widths, channels, height, width)
+    widths = default_refinement(budget.budget_bytes) if choice is None else choice.widths
+    # Where colour is that cheap, its finest details would be zeros that take time and no bits.
+    half_chroma = channels > 1 and recipe.bytes_per_class < FULL_CHROMA_BYTES_PER_CLASS
+    levels = wavelet_levels(height, width)
+    return WaveletSynthesis(levels, widths, channels, height, width, half_chroma)
+
+
+def _context_id(recipe: Recipe, synthesis: Synthesis) -> int:
+    if synthesis.synthesis_id != PYRAMID:
+        return CONTEXT_MODELS["bands"]
+    return CONTEXT_MODELS[recipe.context]
 
 
 def _image_counts(
@@ -140,10 +176,8 @@ def _class_sets(recipe: Recipe, num_classes: int) -> NDArray[np.int64]:
 
 
 def _check_fits(allocation: Allocation, budget: Budget, names_bytes: int) -> None:
-    shapes = [
-        allocation.synthesis.level_shape(level) for level in range(allocation.synthesis.num_levels)
-    ]
-    symbols = int(allocation.class_counts.sum()) * sum(rows * columns for rows, columns in shapes)
+    per_image = sum(plane.size for plane in allocation.synthesis.planes)
+    symbols = int(allocation.class_counts.sum()) * per_image
     smallest = FIXED_BYTES + names_bytes + allocation.network_bytes
     smallest += symbols * SMALLEST_LATENT_BITS / 8
     if smallest > budget.budget_bytes:

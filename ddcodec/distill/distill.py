@@ -13,35 +13,42 @@ from ddcodec.budget import Budget
 from ddcodec.codec.encode import EncodedFile, encode_content
 from ddcodec.codec.parameters import estimate_rate_bits
 from ddcodec.codec.stream import Content
-from ddcodec.codec.synthesis import SYNTHESIS_ID
+from ddcodec.codec.wavelet import WaveletSynthesis
 from ddcodec.datasets.base import Dataset, class_counts, normalisation, split_validation
 from ddcodec.distill.allocation import Allocation, allocate
-from ddcodec.distill.loop import Phase, ProgressCallback, Run
+from ddcodec.distill.descent import Goal
+from ddcodec.distill.gradient_fit import fit_by_gradients
+from ddcodec.distill.joint import initial_wishes, optimise_jointly
+from ddcodec.distill.loop import ProgressCallback, Run
 from ddcodec.distill.losses import LOSSES, LossSettings
-from ddcodec.distill.optimiser import LearningRates
-from ddcodec.distill.rate_control import RateController
 from ddcodec.distill.recipe import NO_LOSS, Recipe
 from ddcodec.distill.representation import Representation, quantised_parameters
+from ddcodec.distill.starting_point import (
+    BITS_PER_SQUARED_STEP,
+    FINEST_STEP,
+    start_from_transform,
+)
 from ddcodec.distill.utilities import Distillation, Likeness
 from ddcodec.errors import RecipeError
 from ddcodec.format.container import pack_container
-from ddcodec.format.header import LABEL_MODE_HARD, Header
+from ddcodec.format.header import Header
 
 FIT_BATCH = 64
-FIT_EPOCHS = 100
-MOST_FIT_IMAGES = 240_000
-"""Images seen in phase 1 at most: larger sets are fitted in fewer epochs."""
+FIT_STEPS = 960
+"""Network steps of the fit, between which latents move."""
 
+GRADIENT_FIT_EPOCHS = 100
+MOST_GRADIENT_FIT_IMAGES = 240_000
+"""Images seen in the gradient fit of a pyramid at most: larger sets get fewer epochs."""
+
+START_STEPS = 240
+MOST_STARTS = 4
+START_TOLERANCE = 0.04
 JOINT_IMAGES = 320
 """Images of one joint step at most."""
 
-FIRST_ERROR_WEIGHT = 12.0
-"""λ at the start of phase 1: bits that one unit of squared error is worth."""
-
-
-FIT_RATES = LearningRates(latents=(0.15, 0.015), networks=(1e-2, 1e-3))
-JOINT_RATES = LearningRates(latents=(0.2, 0.03), networks=(1e-3, 1e-4), damping=1.0)
-FILL_RATES = LearningRates(latents=(0.05, 0.015), networks=(1e-3, 5e-4))
+JOINT_SPEED = 0.01
+"""Change of pixels (0 … 1) in the first joint step, root mean square."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,6 @@ def distill(dataset: Dataset, recipe: Recipe, on_progress: ProgressCallback) -> 
         (dataset.channels, dataset.height, dataset.width),
         names_bytes=sum(len(name) + 1 for name in names or ()),
     )
-    header = _header(dataset, allocation, has_names=names is not None)
     chosen = _choose_images(labels, allocation.class_counts, recipe.seed)
     targets = np.ascontiguousarray(dataset.train.images[training[chosen]])
     representation = Representation(
@@ -102,6 +108,12 @@ def distill(dataset: Dataset, recipe: Recipe, on_progress: ProgressCallback) -> 
         recipe.seed,
         device,
     )
+    mean, std = normalisation(dataset.train.images)
+    header = representation.header(
+        mean=tuple(round(256 * float(value)) for value in mean),
+        std=tuple(max(1, round(256 * float(value))) for value in std),
+        has_class_names=names is not None,
+    )
     budget = Budget(recipe.bytes_per_class, dataset.num_classes)
     run = Run(
         representation=representation,
@@ -109,7 +121,7 @@ def distill(dataset: Dataset, recipe: Recipe, on_progress: ProgressCallback) -> 
         class_names=names,
         budget_bytes=budget.budget_bytes,
         other_bits=8 * allocation.network_bytes + 8 * len(pack_container(header, b"", 0)),
-        controller=RateController(FIRST_ERROR_WEIGHT),
+        multiplier=0.0,
         on_progress=on_progress,
         seed=recipe.seed,
     )
@@ -132,20 +144,60 @@ def _phases(
     dataset: Dataset,
     training: NDArray[np.int64],
 ) -> Content:
-    likeness = Likeness(torch.from_numpy(targets), FIT_BATCH, recipe.seed)
-    epochs = min(FIT_EPOCHS, MOST_FIT_IMAGES / len(targets))
-    fit_steps = recipe.fit_steps or max(600, round(epochs * len(targets) / FIT_BATCH))
-    run.controller = RateController.for_steps(FIRST_ERROR_WEIGHT, fit_steps, warmup=0.35)
-    run.optimise(Phase("fit", fit_steps, likeness, FIT_RATES))
-    fill = Phase("fill", max(20, fit_steps // 12), likeness, FILL_RATES)
-    run.fill(fill)
-    error_weight_bits = run.controller.multiplier
+    likeness = Likeness(run.representation, torch.from_numpy(targets), FIT_BATCH, recipe.seed)
+    if isinstance(run.representation.synthesis, WaveletSynthesis):
+        _start_from_transform(run, likeness, targets)
+    else:
+        _start_from_gradients(run, likeness, recipe.fit_steps)
+    run.fit(likeness, recipe.fit_steps or FIT_STEPS)
+    goal: Goal = likeness
     if recipe.loss != NO_LOSS:
         utility = _distillation(run, recipe, dataset, training)
-        joint = Phase("joint", recipe.joint_steps, utility, JOINT_RATES)
-        run.balance(joint)
-        run.optimise(joint, softness=(1.0, 1.0))
-    return run.land(run.quantise_networks(error_weight_bits))
+        wishes = initial_wishes(run.representation, likeness, run.generator)
+        run.multiplier = optimise_jointly(
+            run.representation,
+            wishes,
+            utility,
+            recipe.joint_steps,
+            JOINT_SPEED,
+            run.multiplier,
+            run.target_bits,
+            run.generator,
+            lambda step, bits, loss: run.report("joint", step + 1, recipe.joint_steps, bits, loss),
+        )
+        goal = wishes
+    return run.settle(goal, run.quantise_networks())
+
+
+def _start_from_transform(run: Run, likeness: Likeness, targets: NDArray[np.uint8]) -> None:
+    """Round transforms of the images at a step that gives the rate under a trained context."""
+    representation = run.representation
+    target_bits = run.target_bits
+    for attempt in range(MOST_STARTS):
+        step = start_from_transform(representation, targets, target_bits)
+        run.multiplier = BITS_PER_SQUARED_STEP / step**2
+        steps = START_STEPS if attempt == 0 else START_STEPS // 2
+        run.train_networks(likeness, "start", range(steps), steps, context_only=True)
+        bits = run.estimated_latent_bits(representation.latents.detach(), representation.networks)
+        # The descent that follows saves a few per cent.
+        share = bits / run.target_bits
+        if abs(share - 1) < START_TOLERANCE or step <= FINEST_STEP * 1.01:
+            return
+        target_bits /= share
+
+
+def _start_from_gradients(run: Run, likeness: Likeness, steps: int | None) -> None:
+    count = run.representation.num_images
+    epochs = min(GRADIENT_FIT_EPOCHS, MOST_GRADIENT_FIT_IMAGES / count)
+    total = steps or max(600, round(epochs * count / FIT_BATCH))
+    run.multiplier = fit_by_gradients(
+        run.representation,
+        likeness,
+        total,
+        run.target_bits,
+        run.generator,
+        lambda step, bits, loss: run.report("start", step + 1, total, bits, loss),
+    )
 
 
 def _distillation(
@@ -172,13 +224,11 @@ def _estimated_bytes(run: Run, content: Content, header: Header) -> float:
     """Return the float rate of latents and weights plus the exact header and details."""
     device = run.representation.device
     networks = [quantised_parameters(tensors, device) for tensors in content.networks]
-    parts = [
-        torch.cat([torch.from_numpy(level.astype(np.float32)).flatten(1) for level in levels], 1)
-        for levels in content.latents
-    ]
     latents = torch.empty_like(run.representation.latents)
-    for set_index, part in enumerate(parts):
-        latents[run.representation.image_sets == set_index] = part.to(device)
+    for set_index, planes in enumerate(content.latents):
+        rows = np.concatenate([plane.reshape(len(plane), -1) for plane in planes], axis=1)
+        members = run.representation.image_sets == set_index
+        latents[members] = torch.from_numpy(rows.astype(np.float32)).to(device)
     bits = run.estimated_latent_bits(latents, networks)
     for tensors, parameters in zip(content.networks, networks, strict=True):
         for name, tensor in tensors.items():
@@ -190,30 +240,6 @@ def _estimated_bytes(run: Run, content: Content, header: Header) -> float:
         counts += header.num_classes * np.log2(header.num_sets)
     names = sum(5 * (len(name) + 1) for name in content.class_names or ())
     return (bits + counts + names) / 8 + len(pack_container(header, b"", 0))
-
-
-def _header(dataset: Dataset, allocation: Allocation, has_names: bool) -> Header:
-    mean, std = normalisation(dataset.train.images)
-    synthesis, context = allocation.synthesis, allocation.context
-    return Header(
-        num_classes=dataset.num_classes,
-        num_images=int(allocation.class_counts.sum()),
-        height=dataset.height,
-        width=dataset.width,
-        channels=dataset.channels,
-        num_levels=synthesis.num_levels,
-        num_sets=allocation.num_sets,
-        context_id=context.context_id,
-        context_width=context.width,
-        context_depth=context.depth,
-        synthesis_id=SYNTHESIS_ID,
-        synthesis_widths=synthesis.widths,
-        label_mode=LABEL_MODE_HARD,
-        mean=tuple(round(256 * float(value)) for value in mean),
-        std=tuple(max(1, round(256 * float(value))) for value in std),
-        hints=(),
-        has_class_names=has_names,
-    )
 
 
 def _choose_images(

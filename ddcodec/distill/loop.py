@@ -1,41 +1,42 @@
-"""The phases of a run: fit real images, optimise jointly, quantise, land on the budget."""
+"""The phases of a run: start from real images, fit, optimise jointly, quantise, land on the budget.
+
+Latents are integers from the first fit on. Fitting takes turns between them (`descent.py`) and the
+networks, which are trained by gradients on exactly the integers that will be coded. The joint phase
+(`joint.py`) moves what the integers stand for by the gradients of a distillation loss.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import cos, pi
 
 import torch
 from torch import Tensor
 
 from ddcodec.codec.encode import encoded_size_bytes
 from ddcodec.codec.parameters import NetworkTensors
-from ddcodec.codec.quantizer import SoftQuantizer
 from ddcodec.codec.stream import Content
-from ddcodec.distill.optimiser import LearningRates, Optimiser
+from ddcodec.distill.descent import Descent, Goal
+from ddcodec.distill.landing import land_on_budget
 from ddcodec.distill.post_quantisation import quantise_networks
-from ddcodec.distill.rate_control import AIM, RateController
+from ddcodec.distill.rate_control import AIM, adjusted_multiplier
 from ddcodec.distill.representation import Parameters, Representation, quantised_parameters
-from ddcodec.distill.utilities import Utility
+from ddcodec.distill.utilities import Likeness
 from ddcodec.errors import BudgetError
 from ddcodec.format.header import Header
 
-MOST_FILL_ROUNDS = 8
-NEARLY_FULL, HARDLY_OVER = 0.94, 1.08
-"""Between these shares of the target rate a phase has used its budget."""
+FIT_ROUNDS = 8
+PASSES = 3
+"""Sweeps over all latents in one round."""
 
-LARGEST_FILL_FACTOR = 1.7
-"""How much λ changes from one round of filling to the next, at most."""
+SETTLING_ROUNDS = 5
+NETWORK_RATES = (1e-2, 5e-4)
+"""Learning rates of context networks at the start and the end of the fit."""
 
-STILL_GROWING = 1.005
-HEAD_START = 30.0
-JOINT_GAIN = 24.0
-"""Integral gain of rate control times the steps of a joint phase, which starts at its target."""
-
-LARGEST_BIAS = 0.5
-MOST_BISECTIONS = 14
-LANDED = 0.995
+DECODER_SHARE = 0.15
+"""Learning rate of the decoder, which starts as a transform that already fits, as a share of it."""
 
 _MEASURE_BATCH = 256
 
@@ -45,11 +46,11 @@ class Progress:
     """Where a run stands.
 
     Attributes:
-        phase: `fit`, `fill` or `joint`.
+        phase: `start`, `fit`, `joint` or `settle`.
         step, steps: of this phase, from 1.
         rate_bytes: estimated size of the file now.
         budget_bytes: the limit.
-        loss: the utility's loss, per image for `fit`.
+        loss: the utility's loss, per image outside `joint`.
         seconds_left: of this phase.
     """
 
@@ -65,23 +66,6 @@ class Progress:
 ProgressCallback = Callable[[Progress], None]
 
 
-@dataclass(frozen=True)
-class Phase:
-    """One stretch of optimisation.
-
-    Attributes:
-        name: shown to the user.
-        steps: number of gradient steps.
-        utility: what is traded against the rate.
-        rates: learning rates.
-    """
-
-    name: str
-    steps: int
-    utility: Utility
-    rates: LearningRates
-
-
 @dataclass
 class Run:
     """State shared by all phases of one run.
@@ -92,8 +76,9 @@ class Run:
         class_names: kept in the file, or None.
         budget_bytes: the largest size that meets the budget.
         other_bits: planned or measured bits of everything but latents.
-        controller: the multiplier on the utility.
+        multiplier: λ, the bits that a unit of squared error is worth.
         on_progress: called now and then.
+        seed: everything random follows from it.
     """
 
     representation: Representation
@@ -101,66 +86,101 @@ class Run:
     class_names: tuple[str, ...] | None
     budget_bytes: int
     other_bits: float
-    controller: RateController
+    multiplier: float
     on_progress: ProgressCallback
     seed: int
-    _generator: torch.Generator = field(init=False)
+    generator: torch.Generator = field(init=False)
+    _phase: str = ""
+    _started: float = 0.0
 
     def __post_init__(self) -> None:
-        self._generator = torch.Generator(self.representation.device).manual_seed(self.seed)
+        self.generator = torch.Generator(self.representation.device).manual_seed(self.seed)
 
     @property
     def target_bits(self) -> float:
         """Bits that all latents together should take."""
         return max(8 * AIM * self.budget_bytes - self.other_bits, 0.05 * 8 * self.budget_bytes)
 
-    def optimise(self, phase: Phase, softness: tuple[float, float] = (0.0, 1.0)) -> None:
-        """Run a phase; soft rounding hardens from one degree to the other over its steps."""
-        optimiser = Optimiser(self.representation, phase.rates)
-        started = time.monotonic()
-        first, last = softness
-        for step in range(phase.steps):
-            hardness = first + (last - first) * step / phase.steps
-            self._step(phase, optimiser, step, self._quantizer(hardness), started)
+    def report(self, phase: str, step: int, steps: int, latent_bits: float, loss: float) -> None:
+        """Tell the user where the run stands."""
+        if phase != self._phase:
+            self._phase, self._started = phase, time.monotonic()
+        elapsed = time.monotonic() - self._started
+        self.on_progress(
+            Progress(
+                phase=phase,
+                step=step,
+                steps=steps,
+                rate_bytes=(latent_bits + self.other_bits) / 8,
+                budget_bytes=self.budget_bytes,
+                loss=loss,
+                seconds_left=elapsed / step * (steps - step),
+            )
+        )
 
-    def fill(self, phase: Phase) -> None:
-        """Repeat a short phase, λ changed from round to round, until the rate is near its target.
+    def train_networks(
+        self, likeness: Likeness, phase: str, steps: range, all_steps: int, context_only: bool
+    ) -> None:
+        """Train networks on the integers as they are, towards less rate and less error.
 
-        Stops early where finer latents no longer make the file larger.
+        Args:
+            likeness: the images to resemble.
+            phase: shown to the user.
+            steps: of the phase, to be done now; they set the learning rate.
+            all_steps: length of the phase.
+            context_only: leave the decoder as it is.
         """
-        used = self._used_bits()
-        for _ in range(MOST_FILL_ROUNDS):
-            share = used / self.target_bits
-            if NEARLY_FULL <= share <= HARDLY_OVER:
-                return
-            factor = min(max(1 / share, 1 / LARGEST_FILL_FACTOR), LARGEST_FILL_FACTOR)
-            self.controller.multiplier *= factor
-            self.controller.freeze()
-            self.optimise(phase, softness=(1.0, 1.0))
-            before, used = used, self._used_bits()
-            if before < used < STILL_GROWING * before and share < 0.5:
-                return
+        representation = self.representation
+        named = [item for networks in representation.networks for item in networks.items()]
+        contexts = [value for name, value in named if name.startswith("context")]
+        # Gains that follow the integers, as integers follow gains, drift from the even steps at
+        # which every bit buys the same error.
+        still = ("context", "transform.gains")
+        decoders = [value for name, value in named if not name.startswith(still)]
+        groups = [{"params": contexts}] + [{"params": decoders}] * (not context_only)
+        parameters = contexts + decoders * (not context_only)
+        optimiser = torch.optim.Adam(groups, lr=NETWORK_RATES[0], betas=(0.9, 0.98))
+        for step in steps:
+            rate = _cosine(NETWORK_RATES, step / all_steps)
+            for group, share in zip(optimiser.param_groups, (1.0, DECODER_SHARE), strict=False):
+                group["lr"] = share * rate
+            indices = likeness.indices_for_step(step)
+            rendering = representation.render(indices, _unchanged)
+            error = likeness(rendering, step)
+            optimiser.zero_grad()
+            objective = self.multiplier * error + rendering.rate_bits
+            (objective / len(indices)).backward(inputs=parameters)  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(parameters, float("inf"), error_if_nonfinite=True)
+            optimiser.step()
+            scale = representation.num_images / len(indices)
+            bits = scale * float(rendering.rate_bits.detach())
+            self.report(phase, step + 1, all_steps, bits, float(error.detach()) / len(indices))
 
-    def balance(self, phase: Phase) -> None:
-        """Start λ well above where rate and utility pull equally hard on the latents.
+    def fit(self, likeness: Likeness, steps: int) -> None:
+        """Take turns between latents and networks, λ following the rate."""
+        for number in range(FIT_ROUNDS):
+            self.descend(likeness, self.representation.networks, PASSES)
+            bounds = [steps * end // FIT_ROUNDS for end in (number, number + 1)]
+            self.train_networks(likeness, "fit", range(*bounds), steps, context_only=False)
 
-        The phase before ended at the target rate. Less weight on the utility would take bits away
-        that no later step brings back in a useful place.
-        """
-        quantizer = self._quantizer(0.0)
-        rendering = self.representation.render(phase.utility.indices_for_step(0), quantizer)
-        latents = self.representation.latents
-        loss = phase.utility(rendering, 0)
-        (of_loss,) = torch.autograd.grad(loss, latents, retain_graph=True)
-        (of_rate,) = torch.autograd.grad(rendering.rate_bits, latents)
-        pull = float(of_loss.coalesce().values().norm())
-        balanced = float(of_rate.coalesce().values().norm()) / max(pull, 1e-30)
-        self.controller = RateController(HEAD_START * balanced, JOINT_GAIN / phase.steps)
+    def descent(self, goal: Goal, networks: list[Parameters]) -> Descent:
+        """Return a search for changes of latents that bring a goal nearer."""
+        curvature = goal.curvature(self.representation, networks, self.generator)
+        return Descent(self.representation, networks, goal.distortion(networks), curvature)
 
-    def quantise_networks(self, error_weight_bits: float) -> tuple[NetworkTensors, ...]:
+    def descend(self, goal: Goal, networks: list[Parameters], passes: int) -> float:
+        """Move latents for a while, then λ towards the target; return the bits."""
+        descent = self.descent(goal, networks)
+        bits = 0.0
+        for _ in range(passes):
+            bits = descent.descend(self.multiplier, self.generator)
+        self.multiplier = adjusted_multiplier(self.multiplier, bits, self.target_bits)
+        return bits
+
+    def quantise_networks(self) -> tuple[NetworkTensors, ...]:
         """Choose integer weights and learn what everything but latents really costs."""
-        quantised = quantise_networks(self.representation, error_weight_bits)
-        latents = self.representation.rounded_latents()
+        quantised = quantise_networks(self.representation, self.multiplier)
+        latents = self.representation.latents.detach()
         latent_bits = self.estimated_latent_bits(latents, self.fixed(quantised))
         self.other_bits = 8 * self._size(latents, quantised) - latent_bits
         return quantised
@@ -170,108 +190,51 @@ class Run:
         device = self.representation.device
         return [quantised_parameters(tensors, device) for tensors in quantised]
 
-    def land(self, quantised: tuple[NetworkTensors, ...]) -> Content:
-        """Round the latents with the bias that makes the really coded file fill the budget.
-
-        A latent x becomes sign(x) · floor(|x| + ½ − bias): a positive bias is a dead zone. Training
-        brings the size near the budget; bisection over coded sizes does the rest.
+    def settle(self, goal: Goal, quantised: tuple[NetworkTensors, ...]) -> Content:
+        """Move latents under the final networks, then land on the budget.
 
         Raises:
-            BudgetError: if the coarsest rounding stays above the budget.
+            BudgetError: if not even a file without latents fits.
         """
-        finest, coarsest = -LARGEST_BIAS, LARGEST_BIAS
-        bias, best, best_size = 0.0, None, 0
-        for _ in range(MOST_BISECTIONS):
-            latents = self.representation.rounded_latents(bias)
-            size = self._size(latents, quantised)
-            if size <= self.budget_bytes:
-                coarsest = bias
-                if size > best_size:
-                    best, best_size = latents, size
-                if size >= LANDED * self.budget_bytes:
-                    break
-            else:
-                finest = bias
-            bias = (finest + coarsest) / 2
-        if best is None:
-            best = self._zero_tail(quantised)
-        return self.representation.to_content(best, quantised, self.class_names)
-
-    def _zero_tail(self, quantised: tuple[NetworkTensors, ...]) -> Tensor:
-        """Clear fine latents of the coarsest rounding until the file fits.
-
-        Raises:
-            BudgetError: if even a file without latents does not fit.
-        """
-        latents = self.representation.rounded_latents(LARGEST_BIAS)
-        kept, dropped = 0, latents.shape[1]
-        positions = torch.arange(latents.shape[1], 0, -1, device=latents.device)
-        smallest = self._size(torch.zeros_like(latents), quantised)
+        networks = self.fixed(quantised)
+        for number in range(SETTLING_ROUNDS):
+            bits = self.descend(goal, networks, 1)
+            self.report("settle", number + 1, SETTLING_ROUNDS, bits, 0.0)
+        smallest = self._size(torch.zeros_like(self.representation.latents), quantised)
         if smallest > self.budget_bytes:
             raise BudgetError(
                 f"The file takes {smallest} bytes before any image, above the budget of "
                 f"{self.budget_bytes}; give a larger budget or a smaller decoder (--synthesis)."
             )
-        while dropped - kept > 1:
-            count = (kept + dropped) // 2
-            if self._size(latents * (positions <= count), quantised) <= self.budget_bytes:
-                kept = count
-            else:
-                dropped = count
-        return latents * (positions <= kept)
-
-    def _used_bits(self) -> float:
-        """Return the estimated bits of all latents, rounded, under the current networks."""
-        with torch.no_grad():
-            return self.estimated_latent_bits(
-                self.representation.rounded_latents(), self.representation.networks
-            )
+        land_on_budget(
+            self.descent(goal, networks),
+            self.representation.latents.data,
+            self.multiplier,
+            lambda latents: self._size(latents, quantised),
+            self.budget_bytes,
+        )
+        latents = self.representation.latents.detach()
+        return self.representation.to_content(latents, quantised, self.class_names)
 
     def _size(self, latents: Tensor, quantised: tuple[NetworkTensors, ...]) -> int:
         content = self.representation.to_content(latents, quantised, self.class_names)
         return encoded_size_bytes(self.header, content)
 
     def estimated_latent_bits(self, latents: Tensor, networks: list[Parameters]) -> float:
-        """Return the float rate of rounded latents, N × P, in bits."""
+        """Return the float rate of integer latents, N × P, in bits."""
         total = 0.0
         with torch.no_grad():
             for set_index, parameters in enumerate(networks):
                 rows = latents[self.representation.image_sets == set_index]
                 for part in torch.split(rows, _MEASURE_BATCH):
-                    levels = self.representation.levels(part)
-                    total += float(self.representation.latent_bits(parameters, levels))
+                    total += float(self.representation.latent_bits(parameters, part))
         return total
 
-    def _step(
-        self,
-        phase: Phase,
-        optimiser: Optimiser,
-        step: int,
-        quantizer: SoftQuantizer,
-        started: float,
-    ) -> None:
-        indices = phase.utility.indices_for_step(step)
-        rendering = self.representation.render(indices, quantizer)
-        loss = phase.utility(rendering, step)
-        total_bits = float(rendering.rate_bits.detach()) * (
-            self.representation.num_images / len(indices)
-        )
-        multiplier = self.controller.update(total_bits, self.target_bits)
-        # Dividing by 1 + λ keeps the objective's scale whichever term leads.
-        objective = (multiplier * loss + rendering.rate_bits) / (1 + multiplier)
-        optimiser.step(objective, step / phase.steps)
-        elapsed = time.monotonic() - started
-        self.on_progress(
-            Progress(
-                phase=phase.name,
-                step=step + 1,
-                steps=phase.steps,
-                rate_bytes=(total_bits + self.other_bits) / 8,
-                budget_bytes=self.budget_bytes,
-                loss=float(loss.detach()) / len(indices),
-                seconds_left=elapsed / (step + 1) * (phase.steps - step - 1),
-            )
-        )
 
-    def _quantizer(self, hardness: float) -> SoftQuantizer:
-        return SoftQuantizer(0.3 - 0.2 * hardness, 2.0 - hardness, self._generator)
+def _unchanged(latents: Tensor) -> Tensor:
+    return latents
+
+
+def _cosine(ends: tuple[float, float], progress: float) -> float:
+    start, end = ends
+    return end + (start - end) * (1 + cos(pi * min(progress, 1.0))) / 2

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from ddcodec.codec.context import ContextModel
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.encode import encode_content
+from ddcodec.codec.neighbours import OWN_LEVEL
+from ddcodec.codec.pyramid import PyramidSynthesis
 from ddcodec.codec.quantizer import StraightThrough
-from ddcodec.codec.synthesis import SYNTHESIS_ID, Synthesis
-from ddcodec.distill.allocation import num_levels_for
+from ddcodec.distill.allocation import pyramid_levels
 from ddcodec.distill.optimiser import LearningRates, Optimiser
 from ddcodec.distill.post_quantisation import quantise_networks
 from ddcodec.distill.representation import Representation
-from ddcodec.format.header import Header
 
 NO_RATE_ERROR_WEIGHT = 1e8
 """Bits a unit of squared error is worth when weights are quantised."""
@@ -48,12 +48,13 @@ def overfit_image(image: NDArray[np.uint8], widths: tuple[int, ...], steps: int)
         steps: gradient steps; the last quarter rounds hard.
     """
     channels, height, width = image.shape
-    levels = num_levels_for(height, width)
+    levels = pyramid_levels(height, width)
+    synthesis = PyramidSynthesis(levels, widths, channels, height, width)
     representation = Representation(
         np.array([1]),
         np.array([0]),
-        ContextModel(8, 1, levels, sees_coarser=False),
-        Synthesis(levels, widths, channels, height, width),
+        ContextModel(OWN_LEVEL, 8, 1, synthesis.planes),
+        synthesis,
         seed=0,
         device=torch.device("cpu"),
     )
@@ -82,27 +83,8 @@ def _unrounded(latents: torch.Tensor) -> torch.Tensor:
 def _code(
     representation: Representation, image: NDArray[np.uint8], psnr_float: float
 ) -> OverfitImage:
-    channels, height, width = image.shape
-    context, synthesis = representation.context, representation.synthesis
-    header = Header(
-        num_classes=1,
-        num_images=1,
-        height=height,
-        width=width,
-        channels=channels,
-        num_levels=synthesis.num_levels,
-        num_sets=1,
-        context_id=context.context_id,
-        context_width=context.width,
-        context_depth=context.depth,
-        synthesis_id=SYNTHESIS_ID,
-        synthesis_widths=synthesis.widths,
-        label_mode=0,
-        mean=(128,) * channels,
-        std=(64,) * channels,
-        hints=(),
-        has_class_names=False,
-    )
+    channels = len(image)
+    header = representation.header(mean=(128,) * channels, std=(64,) * channels)
     networks = quantise_networks(representation, NO_RATE_ERROR_WEIGHT)
     content = representation.to_content(representation.rounded_latents(), networks, None)
     encoded = encode_content(header, content)

@@ -30,12 +30,12 @@ class _Sample:
     """Some images of one set, standing for all of them.
 
     Attributes:
-        latents: rounded latents per level.
+        latents: rounded latents, N × P.
         images: what the unquantised networks make of them.
         weight: images of the set per image of the sample.
     """
 
-    latents: list[Tensor]
+    latents: Tensor
     images: Tensor
     weight: float
 
@@ -91,9 +91,8 @@ def _sample(representation: Representation, set_index: int, networks: Parameters
     stride = max(1, len(members) // SAMPLE_IMAGES)
     indices = members[::stride][:SAMPLE_IMAGES]
     rows = StraightThrough()(representation.latents.detach()[indices.to(representation.device)])
-    latents = representation.levels(rows)
-    images = representation.synthesis.render(networks, latents)
-    return _Sample(latents, images, len(members) / len(indices))
+    images = representation.synthesis.render(networks, rows)
+    return _Sample(rows, images, len(members) / len(indices))
 
 
 def _rate_bits(representation: Representation, networks: Parameters, sample: _Sample) -> float:

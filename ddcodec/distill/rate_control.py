@@ -13,6 +13,19 @@ LARGEST_EXCESS = 0.25
 LARGEST_SHORTFALL = 0.5
 
 
+ROUND_EXPONENT = 2.0
+LARGEST_ROUND_FACTOR = 1.5
+
+
+def adjusted_multiplier(multiplier: float, rate_bits: float, target_bits: float) -> float:
+    """Return λ for the next round of fitting after one that ended at this rate.
+
+    At a fixed step the rate follows about the square root of λ.
+    """
+    factor: float = (target_bits / max(rate_bits, 1.0)) ** ROUND_EXPONENT
+    return multiplier * min(max(factor, 1 / LARGEST_ROUND_FACTOR), LARGEST_ROUND_FACTOR)
+
+
 @dataclass
 class RateController:
     """Raise or lower λ, the weight of the utility against the rate, until the rate fits.

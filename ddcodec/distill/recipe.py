@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ddcodec.codec.context import CONTEXT_MODELS
+from ddcodec.codec.synthesis import DecoderChoice, parse_decoder
 from ddcodec.errors import RecipeError
 
 NO_LOSS = "none"
 """The name of the baseline that codes real images as they are."""
 
+PYRAMID_CONTEXTS = ("own", "coarser")
 SHARES = ("class", "groups", "all")
 
 
@@ -23,10 +24,10 @@ class Recipe:
         bytes_per_class: the budget.
         loss: a key of `LOSSES`, or `none`.
         images_per_class: synthetic images of each class; None follows from the budget.
-        synthesis: hidden widths of the decoder; None follows from the budget.
+        synthesis: a decoder as `parse_decoder` reads it; None follows from the budget.
         share: one set of networks per class, per group of classes or for all; None likewise.
-        context: a key of `CONTEXT_MODELS`.
-        context_width: inputs of the context model, 8, 16, 24 or 32.
+        context: the context model of a pyramid decoder, `own` or `coarser`.
+        context_width: inputs of the context model, 8, 16, 24 or 32; None follows from the budget.
         context_depth: its hidden layers, 1 … 8.
         fit_steps: steps of phase 1; None follows from the size of the set.
         joint_steps: steps of phase 2.
@@ -38,10 +39,10 @@ class Recipe:
     bytes_per_class: float
     loss: str = "dm"
     images_per_class: int | None = None
-    synthesis: tuple[int, ...] | None = None
+    synthesis: str | None = None
     share: str | None = None
     context: str = "coarser"
-    context_width: int = 16
+    context_width: int | None = None
     context_depth: int = 2
     fit_steps: int | None = None
     joint_steps: int = 160
@@ -52,10 +53,11 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.share is not None and self.share not in SHARES:
             raise RecipeError(f"share '{self.share}' is not one of {', '.join(SHARES)}.")
-        if self.context not in CONTEXT_MODELS:
+        if self.context not in PYRAMID_CONTEXTS:
             raise RecipeError(
-                f"context '{self.context}' is not one of {', '.join(CONTEXT_MODELS)}."
+                f"context '{self.context}' is not one of {', '.join(PYRAMID_CONTEXTS)}."
             )
+        _ = self.decoder
         for name in ("images_per_class", "fit_steps"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -64,6 +66,11 @@ class Recipe:
             raise RecipeError(f"joint_steps must be at least 1, not {self.joint_steps}.")
         if self.seed < 0:
             raise RecipeError(f"seed must not be negative, it is {self.seed}.")
+
+    @property
+    def decoder(self) -> DecoderChoice | None:
+        """The decoder asked for, or None."""
+        return None if self.synthesis is None else parse_decoder(self.synthesis)
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> Recipe:

@@ -16,6 +16,7 @@ from ddcodec.codec.parameters import NetworkTensors
 from ddcodec.codec.stream import Content
 from ddcodec.codec.synthesis import Synthesis
 from ddcodec.entropy.laplace import SYMBOL_LIMIT, LaplaceModel
+from ddcodec.format.header import LABEL_MODE_HARD, Header
 
 Quantizer = Callable[[Tensor], Tensor]
 Parameters = dict[str, Tensor]
@@ -63,11 +64,9 @@ class Representation:
         self.synthesis = synthesis
         self.device = device
         generator = torch.Generator().manual_seed(seed)
-        self._shapes = [synthesis.level_shape(level) for level in range(synthesis.num_levels)]
-        sizes = [rows * columns for rows, columns in self._shapes]
+        self._sizes = [plane.size for plane in synthesis.planes]
         count = int(class_counts.sum())
-        latents = torch.rand(count, sum(sizes), generator=generator) - 0.5
-        self._sizes = sizes
+        latents = torch.rand(count, sum(self._sizes), generator=generator) - 0.5
         self.latents = latents.to(device).requires_grad_()
         self.networks = [self._initial_networks(generator) for _ in range(self.num_sets)]
         self.labels = torch.from_numpy(np.repeat(np.arange(len(class_counts)), class_counts))
@@ -89,6 +88,42 @@ class Representation:
         """Sets of networks."""
         return int(self.class_sets.max()) + 1
 
+    @property
+    def values_per_image(self) -> int:
+        """Pixel values of one image."""
+        return self.synthesis.channels * self.synthesis.height * self.synthesis.width
+
+    def header(
+        self, mean: tuple[int, ...], std: tuple[int, ...], has_class_names: bool = False
+    ) -> Header:
+        """Return the header of the file this becomes.
+
+        Args:
+            mean: normalisation per channel, in 1/256.
+            std: likewise.
+            has_class_names: whether the file will keep them.
+        """
+        synthesis, context = self.synthesis, self.context
+        return Header(
+            num_classes=len(self.class_counts),
+            num_images=self.num_images,
+            height=synthesis.height,
+            width=synthesis.width,
+            channels=synthesis.channels,
+            num_levels=synthesis.num_levels,
+            num_sets=self.num_sets,
+            context_id=context.context_id,
+            context_width=context.width,
+            context_depth=context.depth,
+            synthesis_id=synthesis.synthesis_id,
+            synthesis_widths=synthesis.widths,
+            label_mode=LABEL_MODE_HARD,
+            mean=mean,
+            std=std,
+            hints=(),
+            has_class_names=has_class_names,
+        )
+
     def network_parameters(self) -> Iterator[Tensor]:
         """Yield every weight tensor of every set."""
         for networks in self.networks:
@@ -99,11 +134,6 @@ class Representation:
         if classes is None:
             return torch.arange(self.num_images)
         return torch.isin(self.labels, classes.cpu()).nonzero()[:, 0]
-
-    def levels(self, rows: Tensor) -> list[Tensor]:
-        """Split flat latents B × P into levels B × h × w, finest first."""
-        parts = torch.split(rows, self._sizes, dim=1)
-        return [part.view(-1, *shape) for part, shape in zip(parts, self._shapes, strict=True)]
 
     def render(
         self, indices: Tensor, quantizer: Quantizer, networks: list[Parameters] | None = None
@@ -122,15 +152,14 @@ class Representation:
             order = (self.image_sets[indices] == set_index).nonzero()[:, 0]
             chosen = indices[order].to(self.device)
             rows = quantizer(embedding(chosen, self.latents, sparse=True))
-            latents = self.levels(rows)
-            images.append(self.synthesis.render(networks[set_index], latents))
-            rate_bits = rate_bits + self.latent_bits(networks[set_index], latents)
+            images.append(self.synthesis.render(networks[set_index], rows))
+            rate_bits = rate_bits + self.latent_bits(networks[set_index], rows)
             orders.append(order)
         positions = torch.cat(orders).argsort().to(self.device)
         return Rendering(torch.cat(images)[positions], rate_bits, indices)
 
-    def latent_bits(self, networks: Parameters, latents: list[Tensor]) -> Tensor:
-        """Estimate the bits of some latents under the context model, a scalar."""
+    def latent_bits(self, networks: Parameters, latents: Tensor) -> Tensor:
+        """Estimate the bits of some latents, N × P, under the context model, a scalar."""
         flat = self.context.estimate_flat(networks, latents)
         return self._model.rate_bits(flat.values, flat.loc, flat.log2_scale).sum()
 
@@ -148,15 +177,18 @@ class Representation:
         class_names: tuple[str, ...] | None,
     ) -> Content:
         """Return the integers of the file for rounded latents, N × P, and quantised networks."""
-        rounded = latents.cpu()
-        levels = tuple(
-            [
-                level.numpy().astype(np.int16)
-                for level in self.levels(rounded[self.image_sets == set_index])
-            ]
-            for set_index in range(self.num_sets)
-        )
-        return Content(self.class_counts, class_names, self.class_sets, networks, levels)
+        integers = latents.cpu().numpy().astype(np.int16)
+        sets = self.image_sets.numpy()
+        planes = tuple(self._planes(integers[sets == index]) for index in range(self.num_sets))
+        return Content(self.class_counts, class_names, self.class_sets, networks, planes)
+
+    def _planes(self, rows: NDArray[np.int16]) -> list[NDArray[np.int16]]:
+        """Split flat latents N × P into planes N × h × w, finest first."""
+        parts = np.split(rows, np.cumsum(self._sizes)[:-1], axis=1)
+        return [
+            np.ascontiguousarray(part.reshape(len(rows), plane.rows, plane.columns))
+            for part, plane in zip(parts, self.synthesis.planes, strict=True)
+        ]
 
 
 def quantised_parameters(networks: NetworkTensors, device: torch.device) -> Parameters:

@@ -8,8 +8,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ddcodec.distill.descent import Distortion, image_curvature
 from ddcodec.distill.losses.base import DistillationLoss
-from ddcodec.distill.representation import Rendering, Representation
+from ddcodec.distill.representation import Parameters, Rendering, Representation
 
 
 class Utility(Protocol):
@@ -28,12 +29,16 @@ class Likeness:
     """Squared error to real images: phase 1, and all there is for `--loss none`.
 
     Args:
+        representation: what is to resemble them.
         targets: N × C × H × W, uint8, the real images in the order of the representation.
         batch_size: images per step.
         seed: of the order.
     """
 
-    def __init__(self, targets: Tensor, batch_size: int, seed: int) -> None:
+    def __init__(
+        self, representation: Representation, targets: Tensor, batch_size: int, seed: int
+    ) -> None:
+        self._representation = representation
         self._targets = targets
         self._batches = _shuffled_batches(len(targets), batch_size, seed)
 
@@ -43,8 +48,28 @@ class Likeness:
 
     def __call__(self, rendering: Rendering, step: int) -> Tensor:
         """Return the summed squared error of images in 0 … 1."""
-        targets = self._targets[rendering.indices].to(rendering.images.device)
-        return (rendering.images - (targets + 0.5) / 256).square().sum()
+        return self._error(rendering.indices, rendering.images).sum()
+
+    def _error(self, indices: Tensor, images: Tensor) -> Tensor:
+        """Return the squared error of each image."""
+        targets = self._targets[indices].to(images.device)
+        return (images - (targets + 0.5) / 256).square().flatten(1).sum(1)
+
+    def distortion(self, networks: list[Parameters]) -> Distortion:
+        """Return the squared error as a function of latents; see `Goal`."""
+        representation = self._representation
+
+        def squared_error(indices: Tensor, rows: Tensor) -> Tensor:
+            number = int(representation.image_sets[indices[0]])
+            return self._error(indices, representation.synthesis.render(networks[number], rows))
+
+        return squared_error
+
+    def curvature(
+        self, representation: Representation, networks: list[Parameters], generator: torch.Generator
+    ) -> list[Tensor]:
+        """Return the curvature of the squared error; see `Goal`."""
+        return image_curvature(representation, networks, generator)
 
 
 def _shuffled_batches(count: int, batch_size: int, seed: int) -> Iterator[Tensor]:

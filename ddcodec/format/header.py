@@ -2,16 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 from ddcodec.errors import FormatError
 from ddcodec.format import limits
+from ddcodec.format.planes import PYRAMID, WAVELET_HALF_CHROMA, Plane, planes_of
 from ddcodec.format.varint import VarintReader, encode_varint
 
 LABEL_MODE_HARD = 0
+WAVELET_CONTEXT = 3
+"""The context model of wavelet latents, and of no others."""
+
 CONTEXT_WIDTHS = (8, 16, 24, 32)
 SYNTHESIS_KERNEL_TAPS = 9
 UPSAMPLING_TAPS = 4
-PLANE_MARGIN = 4
+WAVELET_TAPS = 9
 MACS_PER_WAVE = 10**6
 MACS_PER_SET = 10**7
 
@@ -25,7 +30,7 @@ class Header:
         num_images: images over all classes.
         height, width: image size in pixels.
         channels: 1 (grey) or 3 (RGB).
-        num_levels: latent grids, sizes ceil(H/2^i) × ceil(W/2^i).
+        num_levels: levels of a pyramid, or times a wavelet halves the image.
         num_sets: sets of networks; classes are assigned to them in the payload.
         context_id, context_width, context_depth: the context model, its inputs and hidden layers.
         synthesis_id: the decoder family.
@@ -57,15 +62,15 @@ class Header:
     def __post_init__(self) -> None:
         _check_ranges(self)
 
-    def level_shape(self, level: int) -> tuple[int, int]:
-        """Return the height and width of a latent grid; level 0 is the finest."""
-        return -(-self.height >> level), -(-self.width >> level)
+    @cached_property
+    def planes(self) -> tuple[Plane, ...]:
+        """Latent planes of an image, the finest first."""
+        return planes_of(self.synthesis_id, self.num_levels, self.channels, self.height, self.width)
 
     @property
     def positions_per_image(self) -> int:
         """Latent symbols of one image."""
-        shapes = [self.level_shape(level) for level in range(self.num_levels)]
-        return sum(rows * columns for rows, columns in shapes)
+        return sum(plane.size for plane in self.planes)
 
     @property
     def num_symbols(self) -> int:
@@ -76,17 +81,15 @@ class Header:
     def weights_per_set(self) -> int:
         """Network parameters of one set."""
         inputs, layers = self.context_width, self.context_depth
-        context = layers * (inputs * inputs + inputs) + 2 * inputs + 2 * self.num_levels
-        return context + UPSAMPLING_TAPS + self._synthesis_weights + self._synthesis_biases
+        context = layers * (inputs * inputs + inputs) + 2 * inputs + 2 * len(self.planes)
+        return context + self._transform_weights + self._synthesis_weights + self._synthesis_biases
 
     @property
     def decoded_bytes(self) -> int:
-        """Memory of the result and of the two padded latent planes in work, in bytes."""
+        """Memory of the result, of the latents in work and of one plane's inputs, in bytes."""
         pixels = self.num_images * self.height * self.width * self.channels
-        rows, columns = self.level_shape(0)
-        margins = 2 * PLANE_MARGIN
-        planes = 2 * self.num_images * (rows + margins) * (columns + margins)
-        return pixels + 2 * self.num_symbols + 2 * planes
+        largest = max(plane.size for plane in self.planes)
+        return pixels + 4 * self.num_symbols + 8 * self.context_width * largest
 
     @property
     def num_macs(self) -> int:
@@ -97,21 +100,42 @@ class Header:
         inputs = self.context_width
         context = self.num_symbols * (self.context_depth * inputs * inputs + 2 * inputs)
         pixels = self.num_images * self.height * self.width
-        upsampling = 4 * UPSAMPLING_TAPS * self.num_levels
-        shapes = [self.level_shape(level) for level in range(self.num_levels)]
-        waves = sum(columns + 3 * (rows - 1) for rows, columns in shapes)
+        waves = sum(plane.columns + 3 * (plane.rows - 1) for plane in self.planes if plane.size)
         steps = self.num_sets * (waves * MACS_PER_WAVE + MACS_PER_SET)
-        return context + pixels * (self._synthesis_weights + upsampling) + steps
+        return context + pixels * (self._synthesis_weights + self._transform_macs) + steps
+
+    @property
+    def _transform_weights(self) -> int:
+        if self.synthesis_id == PYRAMID:
+            return UPSAMPLING_TAPS
+        return WAVELET_TAPS + len({(plane.level, plane.colour) for plane in self.planes})
+
+    @property
+    def _transform_macs(self) -> int:
+        """Return the multiply-adds of the upsampling or the transform for each pixel."""
+        if self.synthesis_id == PYRAMID:
+            return 4 * UPSAMPLING_TAPS * self.num_levels
+        return 2 * self.channels * (self.height + self.width)
 
     @property
     def _synthesis_weights(self) -> int:
-        widths = (self.num_levels, *self.synthesis_widths, self.channels)
-        dense = sum(a * b for a, b in zip(widths, widths[1:], strict=False))
-        return dense + 2 * SYNTHESIS_KERNEL_TAPS * self.channels**2
+        if self.synthesis_id == PYRAMID:
+            widths = (self.num_levels, *self.synthesis_widths, self.channels)
+            dense = sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+            return dense + 2 * SYNTHESIS_KERNEL_TAPS * self.channels**2
+        widths = self.synthesis_widths
+        if not widths:
+            return self.channels**2
+        inner = sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+        ends = SYNTHESIS_KERNEL_TAPS * self.channels * (widths[0] + widths[-1])
+        return self.channels**2 + inner + ends
 
     @property
     def _synthesis_biases(self) -> int:
-        return sum(self.synthesis_widths) + 3 * self.channels
+        if self.synthesis_id == PYRAMID:
+            return sum(self.synthesis_widths) + 3 * self.channels
+        refinement = sum(self.synthesis_widths) + self.channels if self.synthesis_widths else 0
+        return self.channels + refinement
 
 
 def _check_ranges(header: Header) -> None:
@@ -124,9 +148,9 @@ def _check_ranges(header: Header) -> None:
         "channels": (1, limits.MAX_CHANNELS),
         "num_levels": (1, limits.MAX_LEVELS),
         "num_sets": (1, header.num_classes),
-        "context_id": (1, 2),
+        "context_id": (1, WAVELET_CONTEXT),
         "context_depth": (1, limits.MAX_LAYERS),
-        "synthesis_id": (1, 1),
+        "synthesis_id": (1, WAVELET_HALF_CHROMA),
         "label_mode": (LABEL_MODE_HARD, LABEL_MODE_HARD),
     }
     for name, (low, high) in bounds.items():
@@ -141,8 +165,13 @@ def _check_ranges(header: Header) -> None:
         raise FormatError(
             f"Images of {header.channels} channels are not part of version 1 of the format."
         )
-    if not 1 <= len(header.synthesis_widths) <= limits.MAX_LAYERS:
-        raise FormatError("The decoder network must have between 1 and 8 hidden layers.")
+    if (header.context_id == WAVELET_CONTEXT) != (header.synthesis_id != PYRAMID):
+        raise FormatError(
+            f"Context model {header.context_id} does not fit synthesis {header.synthesis_id}."
+        )
+    fewest = 1 if header.synthesis_id == PYRAMID else 0
+    if not fewest <= len(header.synthesis_widths) <= limits.MAX_LAYERS:
+        raise FormatError(f"The decoder must have between {fewest} and 8 hidden layers.")
     if not all(1 <= width <= limits.MAX_WIDTH for width in header.synthesis_widths):
         raise FormatError(f"A decoder layer is wider than {limits.MAX_WIDTH} or empty.")
     if not len(header.mean) == len(header.std) == header.channels:

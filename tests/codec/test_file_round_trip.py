@@ -27,6 +27,8 @@ def contents(draw: st.DrawFn) -> tuple[Header, Content]:
     counts = draw(st.lists(st.integers(0, 3), min_size=1, max_size=4).filter(any))
     num_classes = len(counts)
     num_sets = draw(st.integers(1, num_classes))
+    context_id, synthesis_id = draw(st.sampled_from([(1, 1), (2, 1), (3, 2), (3, 3)]))
+    fewest = 1 if synthesis_id == 1 else 0
     header = sample_header(
         num_classes=num_classes,
         num_images=sum(counts),
@@ -35,10 +37,11 @@ def contents(draw: st.DrawFn) -> tuple[Header, Content]:
         channels=draw(st.sampled_from([1, 3])),
         num_levels=draw(st.integers(1, 9)),
         num_sets=num_sets,
-        context_id=draw(st.integers(1, 2)),
+        context_id=context_id,
+        synthesis_id=synthesis_id,
         context_width=draw(st.sampled_from(CONTEXT_WIDTHS)),
         context_depth=draw(st.integers(1, 3)),
-        synthesis_widths=tuple(draw(st.lists(st.integers(1, 9), min_size=1, max_size=3))),
+        synthesis_widths=tuple(draw(st.lists(st.integers(1, 9), min_size=fewest, max_size=3))),
         has_class_names=draw(st.booleans()),
     )
     if num_sets == num_classes:

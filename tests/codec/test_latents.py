@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_content import IntegerSource, sample_header, sample_networks
 
-from ddcodec.codec.context import CAUSAL_NEIGHBOURS, CONTEXT_MARGIN
-from ddcodec.codec.latents import LevelCoder, as_activations, crop_plane, wave_positions
+from ddcodec.codec.latents import LatentCoder, wave_positions
+from ddcodec.codec.neighbours import CAUSAL_NEIGHBOURS
 from ddcodec.codec.stream import context_of
 from ddcodec.entropy.laplace import LaplaceModel
 from ddcodec.entropy.range_coder import RangeDecoder, RangeEncoder
@@ -42,39 +42,42 @@ def test_literal_order() -> None:
     ]  # fmt: skip
 
 
-def test_neighbours_are_causal_and_inside_the_margin() -> None:
-    """All 32 neighbours differ, come earlier in raster and wave order, and stay in the margin."""
+def test_neighbours_are_causal() -> None:
+    """All 32 neighbours differ and come earlier in raster and wave order."""
     assert len(set(CAUSAL_NEIGHBOURS)) == 32
     for dy, dx in CAUSAL_NEIGHBOURS:
         assert (dy, dx) < (0, 0) and dx + 3 * dy < 0
-        assert max(-dy, abs(dx)) <= CONTEXT_MARGIN
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (5, 7)])
+@pytest.mark.parametrize("facts", [(1, 2), (2, 1), (3, 2), (3, 3)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (5, 7), (8, 8)])
 @pytest.mark.parametrize("num_images", [1, 3])
-def test_level_round_trip(shape: tuple[int, int], num_images: int) -> None:
-    """One level alone, with a coarser one beside it, is read back; the margin stays zero."""
-    header = sample_header(context_id=2, num_levels=2)
+def test_planes_round_trip(facts: tuple[int, int], shape: tuple[int, int], num_images: int) -> None:
+    """All planes of an image, empty ones too, are read back, whatever the context model."""
+    context_id, synthesis_id = facts
+    if context_id < 3:
+        synthesis_id = 1
+    header = sample_header(
+        context_id=context_id,
+        synthesis_id=synthesis_id,
+        num_levels=2,
+        channels=3,
+        height=shape[0],
+        width=shape[1],
+    )
     source = IntegerSource(5)
     context = context_of(header)
     network = context.exact(sample_networks(header, source))
-    latents = source.peaked(20, num_images, *shape).astype(np.int16)
-    coarse_shape = (-(-shape[0] // 2) + 8, -(-shape[1] // 2) + 8, num_images)
-    coarser = np.zeros(coarse_shape, np.int16)
-    coarser[4:-4, 4:-4] = source.peaked(3, *coarser[4:-4, 4:-4].shape)
-
-    def level_coder() -> LevelCoder:
-        return LevelCoder(context, network, LaplaceModel(), 0, shape, num_images, coarser)
-
+    latents = [
+        source.peaked(20, num_images, plane.rows, plane.columns).astype(np.int16)
+        for plane in header.planes
+    ]
     encoder = RangeEncoder()
-    level_coder().code(encoder, latents)
+    writer = LatentCoder(context, network, LaplaceModel(), num_images)
+    for number in reversed(range(len(latents))):
+        writer.code(encoder, number, latents[number])
     decoder = RangeDecoder(encoder.payload())
-    plane = level_coder().code(decoder, None)
+    reader = LatentCoder(context, network, LaplaceModel(), num_images)
+    for number in reversed(range(len(latents))):
+        assert np.array_equal(reader.code(decoder, number, None), latents[number])
     decoder.finish()
-    assert np.array_equal(crop_plane(plane), latents)
-    assert np.count_nonzero(plane) == np.count_nonzero(latents)
-
-
-def test_symbols_as_activations() -> None:
-    """A symbol is an activation in units of 2^−12."""
-    assert as_activations(np.array([[-1, 3]], np.int16)).tolist() == [[-4096.0, 12288.0]]

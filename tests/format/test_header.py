@@ -38,6 +38,8 @@ def headers(draw: st.DrawFn) -> Header:
     num_classes = draw(st.integers(1, 300))
     channels = draw(st.sampled_from([1, 3]))
     small = st.integers(0, 2**63 - 1)
+    context_id, synthesis_id = draw(st.sampled_from([(1, 1), (2, 1), (3, 2), (3, 3)]))
+    fewest = 1 if synthesis_id == 1 else 0
     return sample_header(
         num_classes=num_classes,
         num_images=draw(st.integers(1, 600)),
@@ -46,10 +48,11 @@ def headers(draw: st.DrawFn) -> Header:
         channels=channels,
         num_levels=draw(st.integers(1, 9)),
         num_sets=draw(st.integers(1, num_classes)),
-        context_id=draw(st.integers(1, 2)),
+        context_id=context_id,
+        synthesis_id=synthesis_id,
         context_width=draw(st.sampled_from(CONTEXT_WIDTHS)),
         context_depth=draw(st.integers(1, 8)),
-        synthesis_widths=tuple(draw(st.lists(st.integers(1, 40), min_size=1, max_size=8))),
+        synthesis_widths=tuple(draw(st.lists(st.integers(1, 40), min_size=fewest, max_size=8))),
         mean=tuple(draw(st.integers(0, 256)) for _ in range(channels)),
         std=tuple(draw(st.integers(1, 256)) for _ in range(channels)),
         hints=tuple(draw(st.lists(st.tuples(small, small), max_size=64))),
@@ -88,11 +91,11 @@ def test_number_of_weights_matches_the_networks(header: Header) -> None:
 def test_level_shapes_and_totals() -> None:
     """Levels halve with rounding up; totals follow from them."""
     header = sample_header(height=96, width=13, num_levels=6, num_images=7, channels=3)
-    shapes = [header.level_shape(level) for level in range(6)]
+    shapes = [(plane.rows, plane.columns) for plane in header.planes]
     assert shapes == [(96, 13), (48, 7), (24, 4), (12, 2), (6, 1), (3, 1)]
     assert header.positions_per_image == 1248 + 336 + 96 + 24 + 6 + 3 == 1713
     assert header.num_symbols == 7 * 1713
-    assert header.decoded_bytes == 7 * 96 * 13 * 3 + 2 * 7 * 1713 + 4 * 7 * 104 * 21
+    assert header.decoded_bytes == 7 * 96 * 13 * 3 + 4 * 7 * 1713 + 8 * 8 * 1248
 
 
 @pytest.mark.parametrize(
@@ -103,6 +106,8 @@ def test_level_shapes_and_totals() -> None:
         {"channels": 2},
         {"context_width": 9},
         {"synthesis_widths": ()},
+        {"synthesis_id": 2},
+        {"context_id": 3},
         {"std": (0,)},
         {"num_images": 1 << 20, "height": 512, "width": 512},
     ],

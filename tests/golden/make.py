@@ -103,7 +103,53 @@ def sets() -> bytes:
     return encode_content(header, sample_content(header, 4, class_names=names)).data
 
 
-GOLDEN_FILES = {"grey": grey, "escapes": escapes, "colour": colour, "sets": sets}
+def wavelet() -> bytes:
+    """Three colour images of 13 × 9 as a wavelet with two hidden layers of refinement."""
+    header = sample_header(
+        num_images=3,
+        height=13,
+        width=9,
+        channels=3,
+        num_levels=3,
+        context_id=3,
+        context_width=24,
+        context_depth=2,
+        synthesis_id=2,
+        synthesis_widths=(5, 3),
+    )
+    return encode_content(header, sample_content(header, 6, spread=4)).data
+
+
+def half_chroma() -> bytes:
+    """A wavelet without fine colour or refinement; far values; rows that cannot be halved twice."""
+    header = sample_header(
+        num_classes=3,
+        num_images=4,
+        height=2,
+        width=16,
+        channels=3,
+        num_levels=3,
+        num_sets=2,
+        context_id=3,
+        context_width=32,
+        synthesis_id=3,
+        synthesis_widths=(),
+    )
+    content = sample_content(header, 7, class_sets=[1, 0, 1], spread=9)
+    for planes in content.latents:
+        planes[0][0, 0, 0] = 32767
+        planes[-1][-1, 0, 0] = -32768
+    return encode_content(header, content).data
+
+
+GOLDEN_FILES = {
+    "grey": grey,
+    "escapes": escapes,
+    "colour": colour,
+    "sets": sets,
+    "wavelet": wavelet,
+    "half_chroma": half_chroma,
+}
 
 
 def digests(data: bytes, decoded: DecodedFile) -> dict[str, str]:

@@ -262,8 +262,41 @@ class Networks:
         for _ in range(header["context_depth"]):
             weight, bias = Tensor(reader, width, width), Tensor(reader, width)
             self.context.append(Layer(weight, bias.flat, bias.exponent, list(range(width))))
-        weight, bias = Tensor(reader, 2, width), Tensor(reader, levels, 2)
+        weight, bias = Tensor(reader, 2, width), Tensor(reader, len(planes_of(header)), 2)
         self.heads = [Layer(weight, pair, bias.exponent, None) for pair in bias.rows(2)]
+        if header["synthesis_id"] == 1:
+            self._read_pyramid(reader, header, levels, channels)
+        else:
+            self._read_wavelet(reader, header, channels)
+
+    def _read_wavelet(self, reader: RangeReader, header: dict, channels: int) -> None:
+        keys = list(dict.fromkeys((level, c) for level, c, _, _, _ in planes_of(header)))
+        gains = Tensor(reader, len(keys))
+        scaled = [gain << 12 - gains.exponent for gain in gains.flat]
+        need(max(map(abs, scaled)) << 15 < 1 << 53, "inexact gains")
+        self.gains = dict(zip(keys, scaled, strict=True))
+        self.taps = Tensor(reader, 9)
+        need(9 * max(map(abs, self.taps.flat)) << 27 < 1 << 53, "inexact taps")
+        weight, bias = Tensor(reader, channels, channels), Tensor(reader, channels)
+        self.colour = Layer(weight, bias.flat, bias.exponent, None)
+        sizes = [channels, *header["hidden"], channels] if header["hidden"] else []
+        self.refinement = []
+        for number, (inputs, outputs) in enumerate(pairwise(sizes)):
+            kernel = (3, 3) if number in (0, len(sizes) - 2) else ()
+            weight, bias = Tensor(reader, outputs, inputs, *kernel), Tensor(reader, outputs)
+            if number == len(sizes) - 2:
+                # The image itself joins as further inputs.
+                rows = weight.rows(9 * inputs)
+                weight.flat = [
+                    w
+                    for o, row in enumerate(rows)
+                    for w in row + [(o == c) << weight.exponent for c in range(channels)]
+                ]
+            self.refinement.append(Layer(weight, bias.flat, bias.exponent, None))
+
+    def _read_pyramid(
+        self, reader: RangeReader, header: dict, levels: int, channels: int
+    ) -> None:
         self.taps = Tensor(reader, 4)
         need(sum(map(abs, self.taps.flat)) << 27 < 1 << 53, "inexact taps")
         sizes = [levels, *header["hidden"], channels]
@@ -308,9 +341,27 @@ def read_counts(reader: RangeReader, num_classes: int, num_images: int) -> list[
 # Section 9: latents.
 
 
-def level_shape(header: dict, level: int) -> tuple[int, int]:
-    """Return rows and columns of a level."""
-    return -(-header["height"] // 2**level), -(-header["width"] // 2**level)
+def halved(size: int, times: int) -> int:
+    """Return ceil(size / 2^times)."""
+    return -(-size // 2**times)
+
+
+def planes_of(header: dict) -> list[tuple[int, int, int, int, int]]:
+    """Return (level, component, band, rows, columns) of every plane, plane 0 first."""
+    height, width, levels = header["height"], header["width"], header["num_levels"]
+    if header["synthesis_id"] == 1:
+        return [(i, 0, 0, halved(height, i), halved(width, i)) for i in range(levels)]
+    colours = range(header["channels"])
+    coded = [(levels, c, 0, halved(height, levels), halved(width, levels)) for c in colours]
+    for i in reversed(range(levels)):
+        rows, columns = halved(height, i), halved(width, i)
+        for c in colours:
+            if i == 0 and c > 0 and header["synthesis_id"] == 3:
+                continue
+            coded.append((i, c, 1, halved(rows, 1), columns // 2))
+            coded.append((i, c, 2, rows // 2, halved(columns, 1)))
+            coded.append((i, c, 3, rows // 2, columns // 2))
+    return coded[::-1]
 
 
 def at(grid: Grid | None, y: int, x: int) -> int:
@@ -318,20 +369,66 @@ def at(grid: Grid | None, y: int, x: int) -> int:
     return grid[y][x] if grid and 0 <= y < len(grid) and 0 <= x < len(grid[0]) else 0
 
 
+O, P, B, F, H, V = "own", "parent", "before", "first", "horizontal", "vertical"
+BAND_INPUTS = (
+    (O, 0, -1), (O, -1, 0), (P, 0, 0), (B, 0, 0), (H, 0, 0), (V, 0, 0), (O, -1, -1), (O, -1, 1),
+    (B, 0, 0), (O, 0, -1), (O, -1, 0), (P, 1, 0), (P, 0, 1), (O, 0, -2), (O, -2, 0), (P, 0, 0),
+    (B, 0, -1), (B, 0, 1), (B, -1, 0), (B, 1, 0), (F, 0, 0), (F, 0, 0), (O, -1, -2), (O, -1, 2),
+    (O, -2, -1), (O, -2, 1), (H, 0, 1), (H, 1, 0), (V, 0, 1), (V, 1, 0), (O, 0, -3), (O, -3, 0),
+)  # fmt: skip
+SIGNED = (8, 9, 10, 15, 21)
+
+
+def sides(y: int, x: int) -> tuple[int, int]:
+    """Return the steps from a parent to its neighbours on the child's side."""
+    return (1 if y % 2 else -1), (1 if x % 2 else -1)
+
+
+def level_inputs(header: dict, grids: list[Grid], number: int, y: int, x: int) -> list[int]:
+    """Return the inputs of a symbol of a pyramid."""
+    count = header["context_width"] - (4 if header["context_id"] == 2 else 0)
+    inputs = [at(grids[number], y + dy, x + dx) for dy, dx in NEIGHBOURS[:count]]
+    if header["context_id"] == 2:
+        coarser = grids[number + 1] if number + 1 < len(grids) else None
+        down, right = sides(y, x)
+        rows, columns = (y // 2, y // 2 + down), (x // 2, x // 2 + right)
+        inputs += [at(coarser, row, column) for row in rows for column in columns]
+    return inputs
+
+
+def band_inputs(header: dict, grids: list[Grid], number: int, y: int, x: int) -> list[int]:
+    """Return the inputs of a symbol of a wavelet."""
+    planes = planes_of(header)
+    level, colour, band, _, _ = planes[number]
+    found = {plane[:3]: grid for plane, grid in zip(planes, grids, strict=True)}
+    seen = {
+        O: grids[number],
+        P: found.get((level + 1, colour, band)) if band else None,
+        B: found.get((level, colour - 1, band)),
+        F: found.get((level, 0, band)) if colour == 2 else None,
+        H: found.get((level, colour, 1)) if band > 1 else None,
+        V: found.get((level, colour, 2)) if band > 2 else None,
+    }
+    inputs = []
+    for index, (where, dy, dx) in enumerate(BAND_INPUTS[: header["context_width"]]):
+        row, column = y + dy, x + dx
+        if where == P:
+            down, right = sides(y, x)
+            row, column = y // 2 + dy * down, x // 2 + dx * right
+        symbol = at(seen[where], row, column)
+        inputs.append(symbol if index in SIGNED else abs(symbol))
+    return inputs
+
+
 def predict(
-    networks: Networks, header: dict, level: int, own: Grid, coarser: Grid | None, y: int, x: int
+    networks: Networks, header: dict, grids: list[Grid], number: int, y: int, x: int
 ) -> tuple[int, int]:
     """Return location in sixteenths and scale index of a symbol."""
-    count = header["context_width"] - (4 if header["context_id"] == 2 else 0)
-    inputs = [at(own, y + dy, x + dx) for dy, dx in NEIGHBOURS[:count]]
-    if header["context_id"] == 2:
-        rows = (y // 2, y // 2 + (1 if y % 2 else -1))
-        columns = (x // 2, x // 2 + (1 if x % 2 else -1))
-        inputs += [at(coarser, row, column) for row in rows for column in columns]
-    hidden = [4096 * symbol for symbol in inputs]
+    gather = band_inputs if header["context_id"] == 3 else level_inputs
+    hidden = [4096 * symbol for symbol in gather(header, grids, number, y, x)]
     for layer in networks.context:
         hidden = layer(hidden, 0, TOP)
-    loc, scale = networks.heads[level](hidden, -NO_LIMIT, NO_LIMIT)
+    loc, scale = networks.heads[number](hidden, -NO_LIMIT, NO_LIMIT)
     return (
         clamp(loc + (1 << 7) >> 8, -(1 << 19), 1 << 19),
         clamp((scale + (1 << 8) >> 9) + 40, 0, 63),
@@ -341,24 +438,22 @@ def predict(
 def read_latents(
     reader: RangeReader, networks: Networks, header: dict, num_images: int
 ) -> list[list[Grid]]:
-    """Return for each image its levels, finest first."""
-    images: list[list[Grid]] = [[] for _ in range(num_images)]
-    for level in reversed(range(header["num_levels"])):
-        rows, columns = level_shape(header, level)
-        for levels in images:
-            levels.insert(0, [[0] * columns for _ in range(rows)])
+    """Return for each image its planes, plane 0 first."""
+    planes = planes_of(header)
+    images: list[list[Grid]] = [
+        [[[0] * columns for _ in range(rows)] for _, _, _, rows, columns in planes]
+        for _ in range(num_images)
+    ]
+    for number in reversed(range(len(planes))):
+        _, _, _, rows, columns = planes[number]
         for wave in range(columns + 3 * rows):
             places = [(y, wave - 3 * y) for y in range(rows) if 0 <= wave - 3 * y < columns]
-            targets = [(y, x, levels) for y, x in places for levels in images]
+            targets = [(y, x, grids) for y, x in places for grids in images]
             predictions = [
-                predict(
-                    networks, header, level, levels[0],
-                    levels[1] if len(levels) > 1 else None, y, x,
-                )
-                for y, x, levels in targets
-            ]  # fmt: skip
-            for (y, x, levels), value in zip(targets, laplace(reader, predictions), strict=True):
-                levels[0][y][x] = value
+                predict(networks, header, grids, number, y, x) for y, x, grids in targets
+            ]
+            for (y, x, grids), value in zip(targets, laplace(reader, predictions), strict=True):
+                grids[number][y][x] = value
     return images
 
 
@@ -386,7 +481,7 @@ def draw(networks: Networks, header: dict, levels: list[Grid]) -> list[Grid]:
     scaled = [[[4096 * symbol for symbol in row] for row in level] for level in levels]
     stack = [scaled[-1]]
     for level in reversed(range(len(levels) - 1)):
-        rows, columns = level_shape(header, level)
+        rows, columns = halved(header["height"], level), halved(header["width"], level)
         for index, plane in enumerate(stack):
             tall = transpose([double(line, networks.taps, rows) for line in transpose(plane)])
             stack[index] = [double(line, networks.taps, columns) for line in tall]
@@ -413,6 +508,82 @@ def draw(networks: Networks, header: dict, levels: list[Grid]) -> list[Grid]:
     return planes
 
 
+def join(line: list[int], taps: Tensor) -> list[int]:
+    """Return the line of a low half followed by a high half."""
+    size = len(line)
+    if size == 1:
+        return line
+    low, turn = halved(size, 1), 2 * size - 2
+    out = []
+    for row in range(size):
+        total = 0
+        for distance in range(-4, 5):
+            source = (row + distance) % turn
+            source = min(source, turn - source)
+            if source % 2:
+                total += taps.flat[4 + abs(distance)] * line[low + source // 2]
+            elif abs(distance) < 4:
+                total += taps.flat[abs(distance)] * line[source // 2]
+        out.append(clamp(total >> taps.exponent, -(1 << 27), TOP))
+    return out
+
+
+def component(networks: Networks, header: dict, grids: list[Grid], colour: int) -> Grid:
+    """Return one colour component of an image."""
+    found = {
+        plane[:3]: [
+            [clamp(v * networks.gains[plane[:2]], -(1 << 27), TOP) for v in row] for row in grid
+        ]
+        for plane, grid in zip(planes_of(header), grids, strict=True)
+    }
+    low = found[header["num_levels"], colour, 0]
+    for level in reversed(range(header["num_levels"])):
+        rows, columns = halved(header["height"], level), halved(header["width"], level)
+        top, left = halved(rows, 1), halved(columns, 1)
+        joined = [[0] * columns for _ in range(rows)]
+        parts = [(0, 0, low)]
+        for band, y, x in ((1, 0, left), (2, top, 0), (3, top, left)):
+            parts.append((y, x, found.get((level, colour, band), [])))
+        for y, x, part in parts:
+            for r, row in enumerate(part):
+                joined[y + r][x : x + len(row)] = row
+        joined = transpose([join(line, networks.taps) for line in transpose(joined)])
+        low = [join(line, networks.taps) for line in joined]
+    return low
+
+
+def draw_wavelet(networks: Networks, header: dict, grids: list[Grid]) -> list[Grid]:
+    """Return the channels of one image of a wavelet."""
+    height, width, channels = header["height"], header["width"], header["channels"]
+    places = [(y, x) for y in range(height) for x in range(width)]
+
+    def apply(layer: Layer, inputs: object, low: int, high: int, drop: int) -> list[Grid]:
+        planes = [[[0] * width for _ in range(height)] for _ in layer.rows]
+        for y, x in places:
+            for plane, value in zip(planes, layer(inputs(y, x), low, high, drop), strict=True):  # type: ignore[operator]
+                plane[y][x] = value
+        return planes
+
+    parts = [component(networks, header, grids, colour) for colour in range(channels)]
+    bounds = (-(1 << 27), TOP, 0) if networks.refinement else (0, 255, 4)
+    images = apply(networks.colour, lambda y, x: [part[y][x] for part in parts], *bounds)
+    hidden = [[[max(v - 2048, -(1 << 27)) for v in row] for row in plane] for plane in images]
+    last = len(networks.refinement) - 1
+    for number, layer in enumerate(networks.refinement):
+
+        def inputs(y: int, x: int, number: int = number, hidden: list[Grid] = hidden) -> list[int]:
+            if 0 < number < last:
+                return [plane[y][x] for plane in hidden]
+            around = [
+                at(plane, y + r - 1, x + s - 1) for plane in hidden for r in range(3)
+                for s in range(3)
+            ]  # fmt: skip
+            return around + ([plane[y][x] for plane in images] if number == last else [])
+
+        hidden = apply(layer, inputs, 0, *((255, 4) if number == last else (TOP, 0)))
+    return hidden if networks.refinement else images
+
+
 def decode(data: bytes) -> dict[str, object]:
     """Return `symbols`, `labels` and `pixels` as bytes, and the class `names`."""
     need(data[:5] == b"\x89DDC\x01" and data[5] < 2, "foreign")
@@ -435,8 +606,9 @@ def decode(data: bytes) -> dict[str, object]:
         for index in range(num_sets)
     ]
     reader.finish()
+    painter = draw if header["synthesis_id"] == 1 else draw_wavelet
     drawn = [
-        [draw(networks[index], header, image) for image in latents[index]]
+        [painter(networks[index], header, image) for image in latents[index]]
         for index in range(num_sets)
     ]
     queues = [iter(images) for images in drawn]
@@ -444,9 +616,9 @@ def decode(data: bytes) -> dict[str, object]:
     symbols = [
         symbol
         for images in latents
-        for level in reversed(range(header["num_levels"]))
+        for number in reversed(range(len(planes_of(header))))
         for image in images
-        for row in image[level]
+        for row in image[number]
         for symbol in row
     ]
     labels = [label for label, count in enumerate(counts) for _ in range(count)]

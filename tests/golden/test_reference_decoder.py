@@ -39,6 +39,9 @@ def test_golden_files(name: str) -> None:
         {"num_classes": 5, "num_images": 11, "num_sets": 4, "channels": 3},
         {"height": 1, "width": 11, "synthesis_widths": (3, 2, 4), "context_width": 24},
         {"height": 13, "width": 1, "num_levels": 1, "context_id": 2, "num_images": 1},
+        {"context_id": 3, "synthesis_id": 2, "synthesis_widths": (3,), "num_levels": 9},
+        {"context_id": 3, "synthesis_id": 3, "channels": 3, "height": 8, "width": 8},
+        {"context_id": 3, "synthesis_id": 2, "synthesis_widths": (2, 3, 4), "channels": 3},
     ],
 )
 @pytest.mark.parametrize("spread", [1, 200])

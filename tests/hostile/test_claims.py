@@ -70,13 +70,15 @@ def _refused(data: bytes, message: str, limits: DecodeLimits | None = None) -> i
         ({"num_sets": [0]}, "num_sets = 0"),
         ({"num_sets": [3]}, "num_sets = 3"),
         ({"context_id": [0]}, "context_id = 0"),
-        ({"context_id": [3]}, "context_id = 3"),
+        ({"context_id": [4]}, "context_id = 4"),
+        ({"context_id": [3]}, "Context model 3 does not fit synthesis 1"),
+        ({"synthesis_id": [3]}, "Context model 1 does not fit synthesis 3"),
         ({"context_width": [12]}, "Context width 12"),
         ({"context_width": [40]}, "Context width 40"),
         ({"context_depth": [0]}, "context_depth = 0"),
         ({"context_depth": [9]}, "context_depth = 9"),
         ({"synthesis_id": [0]}, "synthesis_id = 0"),
-        ({"synthesis_id": [2]}, "synthesis_id = 2"),
+        ({"synthesis_id": [4]}, "synthesis_id = 4"),
         ({"synthesis_widths": [0]}, "between 1 and 8"),
         ({"synthesis_widths": [9] + [4] * 9}, "9 decoder layers"),
         ({"synthesis_widths": [2**62]}, "decoder layers"),
@@ -129,8 +131,8 @@ def test_default_limits_refuse_huge_totals(changes: dict[str, list[int]], messag
 def test_limits_of_the_user_hold() -> None:
     """File size, decoded bytes and multiply-adds are refused beyond what the user allows."""
     data = _file(b"\0" * 64, num_images=[100])
-    # Pixels, symbols, and two padded int16 planes of the finest level in work.
-    pixels_and_symbols = 100 * (35 + 2 * (35 + 12) + 2 * 2 * (7 + 8) * (5 + 8))
+    # Pixels, symbols twice, and where the 8 inputs of the finest plane lie.
+    pixels_and_symbols = 100 * (35 + 4 * (35 + 12)) + 8 * 8 * 35
     macs = 100 * (47 * (8 * 8 + 16) + 35 * (2 * 4 + 4 + 18 + 4 * 4 * 2))
     macs += (5 + 3 * 6 + 3 + 3 * 3) * 10**6 + 10**7
     _refused(data, "bytes, over the limit", DecodeLimits(max_file_bytes=len(data) - 1))

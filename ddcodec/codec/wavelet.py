@@ -1,0 +1,287 @@
+"""Wavelet synthesis: latents → images through a learned inverse wavelet transform.
+
+Latents are wavelet coefficients of a few colour components. Each is multiplied by the gain of its
+level and component; two learned symmetric kernels put the bands of one level after another together
+(they start as the CDF 9/7 filters of JPEG 2000); a colour matrix and, if asked for, a small
+convolutional refinement make the image. Because the transform is nearly orthonormal, an error of
+one step in any latent costs about the same, which a pyramid of overlapping levels cannot offer:
+latents start as the transform of a picture and can be rounded one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddcodec.codec.parameters import NetworkTensors
+from ddcodec.format.planes import (
+    BAND_HORIZONTAL,
+    BAND_LOW,
+    BAND_VERTICAL,
+    WAVELET,
+    WAVELET_HALF_CHROMA,
+    Plane,
+    halved,
+    planes_of,
+)
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from ddcodec.codec.exact_wavelet import ExactWavelet
+
+NUM_LOW_TAPS, NUM_HIGH_TAPS = 4, 5
+"""Halves of the symmetric kernels of 7 and 9 taps, the centre first."""
+
+NUM_TAPS = NUM_LOW_TAPS + NUM_HIGH_TAPS
+CDF_TAPS = (
+    0.79530, 0.42171, -0.04104, -0.06510,
+    0.83603, -0.37003, -0.10846, 0.02338, 0.03709,
+)  # fmt: skip
+"""Synthesis kernels of the CDF 9/7 wavelet (Cohen, Daubechies & Feauveau 1992), each of norm 1."""
+
+INITIAL_GAIN = 0.3
+
+
+@dataclass(frozen=True)
+class WaveletSynthesis:
+    """Architecture of a wavelet decoder.
+
+    Attributes:
+        num_levels: times the image is halved.
+        widths: hidden widths of the refinement; none leaves it out.
+        channels: image channels.
+        height, width: image size in pixels.
+        half_chroma: whether the finest level knows the first colour component only.
+    """
+
+    num_levels: int
+    widths: tuple[int, ...]
+    channels: int
+    height: int
+    width: int
+    half_chroma: bool = False
+
+    @property
+    def synthesis_id(self) -> int:
+        """Number of this family in a file (docs/format.md)."""
+        return WAVELET_HALF_CHROMA if self.half_chroma else WAVELET
+
+    @property
+    def planes(self) -> tuple[Plane, ...]:
+        """Latent planes, the finest first."""
+        return planes_of(self.synthesis_id, self.num_levels, self.channels, self.height, self.width)
+
+    @property
+    def gain_of_plane(self) -> tuple[int, ...]:
+        """Number of the gain of every plane: bands of one level and component share one."""
+        numbers = gain_numbers(self.planes)
+        return tuple(numbers[plane.level, plane.colour] for plane in self.planes)
+
+    def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every tensor in the order of the file."""
+        channels = self.channels
+        shapes: dict[str, tuple[int, ...]] = {
+            "transform.gains": (len(gain_numbers(self.planes)),),
+            "transform.taps": (NUM_TAPS,),
+            "synthesis.colour.weight": (channels, channels),
+            "synthesis.colour.bias": (channels,),
+        }
+        if not self.widths:
+            return shapes
+        sizes = (channels, *self.widths, channels)
+        last = len(self.widths)
+        for layer, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+            kernel = (3, 3) if layer in (0, last) else ()
+            shapes[f"synthesis.{layer}.weight"] = (outputs, inputs, *kernel)
+            shapes[f"synthesis.{layer}.bias"] = (outputs,)
+        return shapes
+
+    def initial_parameters(self, generator: Generator) -> dict[str, Tensor]:
+        """Return the 9/7 wavelet, the identity as colours and a refinement that does nothing."""
+        import torch
+
+        parameters = {}
+        for name, shape in self.tensor_shapes().items():
+            parameters[name] = torch.zeros(shape)
+            if name == "transform.gains":
+                parameters[name] += INITIAL_GAIN
+            elif name == "transform.taps":
+                parameters[name] = torch.tensor(CDF_TAPS)
+            elif name == "synthesis.colour.weight":
+                parameters[name] = torch.eye(self.channels)
+            elif name == "synthesis.colour.bias":
+                parameters[name] += 0.5
+            elif name.endswith("weight") and name != f"synthesis.{len(self.widths)}.weight":
+                fan_in = int(np.prod(shape[1:]))
+                parameters[name] = torch.randn(shape, generator=generator) * sqrt(2 / fan_in)
+        return parameters
+
+    def render(self, parameters: dict[str, Tensor], latents: Tensor) -> Tensor:
+        """Render images in floating point, differentiably.
+
+        Args:
+            parameters: tensors of `tensor_shapes`.
+            latents: N × P, the planes of an image one after another, finest first.
+
+        Returns:
+            N × C × H × W; a decoded pixel is `floor(256 · value)`, clamped to 0 … 255.
+        """
+        import torch
+
+        components = self._inverse(parameters, latents)
+        weight, bias = parameters["synthesis.colour.weight"], parameters["synthesis.colour.bias"]
+        images = torch.einsum("oc,ncyx->noyx", weight, components) + bias[:, None, None]
+        return images + self._refinement(parameters, images) if self.widths else images
+
+    def _inverse(self, parameters: dict[str, Tensor], latents: Tensor) -> Tensor:
+        """Return the colour components, N × C × H × W."""
+        import torch
+
+        device = latents.device
+        gains = parameters["transform.gains"]
+        number = torch.repeat_interleave(
+            torch.tensor(self.gain_of_plane), torch.tensor([plane.size for plane in self.planes])
+        )
+        scaled = latents * gains[number.to(device)]
+        # All bands of all levels share one grid, as customary: a band lies beside what it refines.
+        place = torch.from_numpy(_grid_places(self.planes, self.height, self.width)).to(device)
+        grid = scaled.new_zeros(len(latents), self.channels * self.height * self.width)
+        grid = grid.index_copy(1, place, scaled)
+        grid = grid.view(-1, self.channels, self.height, self.width)
+        low = grid[
+            ..., : halved(self.height, self.num_levels), : halved(self.width, self.num_levels)
+        ]
+        for level in reversed(range(self.num_levels)):
+            rows, columns = halved(self.height, level), halved(self.width, level)
+            low_rows, low_columns = low.shape[-2:]
+            top = torch.cat([low, grid[..., :low_rows, low_columns:columns]], -1)
+            bands = torch.cat([top, grid[..., low_rows:rows, :columns]], -2)
+            taps = parameters["transform.taps"]
+            low = synthesis_matrix(taps, rows) @ bands @ synthesis_matrix(taps, columns).t()
+        return low
+
+    def _refinement(self, parameters: dict[str, Tensor], images: Tensor) -> Tensor:
+        from torch.nn.functional import conv2d
+
+        # Zeros around the image should look like mid-grey.
+        hidden = images - 0.5
+        last = len(self.widths)
+        for layer in range(last + 1):
+            weight = parameters[f"synthesis.{layer}.weight"]
+            bias = parameters[f"synthesis.{layer}.bias"]
+            if weight.dim() == 2:
+                hidden = conv2d(hidden, weight[:, :, None, None], bias)
+            else:
+                hidden = conv2d(hidden, weight, bias, padding=1)
+            hidden = hidden.relu() if layer < last else hidden
+        return hidden
+
+    def analyse(self, images: NDArray[np.uint8], colours: NDArray[np.float64]) -> Coefficients:
+        """Return the coefficients from which the 9/7 wavelet makes these images.
+
+        Args:
+            images: N × C × H × W, uint8.
+            colours: C × C, orthonormal; column k is the direction of component k.
+        """
+        values = (images.astype(np.float64) + 0.5) / 256
+        mean = values.mean(axis=(0, 2, 3))
+        grid = np.einsum("ck,ncyx->nkyx", colours, values - mean[:, None, None])
+        for level in range(self.num_levels):
+            rows, columns = halved(self.height, level), halved(self.width, level)
+            vertical = np.linalg.inv(_initial_matrix(rows))
+            horizontal = np.linalg.inv(_initial_matrix(columns))
+            grid[..., :rows, :columns] = vertical @ grid[..., :rows, :columns] @ horizontal.T
+        places = _grid_places(self.planes, self.height, self.width)
+        flat = grid.reshape(len(images), -1)[:, places]
+        return Coefficients(flat.astype(np.float32), colours, mean)
+
+    def exact(self, tensors: NetworkTensors) -> ExactWavelet:
+        """Build the integer decoder of quantised tensors.
+
+        Raises:
+            FormatError: if its arithmetic cannot be proven exact.
+        """
+        from ddcodec.codec.exact_wavelet import ExactWavelet
+
+        return ExactWavelet(self, tensors)
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """Pictures as an unquantised wavelet transform.
+
+    Attributes:
+        values: N × P, float32, in the order of the planes, for gains of 1.
+        colours: C × C, directions of the colour components in columns.
+        mean: per channel, in 0 … 1.
+    """
+
+    values: NDArray[np.float32]
+    colours: NDArray[np.float64]
+    mean: NDArray[np.float64]
+
+
+def gain_numbers(planes: tuple[Plane, ...]) -> dict[tuple[int, int], int]:
+    """Return the number of the gain of each (level, component), in the order of the planes."""
+    numbers: dict[tuple[int, int], int] = {}
+    for plane in planes:
+        numbers.setdefault((plane.level, plane.colour), len(numbers))
+    return numbers
+
+
+def synthesis_matrix(taps: Tensor, size: int) -> Tensor:
+    """Return the matrix that makes a line from its low half and then its high half, size × size."""
+    import torch
+
+    if size == 1:
+        return torch.ones(1, 1, dtype=taps.dtype, device=taps.device)
+    return torch.einsum("k,krc->rc", taps, torch.from_numpy(synthesis_basis(size)).to(taps))
+
+
+def _initial_matrix(size: int) -> NDArray[np.float64]:
+    if size == 1:
+        return np.ones((1, 1))
+    matrix: NDArray[np.float64] = np.einsum("k,krc->rc", np.array(CDF_TAPS), synthesis_basis(size))
+    return matrix
+
+
+@lru_cache(maxsize=32)
+def synthesis_basis(size: int) -> NDArray[np.float64]:
+    """Return for each tap its part in a line of `size` ≥ 2: 9 × size × size.
+
+    Low and high coefficients lie in turns on the line, which goes on mirrored at both ends without
+    repeating the last one; columns are ordered low half first.
+    """
+    num_low = halved(size, 1)
+    basis = np.zeros((NUM_TAPS, size, size))
+    for row in range(size):
+        for distance in range(-NUM_HIGH_TAPS + 1, NUM_HIGH_TAPS):
+            source = (row + distance) % (2 * size - 2)
+            source = min(source, 2 * size - 2 - source)
+            half, odd = divmod(source, 2)
+            if odd:
+                basis[NUM_LOW_TAPS + abs(distance), row, num_low + half] += 1
+            elif abs(distance) < NUM_LOW_TAPS:
+                basis[abs(distance), row, half] += 1
+    return basis
+
+
+@lru_cache(maxsize=16)
+def _grid_places(planes: tuple[Plane, ...], height: int, width: int) -> NDArray[np.int64]:
+    """Return where every latent lies in C × H × W, the low band of a level at its top left."""
+    parts = []
+    for plane in planes:
+        y, x = np.divmod(np.arange(plane.size, dtype=np.int64), max(plane.columns, 1))
+        if plane.band != BAND_LOW:
+            if plane.band != BAND_HORIZONTAL:
+                y = y + halved(height, plane.level + 1)
+            if plane.band != BAND_VERTICAL:
+                x = x + halved(width, plane.level + 1)
+        parts.append((plane.colour * height + y) * width + x)
+    return np.concatenate(parts)
