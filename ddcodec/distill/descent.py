@@ -188,7 +188,8 @@ def image_curvature(
         members = (representation.image_sets == number).nonzero()[:, 0]
         stride = max(1, len(members) // PROBED_IMAGES)
         fixed = {name: value.detach() for name, value in parameters.items()}
-        rows = representation.latents.detach()[members[::stride][:PROBED_IMAGES].to(representation.device)]
+        chosen = members[::stride][:PROBED_IMAGES].to(representation.device)
+        rows = representation.latents.detach()[chosen]
         rows.requires_grad_()
         images = representation.synthesis.render(fixed, rows)
         total = torch.zeros(rows.shape[1], device=rows.device)

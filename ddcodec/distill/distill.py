@@ -166,7 +166,7 @@ def _phases(
             lambda step, bits, loss: run.report("joint", step + 1, recipe.joint_steps, bits, loss),
         )
         goal = wishes
-    return run.settle(goal, run.quantise_networks())
+    return run.finish(goal, likeness)
 
 
 def _start_from_transform(run: Run, likeness: Likeness, targets: NDArray[np.uint8]) -> None:

@@ -42,6 +42,11 @@ class Wishes:
         self.values = values
         self.weights = weights
 
+    def rescale(self, factor: float) -> None:
+        """Follow latents whose steps were multiplied by a factor."""
+        self.values /= factor
+        self.weights = [weights * factor**2 for weights in self.weights]
+
     def distortion(self, networks: list[Parameters]) -> Distortion:
         """Return the weighted squared distance to the wishes; see `Goal`."""
 

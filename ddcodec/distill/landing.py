@@ -14,7 +14,8 @@ LANDED = 0.9985
 """Share of the budget at which landing is good enough."""
 
 MOST_ENCODINGS = 14
-REACH = 8.0
+MOST_LOOKS = 8
+REACH = 4.0
 """How far λ is moved to find changes that do not pay at its present value."""
 
 
@@ -45,8 +46,8 @@ def land_on_budget(
     multiplier: float,
     size_bytes: Callable[[Tensor], int],
     budget_bytes: int,
-) -> None:
-    """Change latents until the really coded size fills the budget.
+) -> int:
+    """Change latents until the really coded size fills the budget; return that size.
 
     Where the size is below the budget and no change makes it larger, it stays there. Where all
     changes that save bits do not suffice, fine latents are cleared.
@@ -59,18 +60,22 @@ def land_on_budget(
         budget_bytes: the largest allowed size.
     """
     size = size_bytes(latents)
-    # A change of all the latents it can see rarely reaches far: look again from where one ended.
-    for _ in range(4):
+    # Changes move a latent by one and disturb each other: look again from where they ended.
+    reach = REACH
+    for _ in range(MOST_LOOKS):
         if LANDED * budget_bytes <= size <= budget_bytes:
-            return
+            return size
         shrink = size > budget_bytes
-        ranked = rank_moves(descent, multiplier / REACH if shrink else multiplier * REACH, shrink)
+        ranked = rank_moves(descent, multiplier / reach if shrink else multiplier * reach, shrink)
+        reach *= 2
         count, size = _bisect(ranked, latents, size, size_bytes, budget_bytes)
         if count == 0:
-            break
+            continue
         latents.copy_(ranked.applied(latents, count))
     if size > budget_bytes:
         _clear_tail(latents, size_bytes, budget_bytes)
+        size = size_bytes(latents)
+    return size
 
 
 def rank_moves(descent: Descent, multiplier: float, shrink: bool) -> RankedMoves:

@@ -19,10 +19,12 @@ from ddcodec.codec.encode import encoded_size_bytes
 from ddcodec.codec.parameters import NetworkTensors
 from ddcodec.codec.stream import Content
 from ddcodec.distill.descent import Descent, Goal
+from ddcodec.distill.joint import Wishes, initial_wishes
 from ddcodec.distill.landing import land_on_budget
 from ddcodec.distill.post_quantisation import quantise_networks
 from ddcodec.distill.rate_control import AIM, adjusted_multiplier
 from ddcodec.distill.representation import Parameters, Representation, quantised_parameters
+from ddcodec.distill.starting_point import rescale_steps, wavelet_drift
 from ddcodec.distill.utilities import Likeness
 from ddcodec.errors import BudgetError
 from ddcodec.format.header import Header
@@ -31,7 +33,16 @@ FIT_ROUNDS = 8
 PASSES = 3
 """Sweeps over all latents in one round."""
 
-SETTLING_ROUNDS = 5
+MOST_SETTLING_ROUNDS = 10
+SETTLED = 0.02
+"""Relative distance from the target rate that landing bridges without harm."""
+
+MOST_RESCALINGS = 4
+FULL = 0.97
+
+STEP_DRIFT = 1.25
+"""Factor by which λ may leave its balance with the squared step before the step follows."""
+
 NETWORK_RATES = (1e-2, 5e-4)
 """Learning rates of context networks at the start and the end of the fit."""
 
@@ -162,6 +173,22 @@ class Run:
             self.descend(likeness, self.representation.networks, PASSES)
             bounds = [steps * end // FIT_ROUNDS for end in (number, number + 1)]
             self.train_networks(likeness, "fit", range(*bounds), steps, context_only=False)
+            if number == FIT_ROUNDS // 2 - 1:
+                self.quantise_networks()
+            if number < FIT_ROUNDS - 2:
+                self._follow_with_steps(likeness)
+
+    def _follow_with_steps(self, likeness: Likeness) -> None:
+        """Make the steps of a wavelet finer or coarser where λ says so.
+
+        The same rate can come from fine steps and a small λ or coarse steps and a large one; in
+        between lies the least error.
+        """
+        drift = wavelet_drift(self.representation, self.multiplier)
+        if 1 / STEP_DRIFT < drift < STEP_DRIFT:
+            return
+        # Half way: the rate changes with the step as well as with λ.
+        self._rescale(likeness, drift**-0.25)
 
     def descent(self, goal: Goal, networks: list[Parameters]) -> Descent:
         """Return a search for changes of latents that bring a goal nearer."""
@@ -190,31 +217,60 @@ class Run:
         device = self.representation.device
         return [quantised_parameters(tensors, device) for tensors in quantised]
 
-    def settle(self, goal: Goal, quantised: tuple[NetworkTensors, ...]) -> Content:
-        """Move latents under the final networks, then land on the budget.
+    def finish(self, goal: Goal, likeness: Likeness) -> Content:
+        """Quantise the networks, move latents under them and land on the budget.
+
+        Bits that the goal has no use for make images resemble the real ones.
 
         Raises:
             BudgetError: if not even a file without latents fits.
         """
+        quantised = self._settle(goal)
         networks = self.fixed(quantised)
-        for number in range(SETTLING_ROUNDS):
-            bits = self.descend(goal, networks, 1)
-            self.report("settle", number + 1, SETTLING_ROUNDS, bits, 0.0)
-        smallest = self._size(torch.zeros_like(self.representation.latents), quantised)
+        latents = self.representation.latents.data
+        smallest = self._size(torch.zeros_like(latents), quantised)
         if smallest > self.budget_bytes:
             raise BudgetError(
                 f"The file takes {smallest} bytes before any image, above the budget of "
                 f"{self.budget_bytes}; give a larger budget or a smaller decoder (--synthesis)."
             )
-        land_on_budget(
-            self.descent(goal, networks),
-            self.representation.latents.data,
-            self.multiplier,
-            lambda latents: self._size(latents, quantised),
-            self.budget_bytes,
-        )
-        latents = self.representation.latents.detach()
+        for current in (goal, likeness):
+            size = land_on_budget(
+                self.descent(current, networks),
+                latents,
+                self.multiplier,
+                lambda rows: self._size(rows, quantised),
+                self.budget_bytes,
+            )
+            if size >= FULL * self.budget_bytes:
+                break
         return self.representation.to_content(latents, quantised, self.class_names)
+
+    def _settle(self, goal: Goal) -> tuple[NetworkTensors, ...]:
+        """Quantise networks and let rate and latents come to rest, with finer steps if need be."""
+        for attempt in range(MOST_RESCALINGS):
+            quantised = self.quantise_networks()
+            networks = self.fixed(quantised)
+            bits = 0.0
+            for number in range(MOST_SETTLING_ROUNDS):
+                bits = self.descend(goal, networks, 1)
+                self.report("settle", number + 1, MOST_SETTLING_ROUNDS, bits, 0.0)
+                if number > 1 and abs(bits / self.target_bits - 1) < SETTLED:
+                    break
+            drift = wavelet_drift(self.representation, self.multiplier)
+            unused = bits < (1 - SETTLED) * self.target_bits
+            if not unused or drift < STEP_DRIFT or attempt == MOST_RESCALINGS - 1:
+                break
+            self._rescale(goal, drift**-0.5)
+        return quantised
+
+    def _rescale(self, goal: Goal, factor: float) -> None:
+        """Multiply the steps of a wavelet, latents and λ following."""
+        wishes = goal
+        if not isinstance(wishes, Wishes):
+            wishes = initial_wishes(self.representation, goal, self.generator)
+        self.multiplier = rescale_steps(self.representation, wishes.values, factor)
+        wishes.rescale(factor)
 
     def _size(self, latents: Tensor, quantised: tuple[NetworkTensors, ...]) -> int:
         content = self.representation.to_content(latents, quantised, self.class_names)

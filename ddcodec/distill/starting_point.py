@@ -53,6 +53,31 @@ def start_from_transform(
     return step
 
 
+def wavelet_drift(representation: Representation, multiplier: float) -> float:
+    """Return λ over its balance with the squared step; 1 for what has no steps."""
+    gains = representation.networks[0].get("transform.gains")
+    if gains is None:
+        return 1.0
+    return multiplier * float(gains.detach().square().mean()) / BITS_PER_SQUARED_STEP
+
+
+def rescale_steps(representation: Representation, wishes: torch.Tensor, factor: float) -> float:
+    """Multiply all steps by a factor and round the latents anew; return the λ that fits.
+
+    Args:
+        representation: of a wavelet synthesis; changed in place.
+        wishes: N × P, what latents should be at the present steps.
+        factor: above 1 for coarser steps.
+    """
+    with torch.no_grad():
+        for networks in representation.networks:
+            networks["transform.gains"].mul_(factor)
+        rounded = _rounded((wishes / factor).cpu().numpy())
+        representation.latents.copy_(torch.from_numpy(rounded))
+    gains = representation.networks[0]["transform.gains"].detach()
+    return BITS_PER_SQUARED_STEP / float(gains.square().mean())
+
+
 def principal_colours(images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return the principal directions of pixels in colour space, C × C in columns."""
     pixels = images.transpose(1, 0, 2, 3).reshape(images.shape[1], -1).astype(np.float64)

@@ -185,7 +185,8 @@ def test_parents() -> None:
 def test_band_inputs() -> None:
     """A diagonal latent of the second colour sees, in this order, what lies around it."""
     planes = planes_of(2, 2, 2, 8, 8)
-    names = {(p.level, p.colour, p.band): start for p, start in zip(planes, plane_starts(planes))}
+    starts = plane_starts(planes)
+    names = {(p.level, p.colour, p.band): starts[i] for i, p in enumerate(planes)}
     seen = neighbours_at(3, 24, planes, planes.index(planes[0]), np.array([1]), np.array([2]))
     assert (planes[0].level, planes[0].colour, planes[0].band) == (0, 1, 3)
     own, parent = names[0, 1, 3], names[1, 1, 3]

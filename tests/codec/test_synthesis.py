@@ -1,4 +1,4 @@
-"""Upsampling and decoder network: floats and integers draw the same pictures."""
+"""The pyramid decoder: floats and integers draw the same pictures."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,9 @@ import torch
 from sample_content import IntegerSource, sample_content, sample_header, sample_networks
 
 from ddcodec.codec.parameters import QuantizedTensor, quantize
+from ddcodec.codec.pyramid import BICUBIC_TAPS, PyramidSynthesis
 from ddcodec.codec.stream import synthesis_of
-from ddcodec.codec.synthesis import BICUBIC_TAPS, DECODERS, Synthesis, parse_widths
+from ddcodec.codec.synthesis import DECODERS, DecoderChoice, parse_decoder
 from ddcodec.errors import FormatError, RecipeError
 
 
@@ -32,9 +33,8 @@ def test_floats_agree_with_integers(
     tensors, latents = content.networks[0], content.latents[0]
     images = synthesis.exact(tensors).decode(latents)
     parameters = {name: torch.tensor(tensor.values) for name, tensor in tensors.items()}
-    rendered = synthesis.render(
-        parameters, [torch.tensor(plane, dtype=torch.float64) for plane in latents]
-    )
+    flat = np.concatenate([plane.reshape(3, -1) for plane in latents], axis=1)
+    rendered = synthesis.render(parameters, torch.tensor(flat, dtype=torch.float64))
     assert images.shape == tuple(rendered.shape) == (3, channels, height, width)
     pixels = np.clip(np.floor(rendered.numpy() * 256), 0, 255)
     assert np.abs(pixels - images).max() <= 1
@@ -49,9 +49,7 @@ def _flat_grey(header_changes: dict[str, object], bias: float) -> np.ndarray:
     }
     last = f"synthesis.{len(header.synthesis_widths)}.bias"
     tensors[last] = quantize(np.full(shapes[last], bias), 10)
-    latents = [
-        np.zeros((1, *header.level_shape(level)), np.int16) for level in range(header.num_levels)
-    ]
+    latents = [np.zeros((1, plane.rows, plane.columns), np.int16) for plane in header.planes]
     return synthesis_of(header).exact(tensors).decode(latents)
 
 
@@ -66,10 +64,9 @@ def test_pixel_rounding(bias: float, pixel: int) -> None:
 
 def test_literal_upsampling() -> None:
     """Doubling mirrors the taps, repeats the edge and crops to the finer level."""
-    synthesis = Synthesis(num_levels=2, widths=(1,), channels=1, height=1, width=5)
+    synthesis = PyramidSynthesis(num_levels=2, widths=(1,), channels=1, height=1, width=5)
     taps = torch.tensor([1.0, 10.0, 100.0, 1000.0])
-    coarse = torch.tensor([[[1.0, 2.0, 3.0]]])
-    stack = synthesis.upsample(taps, [torch.zeros(1, 1, 5), coarse])
+    stack = synthesis.upsample(taps, torch.tensor([[0.0] * 5 + [1.0, 2.0, 3.0]]))
     # One row: all vertical taps meet the same value, a factor of 1111.
     even = [1 + 10 + 100 + 2000, 1 + 10 + 200 + 3000, 1 + 20 + 300 + 3000]
     odd = [1000 + 100 + 20 + 3, 1000 + 200 + 30 + 3]
@@ -80,21 +77,21 @@ def test_literal_upsampling() -> None:
 def test_bicubic_start_keeps_constants() -> None:
     """The kernel that training starts with keeps a constant plane constant."""
     assert sum(BICUBIC_TAPS) == 1.0
-    synthesis = Synthesis(num_levels=3, widths=(2,), channels=1, height=11, width=6)
-    latents = [torch.full((2, *synthesis.level_shape(level)), 3.0) for level in range(3)]
-    stack = synthesis.upsample(torch.tensor(BICUBIC_TAPS), latents)
+    synthesis = PyramidSynthesis(num_levels=3, widths=(2,), channels=1, height=11, width=6)
+    latents = 11 * 6 + 6 * 3 + 3 * 2
+    stack = synthesis.upsample(torch.tensor(BICUBIC_TAPS), torch.full((2, latents), 3.0))
     assert stack.shape == (2, 3, 11, 6)
     assert torch.equal(stack, torch.full_like(stack, 3.0))
 
 
 def test_initial_parameters_fit_and_draw_grey() -> None:
     """Untrained networks have the shapes of the file and start near the middle grey."""
-    synthesis = Synthesis(num_levels=3, widths=(16, 8), channels=3, height=8, width=8)
+    synthesis = PyramidSynthesis(num_levels=3, widths=(16, 8), channels=3, height=8, width=8)
     parameters = synthesis.initial_parameters(torch.Generator().manual_seed(0))
     shapes = {name: tuple(tensor.shape) for name, tensor in parameters.items()}
     assert shapes == synthesis.tensor_shapes()
-    latents = [torch.zeros(1, 8 >> level, 8 >> level) for level in range(3)]
-    assert torch.allclose(synthesis.render(parameters, latents), torch.tensor(0.5))
+    images = synthesis.render(parameters, torch.zeros(1, 64 + 16 + 4))
+    assert torch.allclose(images, torch.tensor(0.5))
 
 
 def test_rendering_has_gradients() -> None:
@@ -104,20 +101,19 @@ def test_rendering_has_gradients() -> None:
     parameters = {
         name: torch.tensor(tensor.values, requires_grad=True) for name, tensor in tensors.items()
     }
-    latents = [
-        torch.ones(1, *header.level_shape(level), dtype=torch.float64, requires_grad=True)
-        for level in range(3)
-    ]
+    latents = torch.ones(1, header.positions_per_image, dtype=torch.float64, requires_grad=True)
     synthesis_of(header).render(
         {name: parameters[name] for name in synthesis_of(header).tensor_shapes()}, latents
     ).sum().backward()
-    for tensor in [*latents, *(parameters[n] for n in synthesis_of(header).tensor_shapes())]:
+    for tensor in [latents, *(parameters[n] for n in synthesis_of(header).tensor_shapes())]:
         assert tensor.grad is not None and bool(torch.isfinite(tensor.grad).all())
 
 
 def test_tensor_shapes() -> None:
     """Tensors come from the latents to the pixels."""
-    shapes = Synthesis(num_levels=2, widths=(5,), channels=3, height=8, width=8).tensor_shapes()
+    shapes = PyramidSynthesis(
+        num_levels=2, widths=(5,), channels=3, height=8, width=8
+    ).tensor_shapes()
     assert list(shapes.items()) == [
         ("upsampling.taps", (4,)),
         ("synthesis.0.weight", (5, 2)),
@@ -143,10 +139,19 @@ def test_inexact_networks_are_refused(name: str) -> None:
 
 
 def test_names_of_decoders() -> None:
-    """Widths are read from names and from numbers; anything else is refused."""
+    """Decoders are read from names and from widths; anything else is refused."""
     assert DECODERS["v4"] == (160, 40) and DECODERS["v5-3"] == (480,)
-    assert parse_widths("v3-2") == (160,)
-    assert parse_widths("240,40") == parse_widths("[240, 40]") == (240, 40)
-    for text in ("", "v99", "0", "2049", "1,2,3,4,5,6,7,8,9", "-4", "4.5"):
+    assert parse_decoder("v3-2") == DecoderChoice("pyramid", (160,))
+    for text in ("240,40", "[240, 40]"):
+        assert parse_decoder(text) == DecoderChoice("pyramid", (240, 40))
+    assert parse_decoder("wavelet") == DecoderChoice("wavelet", ())
+    assert parse_decoder("wavelet-16,8") == DecoderChoice("wavelet", (16, 8))
+    for text in ("", "v99", "0", "2049", "1,2,3,4,5,6,7,8,9", "-4", "4.5", "wavelet-", "wavelet-0"):
         with pytest.raises(RecipeError, match="no decoder"):
-            parse_widths(text)
+            parse_decoder(text)
+
+
+@pytest.mark.parametrize("text", ["160,40", "wavelet", "wavelet-16", "wavelet-16,8"])
+def test_decoders_print_as_they_are_read(text: str) -> None:
+    """What a recipe keeps of a decoder names it again."""
+    assert str(parse_decoder(text)) == text

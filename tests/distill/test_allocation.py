@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from ddcodec.distill.allocation import allocate, default_images_per_class, num_levels_for
+from ddcodec.distill.allocation import (
+    allocate,
+    default_images_per_class,
+    pyramid_levels,
+    wavelet_levels,
+)
 from ddcodec.distill.recipe import Recipe
 from ddcodec.errors import BudgetError, DataError
 
@@ -12,8 +17,9 @@ PLENTY = np.full(10, 5000)
 
 def test_levels_follow_the_smaller_side() -> None:
     """32 pixels get six levels down to 1×1; larger images stop at six; tiny ones have fewer."""
-    assert [num_levels_for(side, side) for side in (2, 8, 28, 32, 96, 128)] == [2, 4, 5, 6, 6, 6]
-    assert num_levels_for(1, 1) == 2
+    assert [pyramid_levels(side, side) for side in (2, 8, 28, 32, 96, 128)] == [2, 4, 5, 6, 6, 6]
+    assert pyramid_levels(1, 1) == 2
+    assert [wavelet_levels(side, side) for side in (1, 2, 28, 32, 96, 128)] == [1, 1, 4, 5, 5, 5]
 
 
 @pytest.mark.parametrize("budget", [500.0, 1e3, 3e3, 1e4, 1e5])
@@ -25,7 +31,7 @@ def test_larger_budgets_buy_more_images_and_better_ones(budget: float) -> None:
 
 def test_overrides_win() -> None:
     """Images, decoder and sharing asked for are what one gets."""
-    recipe = Recipe(1e4, images_per_class=7, synthesis=(40, 20), share="groups")
+    recipe = Recipe(1e4, images_per_class=7, synthesis="40,20", share="groups")
     allocation = allocate(recipe, PLENTY, (3, 32, 32), names_bytes=0)
     assert allocation.class_counts.tolist() == [7] * 10
     assert allocation.synthesis.widths == (40, 20)

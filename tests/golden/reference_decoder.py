@@ -294,9 +294,7 @@ class Networks:
                 ]
             self.refinement.append(Layer(weight, bias.flat, bias.exponent, None))
 
-    def _read_pyramid(
-        self, reader: RangeReader, header: dict, levels: int, channels: int
-    ) -> None:
+    def _read_pyramid(self, reader: RangeReader, header: dict, levels: int, channels: int) -> None:
         self.taps = Tensor(reader, 4)
         need(sum(map(abs, self.taps.flat)) << 27 < 1 << 53, "inexact taps")
         sizes = [levels, *header["hidden"], channels]
@@ -369,12 +367,12 @@ def at(grid: Grid | None, y: int, x: int) -> int:
     return grid[y][x] if grid and 0 <= y < len(grid) and 0 <= x < len(grid[0]) else 0
 
 
-O, P, B, F, H, V = "own", "parent", "before", "first", "horizontal", "vertical"
+N, P, B, F, H, V = "own", "parent", "before", "first", "horizontal", "vertical"
 BAND_INPUTS = (
-    (O, 0, -1), (O, -1, 0), (P, 0, 0), (B, 0, 0), (H, 0, 0), (V, 0, 0), (O, -1, -1), (O, -1, 1),
-    (B, 0, 0), (O, 0, -1), (O, -1, 0), (P, 1, 0), (P, 0, 1), (O, 0, -2), (O, -2, 0), (P, 0, 0),
-    (B, 0, -1), (B, 0, 1), (B, -1, 0), (B, 1, 0), (F, 0, 0), (F, 0, 0), (O, -1, -2), (O, -1, 2),
-    (O, -2, -1), (O, -2, 1), (H, 0, 1), (H, 1, 0), (V, 0, 1), (V, 1, 0), (O, 0, -3), (O, -3, 0),
+    (N, 0, -1), (N, -1, 0), (P, 0, 0), (B, 0, 0), (H, 0, 0), (V, 0, 0), (N, -1, -1), (N, -1, 1),
+    (B, 0, 0), (N, 0, -1), (N, -1, 0), (P, 1, 0), (P, 0, 1), (N, 0, -2), (N, -2, 0), (P, 0, 0),
+    (B, 0, -1), (B, 0, 1), (B, -1, 0), (B, 1, 0), (F, 0, 0), (F, 0, 0), (N, -1, -2), (N, -1, 2),
+    (N, -2, -1), (N, -2, 1), (H, 0, 1), (H, 1, 0), (V, 0, 1), (V, 1, 0), (N, 0, -3), (N, -3, 0),
 )  # fmt: skip
 SIGNED = (8, 9, 10, 15, 21)
 
@@ -402,7 +400,7 @@ def band_inputs(header: dict, grids: list[Grid], number: int, y: int, x: int) ->
     level, colour, band, _, _ = planes[number]
     found = {plane[:3]: grid for plane, grid in zip(planes, grids, strict=True)}
     seen = {
-        O: grids[number],
+        N: grids[number],
         P: found.get((level + 1, colour, band)) if band else None,
         B: found.get((level, colour - 1, band)),
         F: found.get((level, 0, band)) if colour == 2 else None,
