@@ -16,6 +16,7 @@ from ddcodec.cli.distill import distill_command
 from ddcodec.cli.eval import eval_command
 from ddcodec.cli.group import SentenceGroup, silence_stdout
 from ddcodec.cli.inspect import inspect_command
+from ddcodec.cli.pool import pool_command
 from ddcodec.cli.verify import verify_command
 from ddcodec.cli.view import view_command
 from ddcodec.format.container import VERSION
@@ -54,6 +55,7 @@ def ddc(context: click.Context) -> None:
 
 
 for _command in (
+    pool_command,
     distill_command,
     inspect_command,
     verify_command,

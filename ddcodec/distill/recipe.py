@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ddcodec.codec.context import CONTEXT_MODELS
@@ -21,7 +21,10 @@ class Recipe:
 
     Attributes:
         bytes_per_class: the budget.
-        loss: a key of `LOSSES`, or `none`.
+        loss: a key of `LOSSES`, `module:Class` for one of the user's own, or `none`.
+        pool: folder of `ddc pool` for losses that can use one.
+        experts: folder of `ddc experts` for losses that follow trajectories.
+        loss_options: settings of the loss alone, by name.
         images_per_class: synthetic images of each class; None follows from the budget.
         synthesis: hidden widths of the decoder; None follows from the budget.
         share: one set of networks per class, per group of classes or for all; None likewise.
@@ -37,6 +40,9 @@ class Recipe:
 
     bytes_per_class: float
     loss: str = "dm"
+    pool: str | None = None
+    experts: str | None = None
+    loss_options: Mapping[str, float] = field(default_factory=dict)
     images_per_class: int | None = None
     synthesis: tuple[int, ...] | None = None
     share: str | None = None
