@@ -3,9 +3,11 @@
 from ddcodec.distill.losses.base import DistillationLoss, LossBuilder, LossSettings
 from ddcodec.distill.losses.characteristic import CharacteristicMatching
 from ddcodec.distill.losses.distribution import DistributionMatching
+from ddcodec.distill.losses.gradient import GradientMatching
 
 LOSSES: dict[str, LossBuilder] = {
     "dm": DistributionMatching,
+    "gm": GradientMatching,
     "ncfm": CharacteristicMatching,
 }
 
@@ -14,6 +16,7 @@ __all__ = [
     "CharacteristicMatching",
     "DistillationLoss",
     "DistributionMatching",
+    "GradientMatching",
     "LossBuilder",
     "LossSettings",
 ]
