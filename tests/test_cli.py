@@ -111,7 +111,7 @@ def test_help_lists_every_command() -> None:
     result = _run("--help")
     assert result.exit_code == 0
     names = re.findall(r"^  (\w+)  ", result.stdout.partition("Commands:")[2], re.MULTILINE)
-    assert names == ["pool", "distill", "inspect", "verify", "decode", "view", "eval"]
+    assert names == ["experts", "pool", "distill", "inspect", "verify", "decode", "view", "eval"]
     for name in names:
         command_help = _run(name, "-h")
         assert command_help.exit_code == 0 and "Usage: ddc" in command_help.stdout

@@ -14,6 +14,7 @@ from ddcodec import __version__
 from ddcodec.cli.decode import decode_command
 from ddcodec.cli.distill import distill_command
 from ddcodec.cli.eval import eval_command
+from ddcodec.cli.experts import experts_command
 from ddcodec.cli.group import SentenceGroup, silence_stdout
 from ddcodec.cli.inspect import inspect_command
 from ddcodec.cli.pool import pool_command
@@ -55,6 +56,7 @@ def ddc(context: click.Context) -> None:
 
 
 for _command in (
+    experts_command,
     pool_command,
     distill_command,
     inspect_command,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ddcodec.distill.distill import Distilled
     from ddcodec.distill.loop import Progress
 
-LOSSES = ("none", "dm")
+LOSSES = ("none", "dm", "gm", "tm", "ncfm")
 SHARES = ("class", "groups", "all")
 CONTEXTS = ("own", "coarser")
 

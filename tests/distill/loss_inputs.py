@@ -1,6 +1,7 @@
-"""Small real and synthetic data for tests of losses, and pools made of the former."""
+"""Small real and synthetic data for tests of losses; pools and experts made of the former."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from ddcodec.datasets import Dataset, ImageSplit
 from ddcodec.datasets.base import split_validation
+from ddcodec.distill.experts import ExpertSettings, make_experts
 from ddcodec.distill.losses import LossSettings
 from ddcodec.distill.pools import PoolSettings, make_pool
 
@@ -23,6 +25,8 @@ SETTINGS = LossSettings(
     steps_per_network=2,
     bfloat16=False,
 )
+EXPERTS = ExpertSettings(count=2, epochs=3, dtype="fp32", network_width=8)
+TRAJECTORY = {"student_steps": 2, "expert_epochs": 2, "student_batch": 4}
 POOL = PoolSettings(count=2, epochs=(0, 2), mixes=(0.5,), draws=2, frequencies=32, network_width=8)
 
 
@@ -63,8 +67,21 @@ def build_pool(
     folder: Path, settings: PoolSettings = POOL, shape: tuple[int, ...] = (3, 16, 12)
 ) -> int:
     """Make a pool of the noise; returns how many networks were missing."""
+    return _missing(make_pool, folder, settings, shape)
+
+
+def build_experts(
+    folder: Path, settings: ExpertSettings = EXPERTS, shape: tuple[int, ...] = (3, 16, 12)
+) -> int:
+    """Train experts on the noise; returns how many were missing."""
+    return _missing(make_experts, folder, settings, shape)
+
+
+def _missing(
+    make: Callable[..., None], folder: Path, settings: object, shape: tuple[int, ...]
+) -> int:
     planned: list[int] = []
-    make_pool(
+    make(
         real_dataset(shape),
         folder,
         settings,

@@ -26,7 +26,7 @@ def _run(**settings: object) -> Distilled:
     return distill(tiny_dataset(), recipe, lambda progress: None)
 
 
-@pytest.mark.parametrize("loss", ["none", *LOSSES])
+@pytest.mark.parametrize("loss", ["none", *(name for name in LOSSES if name != "tm")])
 def test_budget_is_met_and_estimated(loss: str) -> None:
     """The file fills 97 to 100 % of the budget; the float estimate is within 0.5 % + 30 bytes."""
     result = _run(loss=loss)

@@ -1,22 +1,27 @@
 """Distillation losses: what all of them promise."""
 
 import dataclasses
+from collections.abc import Callable
 
 import pytest
 import torch
-from distill.loss_inputs import SETTINGS, real_data, synthetic
+from distill.loss_inputs import SETTINGS, synthetic, training_data
 
-from ddcodec.distill.losses import LOSSES
+from ddcodec.distill.losses import LOSSES, DistillationLoss, LossSettings
 from ddcodec.errors import DataError, RecipeError
+
+Maker = Callable[..., LossSettings]
 
 
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_every_loss_gives_gradients_to_every_image(name: str, channels: int) -> None:
+def test_every_loss_gives_gradients_to_every_image(
+    name: str, channels: int, settings_of: Maker
+) -> None:
     """Every entry returns a finite scalar with gradients at all synthetic images."""
     shape = (channels, 15, 12)
-    settings = dataclasses.replace(SETTINGS, mean=(0.5,) * channels, std=(0.2,) * channels)
-    loss = LOSSES[name](*real_data(shape), settings)
+    loss = LOSSES[name](*training_data(shape), settings_of(name, shape))
+    assert isinstance(loss, DistillationLoss)
     images, labels = synthetic(shape)
     value = loss(images, labels, 0)
     assert value.shape == ()
@@ -28,26 +33,51 @@ def test_every_loss_gives_gradients_to_every_image(name: str, channels: int) -> 
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_every_loss_is_a_function_of_seed_and_step(name: str) -> None:
+def test_every_loss_is_a_function_of_seed_and_step(name: str, settings_of: Maker) -> None:
     """A loss started at a later step gives what one run from the beginning gives there."""
+    settings = settings_of(name)
     images, labels = synthetic()
-    from_start = LOSSES[name](*real_data(), SETTINGS)
+    from_start = LOSSES[name](*training_data(), settings)
     values = [from_start(images, labels, step).item() for step in range(5)]
-    resumed = LOSSES[name](*real_data(), SETTINGS)
+    resumed = LOSSES[name](*training_data(), settings)
     assert resumed(images, labels, 3).item() == values[3]
     assert resumed(images, labels, 4).item() == values[4]
     assert resumed(images, labels, 0).item() == values[0]
-    other = LOSSES[name](*real_data(), dataclasses.replace(SETTINGS, seed=5))
+    other = LOSSES[name](*training_data(), dataclasses.replace(settings, seed=5))
     assert other(images, labels, 3).item() != values[3]
     assert values[0] != values[4]
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_every_loss_asks_for_all_classes_in_turn(name: str) -> None:
+def test_every_loss_resumes_from_its_state(name: str, settings_of: Maker) -> None:
+    """Images and the loss's own parameters change at every step; the state carries the rest."""
+    settings = settings_of(name)
+    images, labels = synthetic()
+    loss = LOSSES[name](*training_data(), settings)
+    for step in range(3):
+        value = loss(images + 0.1 * step, labels, step)
+        gradients = torch.autograd.grad(value, loss.parameters()) if loss.parameters() else ()
+        with torch.no_grad():
+            for parameter, gradient in zip(loss.parameters(), gradients, strict=True):
+                parameter.sub_(gradient)
+    state = loss.state_dict()
+    expected = loss(images + 0.3, labels, 3).item()
+    resumed = LOSSES[name](*training_data(), settings)
+    resumed.load_state_dict(state)
+    assert resumed(images + 0.3, labels, 3).item() == expected
+    # A checkpoint from before the first step begins anew.
+    resumed.load_state_dict(LOSSES[name](*training_data(), settings).state_dict())
+    fresh = LOSSES[name](*training_data(), settings)
+    assert resumed(images, labels, 0).item() == fresh(images, labels, 0).item()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_asks_for_all_classes_in_turn(name: str, settings_of: Maker) -> None:
     """Subsets visit every class within one pass and stay for a network; none means None."""
-    assert LOSSES[name](*real_data(), SETTINGS).classes_for_step(0) is None
-    subset = dataclasses.replace(SETTINGS, classes_per_step=2)
-    loss = LOSSES[name](*real_data(), subset)
+    assert LOSSES[name](*training_data(), settings_of(name)).classes_for_step(0) is None
+    subset = settings_of(name, classes_per_step=2)
+    loss = LOSSES[name](*training_data(), subset)
+    assert subset.steps_per_network is not None
     asked = [loss.classes_for_step(step) for step in range(2 * subset.steps_per_network)]
     assert all(classes is not None and len(classes.unique()) == 2 for classes in asked)
     assert {int(k) for classes in asked if classes is not None for k in classes} == {0, 1, 2}
@@ -60,13 +90,21 @@ def test_every_loss_asks_for_all_classes_in_turn(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_every_loss_refuses_labels_out_of_range(name: str) -> None:
+def test_every_loss_refuses_labels_out_of_range(name: str, settings_of: Maker) -> None:
     """A real label that is no class is refused when the loss is built."""
-    images, labels = real_data()
+    images, labels = training_data()
     with pytest.raises(DataError):
-        LOSSES[name](images, labels + 1, SETTINGS)
+        LOSSES[name](images, labels + 1, settings_of(name))
     with pytest.raises(DataError):
-        LOSSES[name](images[1:], labels, SETTINGS)
+        LOSSES[name](images[1:], labels, settings_of(name))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_refuses_unknown_options(name: str, settings_of: Maker) -> None:
+    """A misspelt option is named."""
+    settings = dataclasses.replace(settings_of(name), options={"magic": 1})
+    with pytest.raises(RecipeError, match="Unknown option 'magic'"):
+        LOSSES[name](*training_data(), settings)
 
 
 @pytest.mark.parametrize("field", ["num_classes", "batch_real", "steps_per_network"])

@@ -4,10 +4,12 @@ from ddcodec.distill.losses.base import DistillationLoss, LossBuilder, LossSetti
 from ddcodec.distill.losses.characteristic import CharacteristicMatching
 from ddcodec.distill.losses.distribution import DistributionMatching
 from ddcodec.distill.losses.gradient import GradientMatching
+from ddcodec.distill.losses.trajectory import TrajectoryMatching
 
 LOSSES: dict[str, LossBuilder] = {
     "dm": DistributionMatching,
     "gm": GradientMatching,
+    "tm": TrajectoryMatching,
     "ncfm": CharacteristicMatching,
 }
 
@@ -19,4 +21,5 @@ __all__ = [
     "GradientMatching",
     "LossBuilder",
     "LossSettings",
+    "TrajectoryMatching",
 ]
