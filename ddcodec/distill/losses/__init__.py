@@ -1,6 +1,7 @@
 """Distillation losses. To add one, write a class like `DistillationLoss`, name it in `LOSSES`."""
 
 from ddcodec.distill.losses.base import DistillationLoss, LossBuilder, LossSettings
+from ddcodec.distill.losses.by_name import build_loss, find_loss
 from ddcodec.distill.losses.characteristic import CharacteristicMatching
 from ddcodec.distill.losses.distribution import DistributionMatching
 from ddcodec.distill.losses.gradient import GradientMatching
@@ -22,4 +23,6 @@ __all__ = [
     "LossBuilder",
     "LossSettings",
     "TrajectoryMatching",
+    "build_loss",
+    "find_loss",
 ]
