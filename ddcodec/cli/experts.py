@@ -11,12 +11,13 @@ import click
 from ddcodec.cli.networks import (
     folder_bytes,
     folder_option,
+    keeping,
     network_options,
     print_plan,
     show_training,
 )
 from ddcodec.cli.options import COUNT, check_device
-from ddcodec.console import ProgressReport, format_bytes, format_duration, print_facts, waiting
+from ddcodec.console import format_bytes, format_duration, print_facts, waiting
 
 DTYPES = ("bf16", "fp32")
 
@@ -47,7 +48,7 @@ def experts_command(dataset: str, data: str | None, folder: Path, **settings: An
         from ddcodec.distill.experts import ExpertSettings, make_experts
 
         experts = ExpertSettings(**settings)
-    with ProgressReport() as report:
+    with keeping(folder) as report:
         make_experts(
             loaded,
             folder,

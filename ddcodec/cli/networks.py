@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ddcodec.cli.group import Interrupted
 from ddcodec.cli.options import COUNT, PATH, device_option, whole_number
 from ddcodec.console import ProgressReport, format_bytes
 
@@ -52,6 +54,19 @@ def folder_option(default: str) -> Callable[[Command], Command]:
 def folder_bytes(folder: Path) -> int:
     """Return the size of all files of a folder."""
     return sum(path.stat().st_size for path in folder.iterdir())
+
+
+@contextmanager
+def keeping(folder: Path) -> Iterator[ProgressReport]:
+    """Show progress, and say what an interrupt leaves."""
+    try:
+        with ProgressReport() as report:
+            yield report
+    except KeyboardInterrupt as error:
+        raise Interrupted(
+            f"Interrupted; networks that are complete stay in '{folder}', and the same command "
+            "goes on from there."
+        ) from error
 
 
 def print_plan(folder: Path, missing: int, needed: int) -> None:

@@ -11,12 +11,13 @@ import click
 from ddcodec.cli.networks import (
     folder_bytes,
     folder_option,
+    keeping,
     network_options,
     print_plan,
     show_training,
 )
 from ddcodec.cli.options import COUNT, check_device
-from ddcodec.console import ProgressReport, format_bytes, format_duration, print_facts, waiting
+from ddcodec.console import format_bytes, format_duration, print_facts, waiting
 
 
 def parse_numbers(text: str) -> tuple[float, ...]:
@@ -62,7 +63,7 @@ def pool_command(dataset: str, data: str | None, folder: Path, **settings: Any) 
         from ddcodec.distill.pools import PoolSettings, make_pool
 
         pool = PoolSettings(**settings)
-    with ProgressReport() as report:
+    with keeping(folder) as report:
         make_pool(
             loaded,
             folder,

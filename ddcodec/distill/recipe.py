@@ -68,6 +68,11 @@ class Recipe:
                 raise RecipeError(f"{name} must be at least 1, not {value}.")
         if self.joint_steps < 1:
             raise RecipeError(f"joint_steps must be at least 1, not {self.joint_steps}.")
+        if self.loss == "tm" and self.experts is None:
+            raise RecipeError(
+                "Trajectory matching needs experts; make some with 'ddc experts DATASET' and name "
+                "their folder with --experts."
+            )
         if self.seed < 0:
             raise RecipeError(f"seed must not be negative, it is {self.seed}.")
 

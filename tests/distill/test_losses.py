@@ -1,7 +1,9 @@
 """Distillation losses: what all of them promise."""
 
 import dataclasses
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -112,3 +114,23 @@ def test_settings_refuse_counts_below_one(field: str) -> None:
     """A count of zero is refused by name."""
     with pytest.raises(RecipeError, match=field):
         dataclasses.replace(SETTINGS, **{field: 0})
+
+
+def test_options_are_documented() -> None:
+    """Every option stands in docs/extending.md with its default."""
+    from ddcodec.distill.losses.characteristic import CharacteristicOptions
+    from ddcodec.distill.losses.distribution import DistributionOptions
+    from ddcodec.distill.losses.gradient import GradientOptions
+    from ddcodec.distill.losses.trajectory import TrajectoryOptions
+
+    text = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| `")]
+    documented = {
+        (name.strip(" `"), float(default))
+        for row in rows
+        if len(row) == 6 and re.fullmatch(r"[\d., ]+", row[3])
+        for name, default in zip(row[2].split(","), row[3].split(","), strict=True)
+    }
+    kinds = (CharacteristicOptions, DistributionOptions, GradientOptions, TrajectoryOptions)
+    expected = {(f.name, f.default) for kind in kinds for f in dataclasses.fields(kind)}
+    assert documented == expected
