@@ -25,6 +25,7 @@ from ddcodec.errors import DataError, OutputError, RecipeError
 
 CPU = torch.device("cpu")
 WITH_POOL = ("dm", "ncfm")
+NO_CROSS_ENTROPY = {"cross_entropy": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +172,9 @@ def test_real_images_match_their_own_statistics(tmp_path: Path) -> None:
     build_pool(folder, settings)
     images, labels = training_data()
     for mean, std in (((0.5,) * 3, (0.25,) * 3), ((0.4, 0.5, 0.6), (0.2, 0.3, 0.1))):
-        run = dataclasses.replace(SETTINGS, mean=mean, std=std, pool=str(folder))
+        run = dataclasses.replace(
+            SETTINGS, mean=mean, std=std, pool=str(folder), options=NO_CROSS_ENTROPY
+        )
         shown = (images / 255 - np.array(mean)[:, None, None]) / np.array(std)[:, None, None]
         shown_images = torch.from_numpy(shown).float()
         # bfloat16 made the statistics, where it pays; twenty times less than other images get.
@@ -198,6 +201,18 @@ def test_cross_entropy_is_added(pool: Path) -> None:
         values.append(DistributionMatching(*training_data(), settings)(images, labels, 0).item())
     assert values[1] > values[0]
     assert values[2] - values[0] == pytest.approx(2 * (values[1] - values[0]), rel=1e-4)
+
+
+def test_random_networks_have_no_cross_entropy() -> None:
+    """Without a pool the weight changes nothing."""
+    images, labels = synthetic()
+    values = {
+        DistributionMatching(
+            *training_data(), dataclasses.replace(SETTINGS, options={"cross_entropy": weight})
+        )(images, labels, 0).item()
+        for weight in (0.0, 10.0)
+    }
+    assert len(values) == 1
 
 
 @pytest.mark.parametrize(

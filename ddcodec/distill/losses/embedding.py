@@ -56,13 +56,14 @@ class EmbeddingMatching(RealDataLoss):
         real_images: uint8 N×C×H×W.
         real_labels: Integers N, each class of interest at least once.
         settings: See `LossSettings`.
-        cross_entropy: Weight of the pool networks' cross-entropy on the synthetic images, per
-            image of a class; needs a pool, for random networks tell classes apart by chance.
+        cross_entropy: Weight of a pool network's mean cross-entropy on the synthetic images of
+            a class, added to the distance of each; random networks, which tell classes apart by
+            chance, have none of it.
 
     Raises:
         DataError: Labels are out of range or do not match the images in number, or the pool is
             missing, incomplete, or of another dataset or architecture.
-        RecipeError: Cross-entropy without a pool, or its weight is negative.
+        RecipeError: The weight of the cross-entropy is negative.
     """
 
     def __init__(
@@ -74,9 +75,7 @@ class EmbeddingMatching(RealDataLoss):
     ) -> None:
         if cross_entropy < 0:
             raise RecipeError(f"cross_entropy must be at least 0, not {cross_entropy}.")
-        if cross_entropy and settings.pool is None:
-            raise RecipeError("cross_entropy needs networks that were trained; give a pool.")
-        self._cross_entropy = cross_entropy
+        self._cross_entropy = 0.0 if settings.pool is None else cross_entropy
         self._pool: Pool | None = None
         super().__init__(real_images, real_labels, settings)
         self._round = -1
