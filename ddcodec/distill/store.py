@@ -92,7 +92,7 @@ def read_facts(folder: Path, kind: str) -> dict[str, Any]:
         facts = json.loads(_description(folder, kind).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(
-            f"'{folder}' holds no {kind}; run 'ddc {kind} DATASET -o {folder}' first."
+            f"'{folder}' holds no {kind}; run 'ddc {kind} DATASET -o FOLDER' first."
         ) from error
     if not isinstance(facts, dict) or not isinstance(facts.get(COUNT), int):
         raise DataError(f"The description in '{folder}' is damaged; make the {kind} again.")
