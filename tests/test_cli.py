@@ -111,7 +111,7 @@ def test_help_lists_every_command() -> None:
     result = _run("--help")
     assert result.exit_code == 0
     names = re.findall(r"^  (\w+)  ", result.stdout.partition("Commands:")[2], re.MULTILINE)
-    assert names == ["distill", "inspect", "verify", "decode", "view", "eval"]
+    assert names == ["experts", "pool", "distill", "inspect", "verify", "decode", "view", "eval"]
     for name in names:
         command_help = _run(name, "-h")
         assert command_help.exit_code == 0 and "Usage: ddc" in command_help.stdout
@@ -439,6 +439,10 @@ def test_distill_keeps_what_is_there(pets: Path) -> None:
         (["--bpc", "500", "--spc", "0"], 2, "at least 1"),
         (["--bpc", "500", "--spc", "x"], 2, "not a whole number"),
         (["--bpc", "500", "--loss", "magic"], 2, "'magic'"),
+        (["--bpc", "500", "--loss", "tm"], 2, "needs experts"),
+        (["--bpc", "500", "--loss-option", "cross_entropy"], 2, "not like"),
+        (["--bpc", "500", "--loss-option", "=3"], 2, "not like"),
+        (["--bpc", "500", "--loss-option", "x=y"], 2, "not like"),
         (["--bpc", "500", "--synthesis", "v99"], 2, "no decoder"),
         (["--bpc", "500", "--steps", "0"], 2, "at least 1"),
         (["--bpc", "500", "--magic"], 2, "No such option"),

@@ -14,8 +14,10 @@ from ddcodec import __version__
 from ddcodec.cli.decode import decode_command
 from ddcodec.cli.distill import distill_command
 from ddcodec.cli.eval import eval_command
+from ddcodec.cli.experts import experts_command
 from ddcodec.cli.group import SentenceGroup, silence_stdout
 from ddcodec.cli.inspect import inspect_command
+from ddcodec.cli.pool import pool_command
 from ddcodec.cli.verify import verify_command
 from ddcodec.cli.view import view_command
 from ddcodec.format.container import VERSION
@@ -54,6 +56,8 @@ def ddc(context: click.Context) -> None:
 
 
 for _command in (
+    experts_command,
+    pool_command,
     distill_command,
     inspect_command,
     verify_command,

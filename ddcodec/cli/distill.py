@@ -31,9 +31,31 @@ if TYPE_CHECKING:
     from ddcodec.distill.distill import Distilled
     from ddcodec.distill.loop import Progress
 
-LOSSES = ("none", "dm")
+LOSSES = ("none", "dm", "gm", "tm", "ncfm")
 SHARES = ("class", "groups", "all")
 CONTEXTS = ("own", "coarser")
+
+
+def parse_loss(text: str) -> str:
+    """Read the value of --loss; whether a class of the user's exists shows when it is imported."""
+    if text in LOSSES or ":" in text:
+        return text
+    raise click.BadParameter(
+        f"'{text}' is not one of {', '.join(LOSSES)}, and not module:Class either."
+    )
+
+
+def parse_loss_option(text: str) -> tuple[str, float]:
+    """Read a value of --loss-option; whole numbers stay whole."""
+    name, separator, value = text.partition("=")
+    try:
+        number = float(value)
+    except ValueError as error:
+        raise click.BadParameter(f"'{text}' is not like student_steps=40.") from error
+    if not separator or not name:
+        raise click.BadParameter(f"'{text}' is not like student_steps=40.")
+    is_whole = value.strip().lstrip("+-").isdecimal()
+    return name.strip(), int(value) if is_whole else number
 
 
 @click.command("distill")
@@ -49,8 +71,21 @@ CONTEXTS = ("own", "coarser")
 )  # fmt: skip
 @force_option
 @click.option(
-    "--loss", type=click.Choice(LOSSES), default="dm",
-    help="What the images are optimised for; none codes real images as they are.",
+    "--loss", type=parse_loss, default="dm", metavar="NAME|MODULE:CLASS",
+    help=f"What images are optimised for: {', '.join(LOSSES)}, or a class of your own; "
+    "none codes real images as they are.",
+)  # fmt: skip
+@click.option(
+    "--loss-option", "loss_options", type=parse_loss_option, multiple=True, metavar="NAME=NUMBER",
+    show_default="those of the loss", help="A setting of the loss alone; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--pool", metavar="FOLDER", show_default="random networks",
+    help="Networks made by `ddc pool`, for dm and ncfm.",
+)  # fmt: skip
+@click.option(
+    "--experts", metavar="FOLDER", show_default="none",
+    help="Trajectories made by `ddc experts`, for tm.",
 )  # fmt: skip
 @click.option(
     "--spc", "images_per_class", type=COUNT, metavar="N", show_default="from the budget",
@@ -100,6 +135,7 @@ def distill_command(
     path = output or Path(_default_name(dataset, data, budget))
     check_output(path, force)
     check_device(settings["device"])
+    settings["loss_options"] = dict(settings["loss_options"])
     distilled = _distill(dataset, data, {"bytes_per_class": budget.num_bytes, **settings})
     check_output(path, force)
     from ddcodec.codec.encode import write_atomically

@@ -68,13 +68,13 @@ class SentenceGroup(click.Group):
 
 
 class Interrupted(Exception):  # noqa: N818 - not an error
-    """Ctrl-C was pressed."""
+    """Ctrl-C was pressed; the message, if any, says what is left of the work."""
 
 
 def describe(error: BaseException) -> tuple[str, int]:
     """Return the sentence and the exit code of an error."""
     if isinstance(error, Interrupted | KeyboardInterrupt | click.Abort):
-        return "Interrupted; no output was written.", INTERRUPTED
+        return str(error) or "Interrupted; no output was written.", INTERRUPTED
     if isinstance(error, click.UsageError):
         where = error.ctx.command_path if error.ctx is not None else "ddc"
         return f"{_one_line(error.format_message())} Try '{where} --help'.", USAGE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from ddcodec.distill.gradient_fit import fit_by_gradients
 from ddcodec.distill.joint import initial_wishes, optimise_jointly
 from ddcodec.distill.loop import ProgressCallback, Run
 from ddcodec.distill.losses import LOSSES, LossSettings
+from ddcodec.distill.losses.by_name import build_loss, find_loss
 from ddcodec.distill.recipe import NO_LOSS, Recipe
 from ddcodec.distill.representation import Representation, quantised_parameters
 from ddcodec.distill.starting_point import (
@@ -31,7 +32,7 @@ from ddcodec.distill.starting_point import (
 from ddcodec.distill.utilities import Distillation, Likeness
 from ddcodec.errors import RecipeError
 from ddcodec.format.container import pack_container
-from ddcodec.format.header import Header
+from ddcodec.format.header import HINT_LEARNING_RATE, Header
 
 FIT_BATCH = 64
 FIT_STEPS = 960
@@ -87,8 +88,8 @@ def distill(dataset: Dataset, recipe: Recipe, on_progress: ProgressCallback) -> 
     """
     started = time.monotonic()
     device = _device(recipe)
-    if recipe.loss != NO_LOSS and recipe.loss not in LOSSES:
-        raise RecipeError(f"unknown loss '{recipe.loss}'; choose none, {', '.join(LOSSES)}.")
+    if recipe.loss != NO_LOSS:
+        find_loss(recipe.loss, LOSSES)
     training, _ = split_validation(dataset.train.labels)
     labels = dataset.train.labels[training]
     names = dataset.class_names if recipe.keep_class_names else None
@@ -125,24 +126,24 @@ def distill(dataset: Dataset, recipe: Recipe, on_progress: ProgressCallback) -> 
         on_progress=on_progress,
         seed=recipe.seed,
     )
-    content = _phases(run, recipe, targets, dataset, training)
-    encoded = encode_content(header, content)
+    # Built first: a pool of another dataset should not be found out after minutes of fitting.
+    utility = None
+    if recipe.loss != NO_LOSS:
+        utility = _distillation(run, recipe, dataset, training)
+    content = _phases(run, recipe, targets, utility)
+    encoded = encode_content(run.header, content)
     return Distilled(
         encoded,
         allocation,
         budget,
-        _estimated_bytes(run, content, header),
+        _estimated_bytes(run, content, run.header),
         targets,
         time.monotonic() - started,
     )
 
 
 def _phases(
-    run: Run,
-    recipe: Recipe,
-    targets: NDArray[np.uint8],
-    dataset: Dataset,
-    training: NDArray[np.int64],
+    run: Run, recipe: Recipe, targets: NDArray[np.uint8], utility: Distillation | None
 ) -> Content:
     likeness = Likeness(run.representation, torch.from_numpy(targets), FIT_BATCH, recipe.seed)
     if isinstance(run.representation.synthesis, WaveletSynthesis):
@@ -151,8 +152,7 @@ def _phases(
         _start_from_gradients(run, likeness, recipe.fit_steps)
     run.fit(likeness, recipe.fit_steps or FIT_STEPS)
     goal: Goal = likeness
-    if recipe.loss != NO_LOSS:
-        utility = _distillation(run, recipe, dataset, training)
+    if utility is not None:
         wishes = initial_wishes(run.representation, likeness, run.generator)
         run.multiplier = optimise_jointly(
             run.representation,
@@ -166,6 +166,7 @@ def _phases(
             lambda step, bits, loss: run.report("joint", step + 1, recipe.joint_steps, bits, loss),
         )
         goal = wishes
+        run.header = replace(run.header, hints=_hints(utility))
     return run.finish(goal, likeness)
 
 
@@ -211,13 +212,22 @@ def _distillation(
         num_classes=dataset.num_classes,
         seed=recipe.seed,
         device=recipe.device,
+        pool=recipe.pool,
+        experts=recipe.experts,
+        options=recipe.loss_options,
     )
-    images = dataset.train.images[training]
-    loss = LOSSES[recipe.loss](images, dataset.train.labels[training], settings)
+    images, labels = dataset.train.images[training], dataset.train.labels[training]
+    loss = build_loss(find_loss(recipe.loss, LOSSES), images, labels, settings)
     classes = loss.classes_for_step(0)
     per_step = dataset.num_classes if classes is None else len(classes)
     per_class = max(1, JOINT_IMAGES // per_step)
     return Distillation(loss, run.representation, mean, std, per_class, recipe.seed)
+
+
+def _hints(utility: Distillation) -> tuple[tuple[int, int], ...]:
+    """Return what a student should know: the learning rate, if the loss has learned one."""
+    rate = utility.student_rate
+    return () if rate is None else ((HINT_LEARNING_RATE, max(1, round(1e6 * rate))),)
 
 
 def _estimated_bytes(run: Run, content: Content, header: Header) -> float:

@@ -23,6 +23,9 @@ JOINT_GAIN = 12.0
 """Integral gain of rate control times the steps of a joint phase, which starts at its target."""
 
 CONTEXT_RATE = 1e-3
+LOSS_RATE = 0.05
+"""Learning rate of what a loss has optimised itself, such as the log of the student's rate."""
+
 StepReport = Callable[[int, float, float], None]
 """(step, estimated bits of all latents, loss)"""
 
@@ -113,14 +116,21 @@ def optimise_jointly(
         for name, value in networks.items()
         if name.startswith("context")
     ]
-    optimiser = torch.optim.Adam(contexts, lr=CONTEXT_RATE)
+    own = list(utility.parameters)
+    groups = [{"params": contexts, "lr": CONTEXT_RATE}]
+    groups += [{"params": own, "lr": LOSS_RATE}] if own else []
+    optimiser = torch.optim.Adam(groups)
     scale = 0.0
     for step in range(steps):
         indices = utility.indices_for_step(step)
         rendering = representation.render(indices, _unchanged)
         loss = utility(rendering, step)
-        (gradient,) = torch.autograd.grad(loss, representation.latents, retain_graph=True)
+        gradient, *own_gradients = torch.autograd.grad(
+            loss, [representation.latents, *own], retain_graph=True
+        )
         optimiser.zero_grad()
+        for parameter, slope in zip(own, own_gradients, strict=True):
+            parameter.grad = slope
         (rendering.rate_bits / len(indices)).backward(inputs=contexts)  # type: ignore[no-untyped-call]
         optimiser.step()
         rows = gradient.coalesce()

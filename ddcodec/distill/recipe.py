@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ddcodec.codec.synthesis import DecoderChoice, parse_decoder
@@ -22,7 +22,10 @@ class Recipe:
 
     Attributes:
         bytes_per_class: the budget.
-        loss: a key of `LOSSES`, or `none`.
+        loss: a key of `LOSSES`, `module:Class` for one of the user's own, or `none`.
+        pool: folder of `ddc pool` for losses that can use one.
+        experts: folder of `ddc experts` for losses that follow trajectories.
+        loss_options: settings of the loss alone, by name.
         images_per_class: synthetic images of each class; None follows from the budget.
         synthesis: a decoder as `parse_decoder` reads it; None follows from the budget.
         share: one set of networks per class, per group of classes or for all; None likewise.
@@ -38,6 +41,9 @@ class Recipe:
 
     bytes_per_class: float
     loss: str = "dm"
+    pool: str | None = None
+    experts: str | None = None
+    loss_options: Mapping[str, float] = field(default_factory=dict)
     images_per_class: int | None = None
     synthesis: str | None = None
     share: str | None = None
@@ -64,6 +70,11 @@ class Recipe:
                 raise RecipeError(f"{name} must be at least 1, not {value}.")
         if self.joint_steps < 1:
             raise RecipeError(f"joint_steps must be at least 1, not {self.joint_steps}.")
+        if self.loss == "tm" and self.experts is None:
+            raise RecipeError(
+                "Trajectory matching needs experts; make some with 'ddc experts DATASET' and name "
+                "their folder with --experts."
+            )
         if self.seed < 0:
             raise RecipeError(f"seed must not be negative, it is {self.seed}.")
 

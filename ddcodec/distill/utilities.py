@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import torch
@@ -125,3 +125,14 @@ class Distillation:
         images = (256 * rendering.images - 0.5).clamp(0, 255) / 255
         labels = self._representation.labels[rendering.indices].to(images.device)
         return self._loss((images - self._mean) / self._std, labels, step)
+
+    @property
+    def parameters(self) -> Sequence[Tensor]:
+        """What the loss wants to have optimised along with the images."""
+        return self._loss.parameters()
+
+    @property
+    def student_rate(self) -> float | None:
+        """The learning rate that the loss has learned for the student, if any."""
+        rate = getattr(self._loss, "student_rate", None)
+        return None if rate is None else float(rate)

@@ -10,6 +10,9 @@ from ddcodec.format.planes import PYRAMID, WAVELET_HALF_CHROMA, Plane, planes_of
 from ddcodec.format.varint import VarintReader, encode_varint
 
 LABEL_MODE_HARD = 0
+HINT_LEARNING_RATE = 1
+"""Hint: learning rate of plain SGD for the student, in millionths."""
+
 WAVELET_CONTEXT = 3
 """The context model of wavelet latents, and of no others."""
 

@@ -1,50 +1,29 @@
-"""Distillation losses: what all of them promise, and distribution matching by hand."""
+"""Distillation losses: what all of them promise."""
 
 import dataclasses
+import re
+from collections.abc import Callable
+from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from distill.loss_inputs import SETTINGS, synthetic, training_data
 
-from ddcodec.distill.losses import LOSSES, DistributionMatching, LossSettings
+from ddcodec.distill.losses import LOSSES, DistillationLoss, LossSettings
 from ddcodec.errors import DataError, RecipeError
-from ddcodec.networks import Classifier, augment
 
-CLASSES = 3
-SETTINGS = LossSettings(
-    mean=(0.5,) * 3,
-    std=(0.25,) * 3,
-    num_classes=CLASSES,
-    seed=4,
-    batch_real=6,
-    network_width=8,
-    steps_per_network=2,
-    bfloat16=False,
-)
-
-
-def real_data(shape: tuple[int, ...] = (3, 16, 12)) -> tuple[np.ndarray, np.ndarray]:
-    """Make ten noise images per class."""
-    rng = np.random.default_rng(0)
-    labels = np.repeat(np.arange(CLASSES), 10)
-    return rng.integers(0, 256, (len(labels), *shape), dtype=np.uint8), labels
-
-
-def synthetic(shape: tuple[int, ...] = (3, 16, 12)) -> tuple[Tensor, Tensor]:
-    """Make two images per class that want gradients."""
-    generator = torch.Generator().manual_seed(1)
-    images = torch.randn(2 * CLASSES, *shape, generator=generator).requires_grad_(True)
-    return images, torch.arange(CLASSES).repeat(2)
+Maker = Callable[..., LossSettings]
 
 
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_every_loss_gives_gradients_to_every_image(name: str, channels: int) -> None:
+def test_every_loss_gives_gradients_to_every_image(
+    name: str, channels: int, settings_of: Maker
+) -> None:
     """Every entry returns a finite scalar with gradients at all synthetic images."""
     shape = (channels, 15, 12)
-    settings = dataclasses.replace(SETTINGS, mean=(0.5,) * channels, std=(0.2,) * channels)
-    loss = LOSSES[name](*real_data(shape), settings)
+    loss = LOSSES[name](*training_data(shape), settings_of(name, shape))
+    assert isinstance(loss, DistillationLoss)
     images, labels = synthetic(shape)
     value = loss(images, labels, 0)
     assert value.shape == ()
@@ -56,26 +35,51 @@ def test_every_loss_gives_gradients_to_every_image(name: str, channels: int) -> 
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_every_loss_is_a_function_of_seed_and_step(name: str) -> None:
+def test_every_loss_is_a_function_of_seed_and_step(name: str, settings_of: Maker) -> None:
     """A loss started at a later step gives what one run from the beginning gives there."""
+    settings = settings_of(name)
     images, labels = synthetic()
-    from_start = LOSSES[name](*real_data(), SETTINGS)
+    from_start = LOSSES[name](*training_data(), settings)
     values = [from_start(images, labels, step).item() for step in range(5)]
-    resumed = LOSSES[name](*real_data(), SETTINGS)
+    resumed = LOSSES[name](*training_data(), settings)
     assert resumed(images, labels, 3).item() == values[3]
     assert resumed(images, labels, 4).item() == values[4]
     assert resumed(images, labels, 0).item() == values[0]
-    other = LOSSES[name](*real_data(), dataclasses.replace(SETTINGS, seed=5))
+    other = LOSSES[name](*training_data(), dataclasses.replace(settings, seed=5))
     assert other(images, labels, 3).item() != values[3]
     assert values[0] != values[4]
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_every_loss_asks_for_all_classes_in_turn(name: str) -> None:
+def test_every_loss_resumes_from_its_state(name: str, settings_of: Maker) -> None:
+    """Images and the loss's own parameters change at every step; the state carries the rest."""
+    settings = settings_of(name)
+    images, labels = synthetic()
+    loss = LOSSES[name](*training_data(), settings)
+    for step in range(3):
+        value = loss(images + 0.1 * step, labels, step)
+        gradients = torch.autograd.grad(value, loss.parameters()) if loss.parameters() else ()
+        with torch.no_grad():
+            for parameter, gradient in zip(loss.parameters(), gradients, strict=True):
+                parameter.sub_(gradient)
+    state = loss.state_dict()
+    expected = loss(images + 0.3, labels, 3).item()
+    resumed = LOSSES[name](*training_data(), settings)
+    resumed.load_state_dict(state)
+    assert resumed(images + 0.3, labels, 3).item() == expected
+    # A checkpoint from before the first step begins anew.
+    resumed.load_state_dict(LOSSES[name](*training_data(), settings).state_dict())
+    fresh = LOSSES[name](*training_data(), settings)
+    assert resumed(images, labels, 0).item() == fresh(images, labels, 0).item()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_asks_for_all_classes_in_turn(name: str, settings_of: Maker) -> None:
     """Subsets visit every class within one pass and stay for a network; none means None."""
-    assert LOSSES[name](*real_data(), SETTINGS).classes_for_step(0) is None
-    subset = dataclasses.replace(SETTINGS, classes_per_step=2)
-    loss = LOSSES[name](*real_data(), subset)
+    assert LOSSES[name](*training_data(), settings_of(name)).classes_for_step(0) is None
+    subset = settings_of(name, classes_per_step=2)
+    loss = LOSSES[name](*training_data(), subset)
+    assert subset.steps_per_network is not None
     asked = [loss.classes_for_step(step) for step in range(2 * subset.steps_per_network)]
     assert all(classes is not None and len(classes.unique()) == 2 for classes in asked)
     assert {int(k) for classes in asked if classes is not None for k in classes} == {0, 1, 2}
@@ -88,63 +92,21 @@ def test_every_loss_asks_for_all_classes_in_turn(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_every_loss_refuses_labels_out_of_range(name: str) -> None:
+def test_every_loss_refuses_labels_out_of_range(name: str, settings_of: Maker) -> None:
     """A real label that is no class is refused when the loss is built."""
-    images, labels = real_data()
+    images, labels = training_data()
     with pytest.raises(DataError):
-        LOSSES[name](images, labels + 1, SETTINGS)
+        LOSSES[name](images, labels + 1, settings_of(name))
     with pytest.raises(DataError):
-        LOSSES[name](images[1:], labels, SETTINGS)
+        LOSSES[name](images[1:], labels, settings_of(name))
 
 
-def test_distribution_matching_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With pixels as embedding the loss is the summed squared distance of class means."""
-    monkeypatch.setattr(augment, "apply", lambda images, _: images)
-    monkeypatch.setattr(Classifier, "forward", lambda self, x: x)
-    settings = LossSettings(mean=(0.0,), std=(1.0,), num_classes=2, bfloat16=False)
-    real = np.array([0, 255, 51, 51], dtype=np.uint8).reshape(4, 1, 1, 1).repeat(2, 2).repeat(2, 3)
-    loss = DistributionMatching(real, np.array([0, 0, 1, 1]), settings)
-    loss._enter_round(0)
-    monkeypatch.setattr(loss._network, "features", lambda x: x[:, :, 0, 0])
-    images = torch.tensor([1.0, 0.6, 0.2]).reshape(3, 1, 1, 1).expand(3, 1, 2, 2)
-    # Class 0: mean real 0.5, synthetic 0.8; class 1: 0.2 on both sides.
-    assert float(loss(images, torch.tensor([0, 0, 1]), 0)) == pytest.approx(0.09, abs=1e-6)
-    # Class 1 alone, far off: (0.2 − 1)².
-    assert float(loss(images[:1], torch.tensor([1]), 0)) == pytest.approx(0.64, abs=1e-6)
-
-
-def test_distribution_matching_of_the_real_images_themselves_is_zero() -> None:
-    """Synthetic images equal to the real ones leave nothing to match."""
-    real, labels = real_data()
-    loss = DistributionMatching(real, labels, dataclasses.replace(SETTINGS, batch_real=10))
-    images = (torch.from_numpy(real) / 255 - 0.5) / 0.25
-    assert float(loss(images, torch.from_numpy(labels), 0)) < 1e-6
-
-
-def test_descending_the_loss_lowers_it_under_unseen_networks() -> None:
-    """Thirty gradient steps bring the images closer under networks they were not made with."""
-    loss = DistributionMatching(*real_data(), SETTINGS)
-    images, labels = synthetic()
-
-    def unseen() -> float:
-        return sum(loss(images, labels, step).item() for step in range(1000, 1016, 2))
-
-    before = unseen()
-    optimizer = torch.optim.Adam([images], lr=0.05)
-    for step in range(30):
-        optimizer.zero_grad()
-        loss(images, labels, step).backward()
-        optimizer.step()
-    assert unseen() < 0.8 * before
-
-
-def test_a_class_without_real_images_is_named() -> None:
-    """Asking for a class that the real data lack is an error that names it."""
-    real, labels = real_data()
-    loss = DistributionMatching(real[labels != 1], labels[labels != 1], SETTINGS)
-    images, synthetic_labels = synthetic()
-    with pytest.raises(DataError, match="class 1"):
-        loss(images, synthetic_labels, 0)
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_refuses_unknown_options(name: str, settings_of: Maker) -> None:
+    """A misspelt option is named."""
+    settings = dataclasses.replace(settings_of(name), options={"magic": 1})
+    with pytest.raises(RecipeError, match="Unknown option 'magic'"):
+        LOSSES[name](*training_data(), settings)
 
 
 @pytest.mark.parametrize("field", ["num_classes", "batch_real", "steps_per_network"])
@@ -152,3 +114,23 @@ def test_settings_refuse_counts_below_one(field: str) -> None:
     """A count of zero is refused by name."""
     with pytest.raises(RecipeError, match=field):
         dataclasses.replace(SETTINGS, **{field: 0})
+
+
+def test_options_are_documented() -> None:
+    """Every option stands in docs/extending.md with its default."""
+    from ddcodec.distill.losses.characteristic import CharacteristicOptions
+    from ddcodec.distill.losses.distribution import DistributionOptions
+    from ddcodec.distill.losses.gradient import GradientOptions
+    from ddcodec.distill.losses.trajectory import TrajectoryOptions
+
+    text = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| `")]
+    documented = {
+        (name.strip(" `"), float(default))
+        for row in rows
+        if len(row) == 6 and re.fullmatch(r"[\d., ]+", row[3])
+        for name, default in zip(row[2].split(","), row[3].split(","), strict=True)
+    }
+    kinds = (CharacteristicOptions, DistributionOptions, GradientOptions, TrajectoryOptions)
+    expected = {(f.name, f.default) for kind in kinds for f in dataclasses.fields(kind)}
+    assert documented == expected

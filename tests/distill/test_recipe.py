@@ -27,6 +27,7 @@ def test_budget_is_required() -> None:
         {"fit_steps": 0},
         {"joint_steps": 0},
         {"seed": -1},
+        {"loss": "tm"},
     ],
 )
 def test_values_out_of_range_fail(settings: dict[str, object]) -> None:

@@ -1,0 +1,185 @@
+"""Expert trajectories: the weights of networks after every epoch of training on real images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ddcodec.datasets.base import Dataset
+from ddcodec.distill import store
+from ddcodec.distill.network_training import (
+    TOGETHER,
+    ProgressCallback,
+    Schedule,
+    Trainer,
+    TrainingProgress,
+)
+from ddcodec.distill.random_streams import derived_seed
+from ddcodec.distill.training_part import TrainingPart
+from ddcodec.distill.weights import FlatNetwork
+from ddcodec.errors import DataError, RecipeError
+
+KIND = "experts"
+SCHEDULE = Schedule(learning_rate=0.01, batch_size=256)
+DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
+
+_VERSION = 1  # raise it when the same settings make other trajectories
+_TRAJECTORY = "trajectory"
+
+
+@dataclass(frozen=True)
+class ExpertSettings:
+    """What trajectories are made of; the schedule is that of Cazenavette et al., CVPR 2022.
+
+    Attributes:
+        count: Networks to train.
+        epochs: Of each; weights are kept before the first and after every one.
+        dtype: A key of `DTYPES`, in which weights are kept; bf16 takes half the room.
+        arch: A key of `ddcodec.networks.NETWORKS`.
+        network_width: Channels of the networks.
+        seed: Everything random follows from it.
+    """
+
+    count: int = 10
+    epochs: int = 50
+    dtype: str = "bf16"
+    arch: str = "convnet"
+    network_width: int = 64
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no experts.
+
+        Raises:
+            RecipeError: A count is below 1, the seed below 0 or the dtype unknown.
+        """
+        for name in ("count", "epochs", "network_width"):
+            if getattr(self, name) < 1:
+                raise RecipeError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        if self.seed < 0:
+            raise RecipeError(f"seed must be at least 0, not {self.seed}.")
+        if self.dtype not in DTYPES:
+            raise RecipeError(f"dtype '{self.dtype}' is not one of {', '.join(DTYPES)}.")
+
+
+def make_experts(
+    dataset: Dataset,
+    folder: Path,
+    settings: ExpertSettings,
+    device: torch.device,
+    on_progress: ProgressCallback,
+    on_plan: Callable[[int, int], None],
+    together: int | None = None,
+) -> None:
+    """Train the experts that are missing from a folder, on the training part of a dataset.
+
+    Complete files are kept, so an interrupted run goes on where it was.
+
+    Args:
+        dataset: Its validation part is never seen.
+        folder: Made where it does not exist.
+        settings: See `ExpertSettings`; a larger `count` adds experts.
+        device: Where to compute.
+        on_progress: Called at every update.
+        on_plan: Called once, before the work, with (networks missing, bytes they will take).
+        together: Networks trained as one batched model; None is what is faster on the device.
+
+    Raises:
+        RecipeError: The architecture does not fit the images.
+        DataError: The folder holds experts of another dataset or making.
+        OutputError: The folder cannot be written, or its disk has no room.
+    """
+    part = TrainingPart.of(dataset)
+    width = settings.network_width
+    network = FlatNetwork(settings.arch, part.image_shape, part.num_classes, width, device)
+    missing = [n for n in range(settings.count) if not store.network_file(folder, n).exists()]
+    item = DTYPES[settings.dtype].itemsize
+    needed = len(missing) * ((settings.epochs + 1) * network.num_weights * item + 2048)
+    store.check_room(folder, needed)
+    store.open_store(folder, KIND, _facts(part, settings), settings.count)
+    on_plan(len(missing), needed)
+    trainer = Trainer(part, network, SCHEDULE)
+    size = together or TOGETHER.get(device.type, 1)
+    for start in range(0, len(missing), size):
+        numbers = missing[start : start + size]
+        trajectories = _train(trainer, numbers, settings, on_progress)
+        for number, trajectory in zip(numbers, trajectories, strict=True):
+            store.save_tensors(store.network_file(folder, number), {_TRAJECTORY: trajectory})
+
+
+def _train(
+    trainer: Trainer, numbers: list[int], settings: ExpertSettings, on_progress: ProgressCallback
+) -> Tensor:
+    """Return the trajectories of some experts, B×(epochs + 1)×P on the CPU."""
+    seeds = [derived_seed(settings.seed, number) for number in numbers]
+    updates = settings.epochs * trainer.updates_per_epoch
+
+    def report(update: int, loss: float, left: float) -> None:
+        progress = (numbers[0], settings.count, update, updates, loss, left)
+        on_progress(TrainingProgress("training", *progress))
+
+    dtype = DTYPES[settings.dtype]
+    kept = [trainer.initial(seeds).to("cpu", dtype)]
+    for update, weights in enumerate(trainer.trajectories(seeds, updates, report), start=1):
+        if update % trainer.updates_per_epoch == 0:
+            kept.append(weights.to("cpu", dtype))
+    return torch.stack(kept, dim=1)
+
+
+def _facts(part: TrainingPart, settings: ExpertSettings) -> dict[str, Any]:
+    """Return everything trajectories depend on, as JSON has it."""
+    return {
+        "version": _VERSION,
+        "fingerprint": part.fingerprint,
+        "image_shape": list(part.image_shape),
+        "num_classes": part.num_classes,
+        "mean": list(part.mean),
+        "std": list(part.std),
+        "arch": settings.arch,
+        "network_width": settings.network_width,
+        "epochs": settings.epochs,
+        "dtype": settings.dtype,
+        "seed": settings.seed,
+    }
+
+
+class Experts:
+    """Finished expert trajectories, read from their folder where they are used.
+
+    Args:
+        folder: Made by `make_experts`.
+        device: Where weights go.
+        wanted: Facts they have to agree with, such as the fingerprint; None agrees with anything.
+
+    Raises:
+        DataError: The folder holds no complete experts, or some of other facts.
+    """
+
+    def __init__(self, folder: Path, device: torch.device, wanted: Mapping[str, Any]) -> None:
+        facts = store.read_facts(folder, KIND)
+        store.check_use(folder, KIND, facts, {"version": _VERSION, **wanted})
+        store.check_complete(folder, KIND, facts)
+        self.epochs: int = facts["epochs"]
+        self.mean, self.std = tuple(facts["mean"]), tuple(facts["std"])
+        shape, classes = tuple(facts["image_shape"]), facts["num_classes"]
+        self.network = FlatNetwork(facts["arch"], shape, classes, facts["network_width"], device)
+        self._device = device
+        self._trajectories = []
+        for number in range(facts[store.COUNT]):
+            file = store.network_file(folder, number)
+            trajectory = store.load_tensors(file, (_TRAJECTORY,))[_TRAJECTORY]
+            if trajectory.shape != (self.epochs + 1, self.network.num_weights):
+                raise DataError(f"'{file}' does not belong to its experts; make them again.")
+            self._trajectories.append(trajectory)
+
+    def __len__(self) -> int:
+        return len(self._trajectories)
+
+    def weights(self, number: int, epoch: int) -> Tensor:
+        """Return the weights of an expert after some epochs, float32 P on the device."""
+        return self._trajectories[number][epoch].to(self._device, torch.float32)

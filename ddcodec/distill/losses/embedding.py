@@ -1,0 +1,183 @@
+"""What losses on embeddings share: networks, augmentations and the real side of the match."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ddcodec import networks
+from ddcodec.datasets.source import user_path
+from ddcodec.distill.losses.base import (
+    DEFAULT_ARCH,
+    DEFAULT_NETWORK_WIDTH,
+    LossSettings,
+)
+from ddcodec.distill.losses.real_data import NETWORK, OWN, RealDataLoss, Renormalisation
+from ddcodec.distill.pools import Pool, PoolView
+from ddcodec.errors import RecipeError
+from ddcodec.networks import augment, precision
+
+CHUNK_IMAGES = 32  # per forward pass on a CPU: activations of more fall out of its cache
+
+
+@dataclass(frozen=True)
+class RealClass:
+    """The real side of the match for one class.
+
+    Attributes:
+        mean: float32 D, mean embedding.
+        spread: Scalar, of unit embeddings; see `class_statistics.spread`.
+        characteristic: float32 2×F; None where the loss has no use for it.
+    """
+
+    mean: Tensor
+    spread: Tensor
+    characteristic: Tensor | None
+
+
+class EmbeddingMatching(RealDataLoss):
+    """Base of losses that match the embeddings of a class under one network after the other.
+
+    Without a pool a round has a randomly initialised network and a batch of real images, and a
+    siamese augmentation drawn per class. With a pool (`LossSettings.pool`) it has one of its
+    networks and one of that network's augmentations, in shuffled order, and what that network
+    sees in all real images is known: no real image is looked at. A round is a function of the
+    seed and its number alone, so a run can be resumed at any step.
+
+    Subclasses define `_distance`, and `_describe` for the real side without a pool.
+
+    Args:
+        real_images: uint8 N×C×H×W.
+        real_labels: Integers N, each class of interest at least once.
+        settings: See `LossSettings`.
+        cross_entropy: Weight of a pool network's mean cross-entropy on the synthetic images of
+            a class, added to the distance of each; random networks, which tell classes apart by
+            chance, have none of it.
+
+    Raises:
+        DataError: Labels are out of range or do not match the images in number, or the pool is
+            missing, incomplete, or of another dataset or architecture.
+        RecipeError: The weight of the cross-entropy is negative.
+    """
+
+    def __init__(
+        self,
+        real_images: NDArray[np.uint8],
+        real_labels: NDArray[np.integer],
+        settings: LossSettings,
+        cross_entropy: float = 0.0,
+    ) -> None:
+        if cross_entropy < 0:
+            raise RecipeError(f"cross_entropy must be at least 0, not {cross_entropy}.")
+        self._cross_entropy = 0.0 if settings.pool is None else cross_entropy
+        self._pool: Pool | None = None
+        super().__init__(real_images, real_labels, settings)
+        self._round = -1
+        self._network: networks.Classifier | None = None
+        self._view: PoolView | None = None
+        self._real: dict[int, RealClass] = {}
+
+    def _keep(self, images: NDArray[np.uint8], labels: NDArray[np.integer]) -> Tensor | None:
+        if self.settings.pool is None:
+            return super()._keep(images, labels)
+        folder = user_path(self.settings.pool)
+        pool = Pool(folder, self.device, self._facts(images, labels))
+        own = (self.settings.mean, self.settings.std)
+        self._renormalise = Renormalisation(own, (pool.mean, pool.std), self.device)
+        self._pool = pool
+        return None
+
+    def __call__(self, images: Tensor, labels: Tensor, step: int) -> Tensor:
+        """Compute the loss of the classes that occur in `labels`; see `DistillationLoss`.
+
+        Raises:
+            DataError: The real data have no image of such a class.
+        """
+        self._enter_round(step // self.steps_per_network)
+        classes = sorted({int(k) for k in labels.tolist()})
+        self._add_real(classes)
+        if self._pool is not None:
+            images = self._renormalise(images)
+        views = [augment.apply(images[labels == k], self._augmentation(k)) for k in classes]
+        embeddings = self._embed(views)
+        loss = torch.zeros((), device=images.device)
+        for k, group in zip(classes, embeddings, strict=True):
+            loss = loss + self._distance(group, self._real[k])
+            if self._cross_entropy:
+                loss = loss + self._cross_entropy * self._surprise(group, k)
+        return loss
+
+    def _distance(self, synthetic: Tensor, real: RealClass) -> Tensor:
+        """Return how far embeddings N×D of synthetic images are from the real side."""
+        raise NotImplementedError
+
+    def _describe(self, embeddings: Tensor) -> RealClass:
+        """Return the real side of a class, of embeddings N×D of a batch."""
+        raise NotImplementedError
+
+    def _surprise(self, embeddings: Tensor, label: int) -> Tensor:
+        assert self._network is not None
+        with precision.autocast(self.device, bool(self.bfloat16)):
+            logits = self._network.classifier(embeddings).float()
+        return F.cross_entropy(logits, torch.full((len(logits),), label, device=logits.device))
+
+    def _enter_round(self, number: int) -> None:
+        """Replace the network when a new round begins and forget what was seen through the old."""
+        if number == self._round:
+            return
+        if self._pool is not None:
+            turn, position = divmod(number, self._pool.num_views)
+            order = torch.randperm(self._pool.num_views, generator=self._stream(OWN, turn))
+            self._view = self._pool.view(int(order[position]))
+            self._network = self._view.network
+        else:
+            self._network = self._fresh_network(number)
+        self._real = {}
+        self._round = number
+
+    def _fresh_network(self, number: int) -> networks.Classifier:
+        network = networks.build(
+            self.settings.arch or DEFAULT_ARCH,
+            self._image_shape,
+            self.settings.num_classes,
+            seed=self._stream(NETWORK, number).initial_seed(),
+            network_width=self.settings.network_width or DEFAULT_NETWORK_WIDTH,
+        )
+        return network.to(self.device).requires_grad_(False).eval()
+
+    @torch.no_grad()
+    def _add_real(self, classes: Sequence[int]) -> None:
+        """Learn the real side of the classes that this round has not seen yet."""
+        missing = [k for k in classes if k not in self._real]
+        if self._view is not None:
+            view = self._view
+            for k in missing:
+                self._real[k] = RealClass(view.means[k], view.spreads[k], view.characteristic[k])
+            return
+        views = [
+            augment.apply(self._draw_real(k, self._round), self._augmentation(k)) for k in missing
+        ]
+        described = [self._describe(group) for group in self._embed(views)]
+        self._real.update(zip(missing, described, strict=True))
+
+    def _embed(self, views: Sequence[Tensor]) -> list[Tensor]:
+        """Return the embeddings (float32, N×D) of each group of images."""
+        if not views:
+            return []
+        assert self._network is not None
+        with precision.autocast(self.device, bool(self.bfloat16)):
+            images = torch.cat(list(views))
+            chunks = torch.split(images, CHUNK_IMAGES) if self.device.type == "cpu" else [images]
+            embeddings = torch.cat([self._network.features(chunk) for chunk in chunks])
+        return list(torch.split(embeddings.float(), [len(view) for view in views]))
+
+    def _augmentation(self, label: int) -> augment.AugmentationDraw:
+        if self._view is not None:
+            return self._view.augmentation
+        return self._draw_augmentation(label, self._round)
