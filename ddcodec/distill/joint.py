@@ -22,6 +22,7 @@ from ddcodec.distill.utilities import Distillation
 JOINT_GAIN = 12.0
 """Integral gain of rate control times the steps of a joint phase, which starts at its target."""
 
+NEWTON_STEPS, NEWTON_DAMPING = 8, 0.4
 CONTEXT_RATE = 1e-3
 LOSS_RATE = 0.05
 """Learning rate of what a loss has optimised itself, such as the log of the student's rate."""
@@ -71,17 +72,23 @@ class Wishes:
 def initial_wishes(
     representation: Representation, goal: Goal, generator: torch.Generator
 ) -> Wishes:
-    """Return the wishes that a goal has for the latents: where its parabola is lowest."""
+    """Return the wishes that a goal has for the latents: where their distortion is least.
+
+    A few damped Newton steps of every latent for itself: undamped ones would add up where the
+    columns of neighbours overlap.
+    """
     networks = representation.networks
     weights = goal.curvature(representation, networks, generator)
     distortion = goal.distortion(networks)
-    latents = representation.latents.detach()
-    values = latents.clone()
+    values = representation.latents.detach().clone()
     for part in Descent(representation, networks, distortion, weights).chunks():
-        rows = latents[part.to(latents.device)].requires_grad_()
-        (slope,) = torch.autograd.grad(distortion(part, rows).sum(), rows)
-        number = int(representation.image_sets[part[0]])
-        values[part.to(latents.device)] -= slope / weights[number].clamp(min=1e-12)
+        rows = values[part.to(values.device)]
+        weight = weights[int(representation.image_sets[part[0]])].clamp(min=1e-12)
+        for _ in range(NEWTON_STEPS):
+            rows.requires_grad_()
+            (slope,) = torch.autograd.grad(distortion(part, rows).sum(), rows)
+            rows = (rows - NEWTON_DAMPING * slope / weight).detach()
+        values[part.to(values.device)] = rows
     return Wishes(representation, values, weights)
 
 
