@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from ddcodec.codec.context import ContextModel
 from ddcodec.codec.decode import decode_bytes
-from ddcodec.codec.latents import LevelCoder
+from ddcodec.codec.latents import LatentCoder
+from ddcodec.codec.neighbours import COARSER_LEVEL, OWN_LEVEL, WAVELET_BANDS
 from ddcodec.codec.parameters import NetworkTensors, coded_bits, quantize
 from ddcodec.entropy.laplace import LaplaceModel
 from ddcodec.entropy.range_coder import RangeEncoder
+from ddcodec.format.planes import PYRAMID, planes_of
 
 Latents = list[NDArray[np.int16]]
 SIDE, IMAGES = 32, 256
@@ -99,20 +101,20 @@ def _empirical_bits(values: NDArray[np.int16]) -> float:
     return float(-(counts * np.log2(counts / counts.sum())).sum())
 
 
-def fit_context(latents: Latents, sees_coarser: bool, steps: int = 600) -> NetworkTensors:
-    """Train a 16 × 2 context model on integer latents and quantise it."""
-    model = ContextModel(16, 2, len(latents), sees_coarser)
+def fit_context(latents: Latents, model: ContextModel, steps: int = 600) -> NetworkTensors:
+    """Train a context model on integer latents and quantise it."""
     generator = torch.Generator().manual_seed(0)
     parameters = model.initial_parameters(generator)
     for value in parameters.values():
         value.requires_grad_()
     optimiser = torch.optim.Adam(parameters.values(), lr=0.02)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    planes = [torch.from_numpy(level.astype(np.float32)) for level in latents]
+    flat = np.concatenate([plane.reshape(len(plane), -1) for plane in latents], axis=1)
+    rows = torch.from_numpy(flat.astype(np.float32))
     for _ in range(steps):
-        chosen = torch.randint(len(planes[0]), (32,), generator=generator)
-        flat = model.estimate_flat(parameters, [plane[chosen] for plane in planes])
-        rate = LaplaceModel().rate_bits(flat.values, flat.loc, flat.log2_scale).mean()
+        chosen = torch.randint(len(rows), (32,), generator=generator)
+        estimate = model.estimate_flat(parameters, rows[chosen])
+        rate = LaplaceModel().rate_bits(estimate.values, estimate.loc, estimate.log2_scale).mean()
         optimiser.zero_grad()
         rate.backward()
         optimiser.step()
@@ -120,15 +122,12 @@ def fit_context(latents: Latents, sees_coarser: bool, steps: int = 600) -> Netwo
     return {name: quantize(value.detach().numpy(), 10) for name, value in parameters.items()}
 
 
-def coded_latent_bytes(latents: Latents, tensors: NetworkTensors, sees_coarser: bool) -> int:
+def coded_latent_bytes(latents: Latents, tensors: NetworkTensors, model: ContextModel) -> int:
     """Really code latents with a quantised context model; bytes of the stream."""
-    model = ContextModel(16, 2, len(latents), sees_coarser)
-    network, coder, coarser = model.exact(tensors), RangeEncoder(), None
-    for level in reversed(range(len(latents))):
-        plane = latents[level]
-        shape = (plane.shape[1], plane.shape[2])
-        level_coder = LevelCoder(model, network, LaplaceModel(), level, shape, len(plane), coarser)
-        coarser = level_coder.code(coder, plane)
+    coder = RangeEncoder()
+    latent_coder = LatentCoder(model, model.exact(tensors), LaplaceModel(), len(latents[0]))
+    for number in reversed(range(len(latents))):
+        latent_coder.code(coder, number, latents[number])
     return len(coder.payload())
 
 
@@ -139,8 +138,9 @@ def compare_sources() -> None:
     )
     for name, (inside, source) in SOURCES.items():
         latents, entropy_bits = source()
-        tensors = fit_context(latents, sees_coarser=False)
-        coded = coded_latent_bytes(latents, tensors, sees_coarser=False)
+        model = ContextModel(OWN_LEVEL, 16, 2, planes_of(PYRAMID, 1, 1, SIDE, SIDE))
+        tensors = fit_context(latents, model)
+        coded = coded_latent_bytes(latents, tensors, model)
         weights = sum(coded_bits(tensor) for tensor in tensors.values()) / 8
         entropy = entropy_bits / 8
         excess = f"{100 * (coded / entropy - 1):.2f}" if entropy else "-"
@@ -157,14 +157,23 @@ def compare_models(path: Path) -> None:
     deviation = max(everything.std(), 0.05)
     edges = torch.from_numpy((everything[:, None] + np.array([-0.5, 0.5])) / deviation)
     mass = torch.special.ndtr(edges).diff(dim=1).clamp(min=2**-24)
-    print(f"{'fixed Gaussian':28} {float(-mass.log2().sum()) / 8:9.0f} B (ideal)")
+    print(f"{'fixed Gaussian':42} {float(-mass.log2().sum()) / 8:9.0f} B (ideal)")
     factorised = sum(_empirical_bits(level) for level in latents) / 8
-    print(f"{'factorised, one per level':28} {factorised:9.0f} B (ideal, histograms not counted)")
-    for name, sees_coarser in (("own level", False), ("with the coarser level", True)):
-        tensors = fit_context(latents, sees_coarser, steps=1500)
-        coded = coded_latent_bytes(latents, tensors, sees_coarser)
+    print(f"{'factorised, one per plane':42} {factorised:9.0f} B (ideal, histograms not counted)")
+    header = decoded.header
+    models = {"own plane, 16 wide": (OWN_LEVEL, 16)}
+    if header.synthesis_id == PYRAMID:
+        models["with the coarser level, 16 wide"] = (COARSER_LEVEL, 16)
+    else:
+        models |= {f"with bands and colours, {w} wide": (WAVELET_BANDS, w) for w in (8, 16, 24, 32)}
+    for name, (context_id, width) in models.items():
+        model = ContextModel(context_id, width, 2, header.planes)
+        tensors = fit_context(latents, model, steps=1500)
+        coded = coded_latent_bytes(latents, tensors, model)
         weights = sum(coded_bits(tensor) for tensor in tensors.values()) / 8
-        print(f"{'context, ' + name:28} {coded:9d} B coded + {weights:.0f} B of weights")
+        print(
+            f"{'context, ' + name:42} {coded:9d} B coded + {weights:.0f} B of weights", flush=True
+        )
 
 
 def main() -> None:

@@ -136,12 +136,12 @@ def test_every_option_says_what_it_does_without_it(name: str, option: click.Opti
 
 def test_choices_are_those_of_the_package() -> None:
     """What help lists without importing torch is what the package knows."""
-    from ddcodec.codec.context import CONTEXT_MODELS
     from ddcodec.distill.losses import LOSSES
+    from ddcodec.distill.recipe import PYRAMID_CONTEXTS
     from ddcodec.networks import NETWORKS
 
     assert set(distill_options.LOSSES) == {"none", *LOSSES}
-    assert set(distill_options.CONTEXTS) == set(CONTEXT_MODELS)
+    assert distill_options.CONTEXTS == PYRAMID_CONTEXTS
     assert set(distill_options.SHARES) == set(SHARES)
     assert set(eval_options.PROTOCOLS) == set(protocols.PROTOCOLS)
     assert set(eval_options.ARCHITECTURES) == set(NETWORKS)
@@ -399,7 +399,7 @@ def test_distill_writes_a_file_within_budget(pets: Path, loss: str) -> None:
     assert facts["bits per class"] == f"{4 * len(data):,.1f}"
     assert facts["bytes per class"] == f"{len(data) / 2:,.1f}"
     assert facts["images"] == "4, 2 per class"
-    assert facts["decoder"] == "hidden widths 4"
+    assert facts["decoder"] == "pyramid, hidden widths 4"
     assert facts["network sets"] == "1"
     assert ("97 %" in result.stdout) == (len(data) < 970)
     estimated = float(facts["estimated"].split()[0].replace(",", ""))
