@@ -80,8 +80,9 @@ def parse_loss_option(text: str) -> tuple[str, float]:
     show_default="those of the loss", help="A setting of the loss alone; may be repeated.",
 )  # fmt: skip
 @click.option(
-    "--pool", metavar="FOLDER", show_default="random networks",
-    help="Networks made by `ddc pool`, for dm and ncfm.",
+    "--pool", metavar="auto|random|FOLDER", default="auto",
+    help="Networks for dm and ncfm: made once and kept in the cache, random ones, or those of "
+    "`ddc pool`.",
 )  # fmt: skip
 @click.option(
     "--experts", metavar="FOLDER", show_default="none",
@@ -163,10 +164,10 @@ def _distill(dataset: str, data: str | None, settings: dict[str, Any]) -> Distil
 
 
 def _show(report: ProgressReport, progress: Progress) -> None:
-    details = (
-        f"{progress.rate_bytes:,.0f} of {format_bytes(progress.budget_bytes)}  "
-        f"loss {progress.loss:.4g}"
-    )
+    details = f"loss {progress.loss:.4g}"
+    if progress.rate_bytes is not None:
+        size = f"{progress.rate_bytes:,.0f} of {format_bytes(progress.budget_bytes)}"
+        details = f"{size}  {details}"
     report.update(progress.phase, progress.step, progress.steps, details, progress.seconds_left)
 
 

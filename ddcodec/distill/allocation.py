@@ -24,7 +24,7 @@ from ddcodec.format.planes import PYRAMID
 BITS_PER_WEIGHT = 6.0
 """Coded size of a network weight, for planning; measured on fitted files."""
 
-FULL_CHROMA_BYTES_PER_CLASS = 50_000
+FULL_CHROMA_BYTES_PER_CLASS = 200_000
 """From here on colour components have a finest level too."""
 
 SMALLEST_LATENT_BITS = 0.01
@@ -116,9 +116,9 @@ def allocate(
 def default_images_per_class(bytes_per_class: float, pixel_bytes: int) -> int:
     """Return images per class for a budget; larger images get more bytes each."""
     size_factor: float = (pixel_bytes / 3072) ** 0.35
-    budget_factor: float = (bytes_per_class / 1000) ** 0.2
-    bytes_per_image = 58 * budget_factor * size_factor
-    return max(1, round(0.9 * bytes_per_class / float(bytes_per_image)))
+    budget_factor: float = (bytes_per_class / 10_000) ** 0.3
+    bytes_per_image = 60 * budget_factor * size_factor
+    return max(1, round(0.97 * bytes_per_class / float(bytes_per_image)))
 
 
 def default_refinement(budget_bytes: int) -> tuple[int, ...]:

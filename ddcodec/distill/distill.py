@@ -16,12 +16,14 @@ from ddcodec.codec.stream import Content
 from ddcodec.codec.wavelet import WaveletSynthesis
 from ddcodec.datasets.base import Dataset, class_counts, normalisation, split_validation
 from ddcodec.distill.allocation import Allocation, allocate
+from ddcodec.distill.automatic_pool import AUTOMATIC, RANDOM, automatic_pool
 from ddcodec.distill.descent import Goal
 from ddcodec.distill.gradient_fit import fit_by_gradients
 from ddcodec.distill.joint import initial_wishes, optimise_jointly
-from ddcodec.distill.loop import ProgressCallback, Run
+from ddcodec.distill.loop import Progress, ProgressCallback, Run
 from ddcodec.distill.losses import LOSSES, LossSettings
 from ddcodec.distill.losses.by_name import build_loss, find_loss
+from ddcodec.distill.network_training import TrainingProgress
 from ddcodec.distill.recipe import NO_LOSS, Recipe
 from ddcodec.distill.representation import Representation, quantised_parameters
 from ddcodec.distill.starting_point import (
@@ -46,7 +48,11 @@ START_STEPS = 240
 MOST_STARTS = 4
 START_TOLERANCE = 0.04
 JOINT_IMAGES = 320
-"""Images of one joint step at most."""
+"""Images of one joint step: where a loss allows, all of a few classes, because the mean of some
+images of a class strays from the mean of all, and correcting that would make them alike."""
+
+MOST_JOINT_IMAGES = 1024
+"""Images of one class in a joint step at most."""
 
 JOINT_SPEED = 0.01
 """Change of pixels (0 … 1) in the first joint step, root mean square."""
@@ -204,6 +210,9 @@ def _start_from_gradients(run: Run, likeness: Likeness, steps: int | None) -> No
 def _distillation(
     run: Run, recipe: Recipe, dataset: Dataset, training: NDArray[np.int64]
 ) -> Distillation:
+    builder = find_loss(recipe.loss, LOSSES)
+    most_per_class = int(run.representation.class_counts.max())
+    few_classes = getattr(builder, "class_by_class", False)
     mean = tuple(value / 256 for value in run.header.mean)
     std = tuple(value / 256 for value in run.header.std)
     settings = LossSettings(
@@ -212,16 +221,38 @@ def _distillation(
         num_classes=dataset.num_classes,
         seed=recipe.seed,
         device=recipe.device,
-        pool=recipe.pool,
+        pool=_pool_folder(run, recipe, dataset) if few_classes else None,
         experts=recipe.experts,
         options=recipe.loss_options,
+        classes_per_step=max(1, JOINT_IMAGES // most_per_class) if few_classes else None,
     )
     images, labels = dataset.train.images[training], dataset.train.labels[training]
-    loss = build_loss(find_loss(recipe.loss, LOSSES), images, labels, settings)
-    classes = loss.classes_for_step(0)
-    per_step = dataset.num_classes if classes is None else len(classes)
-    per_class = max(1, JOINT_IMAGES // per_step)
+    loss = build_loss(builder, images, labels, settings)
+    per_class = MOST_JOINT_IMAGES if few_classes else max(1, JOINT_IMAGES // dataset.num_classes)
     return Distillation(loss, run.representation, mean, std, per_class, recipe.seed)
+
+
+def _pool_folder(run: Run, recipe: Recipe, dataset: Dataset) -> str | None:
+    """Return the folder of the pool a recipe asks for, made first if it is the automatic one."""
+    if recipe.pool == RANDOM:
+        return None
+    if recipe.pool != AUTOMATIC:
+        return recipe.pool
+
+    def report(progress: TrainingProgress) -> None:
+        run.on_progress(
+            Progress(
+                phase=f"pool {progress.phase} {progress.network + 1}/{progress.networks}",
+                step=progress.step,
+                steps=progress.steps,
+                rate_bytes=None,
+                budget_bytes=run.budget_bytes,
+                loss=progress.loss or 0.0,
+                seconds_left=progress.seconds_left,
+            )
+        )
+
+    return str(automatic_pool(dataset, run.representation.device, report))
 
 
 def _hints(utility: Distillation) -> tuple[tuple[int, int], ...]:

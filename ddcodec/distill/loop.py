@@ -57,9 +57,9 @@ class Progress:
     """Where a run stands.
 
     Attributes:
-        phase: `start`, `fit`, `joint` or `settle`.
+        phase: `pool …`, `start`, `fit`, `joint` or `settle`.
         step, steps: of this phase, from 1.
-        rate_bytes: estimated size of the file now.
+        rate_bytes: estimated size of the file now; None before there is one.
         budget_bytes: the limit.
         loss: the utility's loss, per image outside `joint`.
         seconds_left: of this phase.
@@ -68,7 +68,7 @@ class Progress:
     phase: str
     step: int
     steps: int
-    rate_bytes: float
+    rate_bytes: float | None
     budget_bytes: int
     loss: float
     seconds_left: float

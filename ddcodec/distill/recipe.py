@@ -23,7 +23,8 @@ class Recipe:
     Attributes:
         bytes_per_class: the budget.
         loss: a key of `LOSSES`, `module:Class` for one of the user's own, or `none`.
-        pool: folder of `ddc pool` for losses that can use one.
+        pool: for losses that can use one: `auto` makes one and keeps it in the cache, `random`
+            takes fresh random networks, anything else is a folder of `ddc pool`.
         experts: folder of `ddc experts` for losses that follow trajectories.
         loss_options: settings of the loss alone, by name.
         images_per_class: synthetic images of each class; None follows from the budget.
@@ -41,7 +42,7 @@ class Recipe:
 
     bytes_per_class: float
     loss: str = "dm"
-    pool: str | None = None
+    pool: str = "auto"
     experts: str | None = None
     loss_options: Mapping[str, float] = field(default_factory=dict)
     images_per_class: int | None = None

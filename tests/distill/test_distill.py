@@ -1,5 +1,7 @@
 """Whole runs on a tiny dataset: budget, estimate, quality, determinism."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from distill.tiny_dataset import tiny_dataset
@@ -21,6 +23,7 @@ def _run(**settings: object) -> Distilled:
         "synthesis": "wavelet-4",
         "fit_steps": 80,
         "joint_steps": 12,
+        "pool": "random",
     }
     recipe = Recipe.from_mapping(defaults | settings)
     return distill(tiny_dataset(), recipe, lambda progress: None)
@@ -85,6 +88,20 @@ def test_unknown_loss_and_device() -> None:
         _run(device="abacus")
 
 
+def test_automatic_pool_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a word on pools, dm makes one in the cache; the second run finds it."""
+    monkeypatch.setenv("DDC_CACHE", str(tmp_path))
+    phases: list[list[str]] = []
+    for _ in range(2):
+        seen: list[str] = []
+        recipe = Recipe(500.0, images_per_class=4, synthesis="wavelet", fit_steps=24, joint_steps=4)
+        distill(tiny_dataset(), recipe, lambda progress, seen=seen: seen.append(progress.phase))
+        phases.append(seen)
+    assert {"pool training 1/2", "pool statistics 2/2", "joint"} <= set(phases[0])
+    assert not any(phase.startswith("pool") for phase in phases[1]) and "joint" in phases[1]
+    assert len(list((tmp_path / "pools").iterdir())) == 1
+
+
 def test_grey_images_and_progress() -> None:
     """One channel works, and every phase reports rising steps."""
     seen: list[Progress] = []
@@ -92,4 +109,4 @@ def test_grey_images_and_progress() -> None:
     distill(tiny_dataset(channels=1, height=7, width=5), recipe, seen.append)
     assert {progress.phase for progress in seen} == {"start", "fit", "settle"}
     assert all(1 <= progress.step <= progress.steps for progress in seen)
-    assert all(np.isfinite(progress.rate_bytes) and progress.loss >= 0 for progress in seen)
+    assert all(np.isfinite(progress.rate_bytes or 0.0) and progress.loss >= 0 for progress in seen)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -97,6 +97,9 @@ class DistillationLoss(Protocol):
     a network trained along the way, hands it out by `state_dict` and takes it back by
     `load_state_dict`: a checkpoint holds it, and a resumed run goes on as an uninterrupted one.
     """
+
+    class_by_class: ClassVar[bool] = False
+    """Whether classes are matched apart from each other: a step then takes all images of a few."""
 
     def classes_for_step(self, step: int) -> Tensor | None:
         """Return the classes (int64, K) whose synthetic images a step wants, or None for all."""

@@ -66,6 +66,8 @@ class EmbeddingMatching(RealDataLoss):
         RecipeError: The weight of the cross-entropy is negative.
     """
 
+    class_by_class = True
+
     def __init__(
         self,
         real_images: NDArray[np.uint8],
