@@ -26,7 +26,8 @@ ROOT = Path(__file__).parents[1]
 GOLDEN = sorted((ROOT / "tests" / "golden").glob("*.ddc"))
 COLOUR = GOLDEN[0].with_name("colour.ddc")
 NAMED = GOLDEN[0].with_name("sets.ddc")
-QUICK = "--fit-steps 3 --steps 2 --spc 2 --synthesis 4 --pool random".split()
+QUICK = ["--fit-steps", "3", "--steps", "2", "--spc", "2", "--synthesis", "4"]
+QUICK += ["--pool", "random"]
 
 
 @pytest.fixture(autouse=True)
