@@ -22,7 +22,10 @@ from ddcodec.distill.utilities import Distillation
 JOINT_GAIN = 12.0
 """Integral gain of rate control times the steps of a joint phase, which starts at its target."""
 
-NEWTON_STEPS, NEWTON_DAMPING = 8, 0.4
+NEWTON_STEPS, NEWTON_DAMPING = 14, 0.2
+LONGEST_STEP = 3.0
+"""Largest change of one image, in units of the usual one."""
+
 CONTEXT_RATE = 1e-3
 LOSS_RATE = 0.05
 """Learning rate of what a loss has optimised itself, such as the log of the student's rate."""
@@ -74,22 +77,38 @@ def initial_wishes(
 ) -> Wishes:
     """Return the wishes that a goal has for the latents: where their distortion is least.
 
-    A few damped Newton steps of every latent for itself: undamped ones would add up where the
-    columns of neighbours overlap.
+    Newton steps of every latent for itself add up where the columns of neighbours overlap, so they
+    are damped, and an image that they make worse goes back and takes smaller ones.
     """
     networks = representation.networks
     weights = goal.curvature(representation, networks, generator)
     distortion = goal.distortion(networks)
     values = representation.latents.detach().clone()
     for part in Descent(representation, networks, distortion, weights).chunks():
-        rows = values[part.to(values.device)]
         weight = weights[int(representation.image_sets[part[0]])].clamp(min=1e-12)
-        for _ in range(NEWTON_STEPS):
-            rows.requires_grad_()
-            (slope,) = torch.autograd.grad(distortion(part, rows).sum(), rows)
-            rows = (rows - NEWTON_DAMPING * slope / weight).detach()
-        values[part.to(values.device)] = rows
+        places = part.to(values.device)
+        values[places] = _newton(distortion, part, values[places], weight)
     return Wishes(representation, values, weights)
+
+
+def _newton(distortion: Distortion, indices: Tensor, start: Tensor, weight: Tensor) -> Tensor:
+    """Return rows whose errors are no larger than those of the start, N × P."""
+    best = start
+    best_slope: Tensor | None = None
+    least = torch.full((len(start), 1), float("inf"), device=start.device)
+    damping = torch.full_like(least, NEWTON_DAMPING)
+    rows = start
+    for _ in range(NEWTON_STEPS + 1):
+        rows = rows.detach().requires_grad_()
+        errors = distortion(indices, rows)
+        (slope,) = torch.autograd.grad(errors.sum(), rows)
+        better = errors.detach()[:, None] < least
+        best_slope = slope if best_slope is None else torch.where(better, slope, best_slope)
+        best = torch.where(better, rows.detach(), best)
+        least = torch.where(better, errors.detach()[:, None], least)
+        damping = torch.where(better, damping, damping / 2)
+        rows = best - damping * best_slope / weight
+    return best
 
 
 def optimise_jointly(
@@ -173,9 +192,11 @@ def _move(
     weights = torch.stack(wishes.weights)[sets].clamp(min=1e-12)
     change = gradient / (0.5 * weights)
     pixels = representation.values_per_image
-    size = float((0.5 * weights * change.square()).sum(1).mean().div(pixels).sqrt())
+    sizes = (0.5 * weights * change.square()).sum(1).div(pixels).sqrt()
+    size = float(sizes.square().mean().sqrt())
     scale = size if step == 0 else 0.9 * scale + 0.1 * size
-    wishes.values[indices] -= speed / max(scale, 1e-30) * change
+    held = (LONGEST_STEP * scale / sizes.clamp(min=1e-30)).clamp(max=1.0)
+    wishes.values[indices] -= speed / max(scale, 1e-30) * held[:, None] * change
     return scale
 
 
