@@ -9,7 +9,7 @@ DDC := $(BIN)/ddc
 DEMO := demo
 DEMO_BUDGET := 1k
 DEMO_FILE := $(DEMO)/glyphs.ddc
-DEMO_DISTILL := --steps 60
+DEMO_DISTILL := --steps 60 --pool random
 DEMO_EVAL := --protocol glance --repeats 1
 
 # One core for each thread, and none that spins while it waits.

@@ -115,7 +115,7 @@ def distill(dataset: Dataset, recipe: Recipe, on_progress: ProgressCallback) -> 
         recipe.seed,
         device,
     )
-    mean, std = normalisation(dataset.train.images)
+    mean, std = normalisation(dataset.train.images[training])
     header = representation.header(
         mean=tuple(round(256 * float(value)) for value in mean),
         std=tuple(max(1, round(256 * float(value))) for value in std),
