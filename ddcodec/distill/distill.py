@@ -105,7 +105,7 @@ def distill(dataset: Dataset, recipe: Recipe, on_progress: ProgressCallback) -> 
         (dataset.channels, dataset.height, dataset.width),
         names_bytes=sum(len(name) + 1 for name in names or ()),
     )
-    chosen = _choose_images(labels, allocation.class_counts, recipe.seed)
+    chosen = choose_images(labels, allocation.class_counts, recipe.seed)
     targets = np.ascontiguousarray(dataset.train.images[training[chosen]])
     representation = Representation(
         allocation.class_counts,
@@ -283,7 +283,7 @@ def _estimated_bytes(run: Run, content: Content, header: Header) -> float:
     return (bits + counts + names) / 8 + len(pack_container(header, b"", 0))
 
 
-def _choose_images(
+def choose_images(
     labels: NDArray[np.int64], counts: NDArray[np.int64], seed: int
 ) -> NDArray[np.int64]:
     """Return random images of each class, sorted by class; a larger set contains a smaller one."""

@@ -1,0 +1,47 @@
+"""Accuracy of networks trained on random real images, uncoded: what a file competes with.
+
+    python benchmarks/random_real.py cifar10 --data cifar10.tar.xz --spc 162
+
+The images are those that `ddc distill` with the same seed starts from.
+"""
+
+import argparse
+import json
+
+import numpy as np
+
+from ddcodec.datasets import load_dataset, normalisation, split_validation
+from ddcodec.distill.distill import choose_images
+from ddcodec.evaluation import evaluate
+
+
+def main() -> None:
+    """Print the report as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset")
+    parser.add_argument("--data")
+    parser.add_argument("--spc", type=int, required=True)
+    parser.add_argument("--protocol", default="quick")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    arguments = parser.parse_args()
+    dataset = load_dataset(arguments.dataset, arguments.data)
+    training, _ = split_validation(dataset.train.labels)
+    labels = dataset.train.labels[training]
+    counts = np.full(dataset.num_classes, arguments.spc)
+    chosen = choose_images(labels, counts, seed=0)
+    mean, std = normalisation(dataset.train.images[training])
+    report = evaluate(
+        np.ascontiguousarray(dataset.train.images[training[chosen]]),
+        labels[chosen],
+        dataset.test.images,
+        dataset.test.labels,
+        (mean.tolist(), std.tolist()),
+        arguments.protocol,
+        arguments.seeds,
+        num_classes=dataset.num_classes,
+    )
+    print(json.dumps(report.to_json()))
+
+
+if __name__ == "__main__":
+    main()
