@@ -164,11 +164,14 @@ def _distill(dataset: str, data: str | None, settings: dict[str, Any]) -> Distil
 
 
 def _show(report: ProgressReport, progress: Progress) -> None:
-    details = f"loss {progress.loss:.4g}"
+    details = []
     if progress.rate_bytes is not None:
-        size = f"{progress.rate_bytes:,.0f} of {format_bytes(progress.budget_bytes)}"
-        details = f"{size}  {details}"
-    report.update(progress.phase, progress.step, progress.steps, details, progress.seconds_left)
+        details.append(f"{progress.rate_bytes:,.0f} of {format_bytes(progress.budget_bytes)}")
+    if progress.loss is not None:
+        details.append(f"loss {progress.loss:.4g}")
+    report.update(
+        progress.phase, progress.step, progress.steps, "  ".join(details), progress.seconds_left
+    )
 
 
 def _default_name(dataset: str, data: str | None, budget: Size) -> str:

@@ -247,7 +247,7 @@ def _pool_folder(run: Run, recipe: Recipe, dataset: Dataset) -> str | None:
                 steps=progress.steps,
                 rate_bytes=None,
                 budget_bytes=run.budget_bytes,
-                loss=progress.loss or 0.0,
+                loss=progress.loss,
                 seconds_left=progress.seconds_left,
             )
         )

@@ -61,7 +61,7 @@ class Progress:
         step, steps: of this phase, from 1.
         rate_bytes: estimated size of the file now; None before there is one.
         budget_bytes: the limit.
-        loss: the utility's loss, per image outside `joint`.
+        loss: the utility's loss, per image outside `joint`; None where none is computed.
         seconds_left: of this phase.
     """
 
@@ -70,7 +70,7 @@ class Progress:
     steps: int
     rate_bytes: float | None
     budget_bytes: int
-    loss: float
+    loss: float | None
     seconds_left: float
 
 
@@ -112,7 +112,9 @@ class Run:
         """Bits that all latents together should take."""
         return max(8 * AIM * self.budget_bytes - self.other_bits, 0.05 * 8 * self.budget_bytes)
 
-    def report(self, phase: str, step: int, steps: int, latent_bits: float, loss: float) -> None:
+    def report(
+        self, phase: str, step: int, steps: int, latent_bits: float, loss: float | None
+    ) -> None:
         """Tell the user where the run stands."""
         if phase != self._phase:
             self._phase, self._started = phase, time.monotonic()
@@ -254,7 +256,7 @@ class Run:
             bits = 0.0
             for number in range(MOST_SETTLING_ROUNDS):
                 bits = self.descend(goal, networks, 1)
-                self.report("settle", number + 1, MOST_SETTLING_ROUNDS, bits, 0.0)
+                self.report("settle", number + 1, MOST_SETTLING_ROUNDS, bits, None)
                 if number > 1 and abs(bits / self.target_bits - 1) < SETTLED:
                     break
             drift = wavelet_drift(self.representation, self.multiplier)

@@ -109,4 +109,6 @@ def test_grey_images_and_progress() -> None:
     distill(tiny_dataset(channels=1, height=7, width=5), recipe, seen.append)
     assert {progress.phase for progress in seen} == {"start", "fit", "settle"}
     assert all(1 <= progress.step <= progress.steps for progress in seen)
-    assert all(np.isfinite(progress.rate_bytes or 0.0) and progress.loss >= 0 for progress in seen)
+    assert all(
+        np.isfinite(progress.rate_bytes or 0.0) and (progress.loss or 0.0) >= 0 for progress in seen
+    )
