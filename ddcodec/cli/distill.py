@@ -105,7 +105,7 @@ def parse_loss_option(text: str) -> tuple[str, float]:
     help="What latents of a pyramid decoder are predicted from.",
 )  # fmt: skip
 @click.option(
-    "--steps", "joint_steps", type=COUNT, default=160, metavar="N",
+    "--steps", "joint_steps", type=COUNT, default=300, metavar="N",
     help="Steps of the joint optimisation.",
 )  # fmt: skip
 @click.option(

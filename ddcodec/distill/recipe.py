@@ -52,7 +52,7 @@ class Recipe:
     context_width: int | None = None
     context_depth: int = 2
     fit_steps: int | None = None
-    joint_steps: int = 160
+    joint_steps: int = 300
     seed: int = 0
     device: str = "cpu"
     keep_class_names: bool = True

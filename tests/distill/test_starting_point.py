@@ -54,6 +54,6 @@ def test_rescaling_keeps_the_images() -> None:
     multiplier = rescale_steps(representation, wishes, 0.125)
     after = representation.synthesis.render(networks, representation.latents)
     step = float(networks["transform.gains"].detach()[0])
-    assert float((after - before).square().mean()) < step**2
+    assert float((after - before).detach().square().mean()) < step**2
     assert multiplier == pytest.approx(BITS_PER_SQUARED_STEP / step**2, rel=1e-4)
     assert wavelet_drift(representation, 2 * multiplier) == pytest.approx(2, rel=1e-4)
