@@ -58,7 +58,7 @@ def overfit_image(image: NDArray[np.uint8], widths: tuple[int, ...], steps: int)
         seed=0,
         device=torch.device("cpu"),
     )
-    target = (torch.from_numpy(image)[None].float() + 0.5) / 256
+    target = (torch.from_numpy(image.copy())[None].float() + 0.5) / 256
     index = torch.zeros(1, dtype=torch.int64)
     rates = LearningRates(latents=(1.0, 0.02), networks=(1e-3, 1e-5))
     optimiser = Optimiser(representation, rates)
