@@ -110,6 +110,13 @@ class ProgressReport:
         if self._bar is not None:
             self._bar.stop()
 
+    def notice(self, sentence: str) -> None:
+        """Print a sentence that stays, above the bar."""
+        if self._bar is not None:
+            self._bar.console.print(printable(sentence))
+            return
+        print(f"ddc: {printable(sentence)}", file=sys.stderr, flush=True)
+
     def update(self, phase: str, step: int, steps: int, details: str, seconds_left: float) -> None:
         """Show the state of a phase; `step` counts from 1 to `steps`."""
         left = f"{format_duration(seconds_left)} left"

@@ -23,3 +23,7 @@ class DataError(DdcError):
 
 class OutputError(DdcError):
     """A result cannot be written where it was asked for."""
+
+
+class RunInterrupted(DdcError):  # noqa: N818 - not an error
+    """A run stopped because somebody asked for it; the message says how to go on."""

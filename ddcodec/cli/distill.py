@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ddcodec.cli.group import Interrupted
 from ddcodec.cli.options import (
     COUNT,
     PATH,
@@ -26,14 +31,16 @@ from ddcodec.console import (
     print_facts,
     waiting,
 )
+from ddcodec.errors import DataError, OutputError
 
 if TYPE_CHECKING:
     from ddcodec.distill.distill import Distilled
-    from ddcodec.distill.loop import Progress
+    from ddcodec.distill.progress import Progress
 
 LOSSES = ("none", "dm", "gm", "tm", "ncfm")
 SHARES = ("class", "groups", "all")
 CONTEXTS = ("own", "coarser")
+QUANTIZERS = ("descent", "soft", "ste")
 
 
 def parse_loss(text: str) -> str:
@@ -56,6 +63,25 @@ def parse_loss_option(text: str) -> tuple[str, float]:
         raise click.BadParameter(f"'{text}' is not like student_steps=40.")
     is_whole = value.strip().lstrip("+-").isdecimal()
     return name.strip(), int(value) if is_whole else number
+
+
+def parse_time(text: str) -> float:
+    """Read the value of --time in seconds."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h)?\s*", text)
+    if found is None or float(found[1]) == 0:
+        raise click.BadParameter(f"'{text}' is not like 30m, 90s or 2h.")
+    return float(found[1]) * {"m": 60, "min": 60, "h": 3600}.get(found[2] or "s", 1)
+
+
+def parse_positive(text: str) -> float:
+    """Read a number above 0."""
+    try:
+        number = float(text)
+    except ValueError as error:
+        raise click.BadParameter(f"'{text}' is not a number.") from error
+    if not 0 < number < float("inf"):
+        raise click.BadParameter(f"{text} must be above 0.")
+    return number
 
 
 @click.command("distill")
@@ -109,12 +135,39 @@ def parse_loss_option(text: str) -> tuple[str, float]:
     help="Steps of the joint optimisation.",
 )  # fmt: skip
 @click.option(
+    "--time", "time_seconds", type=parse_time, metavar="TIME", show_default="none",
+    help="Fit the numbers of steps to a wall-clock time such as 30m, 90s or 2h; making a pool is "
+    "not counted.",
+)  # fmt: skip
+@click.option(
     "--fit-steps", type=COUNT, metavar="N", show_default="from the number of images",
     help="Steps of the first fit to real images.",
 )  # fmt: skip
 @click.option(
     "--seed", type=whole_number(least=0), default=0, metavar="N",
     help="Everything random follows from it.",
+)  # fmt: skip
+@click.option(
+    "--lambda", "multiplier", type=parse_positive, metavar="X", show_default="from the budget",
+    help="Bits that a unit of squared error is worth, held fixed; the size falls where it may.",
+)  # fmt: skip
+@click.option(
+    "--quantizer", type=click.Choice(QUANTIZERS), default="descent",
+    help="How latents follow the loss: integers one by one, or gradients through soft or "
+    "straight-through rounding, for comparison.",
+)  # fmt: skip
+@click.option(
+    "--skip-init", is_flag=True,
+    help="Begin the joint optimisation on noise instead of real images, for comparison.",
+)  # fmt: skip
+@click.option(
+    "--validate/--no-validate", default=True,
+    help="Keep the best of a few candidates, judged on the validation tenth, or the last one.",
+)  # fmt: skip
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint of an interrupted run.")
+@click.option(
+    "--log", "log_path", metavar="FILE", type=PATH, show_default="none",
+    help="Write every step as a line of JSON.",
 )  # fmt: skip
 @device_option
 @click.option("--names/--no-names", "keep_class_names", default=True, help="Keep the class names.")
@@ -124,33 +177,69 @@ def distill_command(
     budget: Size,
     output: Path | None,
     force: bool,
+    resume: bool,
+    validate: bool,
+    log_path: Path | None,
     **settings: Any,
 ) -> None:
     """Distill DATASET into a file of at most SIZE bytes per class.
 
     DATASET is glyphs (embedded), cifar10, or the path of an image folder or archive with
     train/CLASS/IMAGE; with --data it may be any name.
+
+    Every minute the run is kept in FILE.checkpoint, until it is done: after Ctrl-C or a crash the
+    same command with --resume goes on to the same file.
     """
+    from ddcodec.distill.checkpoint import checkpoint_path
     from ddcodec.export import check_output
 
     path = output or Path(_default_name(dataset, data, budget))
     check_output(path, force)
+    checkpoint = checkpoint_path(path)
+    _check_checkpoint(checkpoint, force, resume)
     check_device(settings["device"])
     settings["loss_options"] = dict(settings["loss_options"])
-    distilled = _distill(dataset, data, {"bytes_per_class": budget.num_bytes, **settings})
+    settings["validate"] = validate
+    if log_path is not None and not resume:
+        check_output(log_path, force)
+    watched = Watched(checkpoint, resume, log_path)
+    distilled = _distill(dataset, data, {"bytes_per_class": budget.num_bytes, **settings}, watched)
     check_output(path, force)
     from ddcodec.codec.encode import write_atomically
 
     write_atomically(distilled.encoded.data, path)
+    checkpoint.unlink(missing_ok=True)
     print_facts(_summary(distilled, path))
-    if distilled.size_bytes < distilled.budget.floor_bytes:
+    if distilled.is_below_floor:
         print(
             "The file stays below 97 % of the budget: even the finest steps need no more; raise "
             "--spc or choose a larger --synthesis to use the rest."
         )
 
 
-def _distill(dataset: str, data: str | None, settings: dict[str, Any]) -> Distilled:
+@dataclass(frozen=True)
+class Watched:
+    """Where a run is kept and logged."""
+
+    checkpoint: Path
+    resume: bool
+    log_path: Path | None
+
+
+def _check_checkpoint(checkpoint: Path, force: bool, resume: bool) -> None:
+    """Refuse to lose an interrupted run, or to resume none."""
+    if resume and not checkpoint.exists():
+        raise DataError(f"There is no checkpoint '{checkpoint}'; leave --resume out to begin.")
+    if checkpoint.exists() and not resume and not force:
+        raise OutputError(
+            f"'{checkpoint}' holds an interrupted run; go on with --resume, or start anew with "
+            "--force."
+        )
+
+
+def _distill(
+    dataset: str, data: str | None, settings: dict[str, Any], watched: Watched
+) -> Distilled:
     from ddcodec.datasets import load_dataset
     from ddcodec.distill.recipe import Recipe
 
@@ -158,9 +247,41 @@ def _distill(dataset: str, data: str | None, settings: dict[str, Any]) -> Distil
     with waiting(f"Loading {dataset}."):
         loaded = load_dataset(dataset, data)
         from ddcodec.distill.distill import distill
+        from ddcodec.distill.progress import Supervision
+        from ddcodec.evaluation.validation import Validation
 
-    with ProgressReport() as report:
-        return distill(loaded, recipe, lambda progress: _show(report, progress))
+    with _log(watched) as record, ProgressReport() as report:
+        supervision = Supervision(
+            on_progress=lambda progress: _show(report, progress),
+            on_record=record,
+            on_notice=report.notice,
+            validate=Validation(loaded, recipe.device) if recipe.validate else None,
+            checkpoint=watched.checkpoint,
+            resume=watched.resume,
+        )
+        try:
+            return distill(loaded, recipe, supervision)
+        except KeyboardInterrupt as error:
+            if not watched.checkpoint.exists():
+                raise
+            raise Interrupted(
+                f"Interrupted; '{watched.checkpoint}' holds the last state that was kept, and the "
+                "same command with --resume goes on from there."
+            ) from error
+
+
+@contextmanager
+def _log(watched: Watched) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Hand out what writes a record; a resumed run goes on with its log."""
+    if watched.log_path is None:
+        yield lambda record: None
+        return
+    from ddcodec.run_log import RunLog
+
+    with RunLog(watched.log_path) as log:
+        if not watched.resume:
+            os.truncate(watched.log_path, 0)
+        yield log.write
 
 
 def _show(report: ProgressReport, progress: Progress) -> None:
@@ -169,6 +290,10 @@ def _show(report: ProgressReport, progress: Progress) -> None:
         details.append(f"{progress.rate_bytes:,.0f} of {format_bytes(progress.budget_bytes)}")
     if progress.loss is not None:
         details.append(f"loss {progress.loss:.4g}")
+    if progress.accuracy is not None:
+        details.append(f"validation {progress.accuracy:.1f} %")
+    if progress.images_per_second is not None:
+        details.append(f"{progress.images_per_second:,.0f} images/s")
     report.update(
         progress.phase, progress.step, progress.steps, "  ".join(details), progress.seconds_left
     )
@@ -213,5 +338,13 @@ def _summary(distilled: Distilled, path: Path) -> list[tuple[str, str]]:
             describe_decoder(allocation.synthesis.synthesis_id, allocation.synthesis.widths),
         ),
         ("network sets", f"{allocation.num_sets}"),
+        *_selection(distilled),
         ("time", format_duration(distilled.seconds)),
     ]
+
+
+def _selection(distilled: Distilled) -> list[tuple[str, str]]:
+    if distilled.accuracy is None:
+        return []
+    step = f"joint step {distilled.selected_step}, {distilled.accuracy:.1f} % on validation"
+    return [("selected", f"{step} (short training of small networks)")]

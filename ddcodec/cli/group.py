@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ddcodec.console import printable
-from ddcodec.errors import DdcError, RecipeError
+from ddcodec.errors import DdcError, RecipeError, RunInterrupted
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 """Exit codes: data or files, usage, Ctrl-C."""
@@ -73,7 +73,7 @@ class Interrupted(Exception):  # noqa: N818 - not an error
 
 def describe(error: BaseException) -> tuple[str, int]:
     """Return the sentence and the exit code of an error."""
-    if isinstance(error, Interrupted | KeyboardInterrupt | click.Abort):
+    if isinstance(error, Interrupted | RunInterrupted | KeyboardInterrupt | click.Abort):
         return str(error) or "Interrupted; no output was written.", INTERRUPTED
     if isinstance(error, click.UsageError):
         where = error.ctx.command_path if error.ctx is not None else "ddc"

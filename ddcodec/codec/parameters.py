@@ -126,13 +126,27 @@ def estimate_rate_bits(tensor: Tensor, step_exponent: int) -> Tensor:
     Uses the continuous Laplace mass around the scaled values with the scale that fits them, never
     the coder's tables; the three details are counted exactly.
     """
+    return rate_bits_at(tensor, step_exponent, fitting_log2_scale(tensor.detach(), step_exponent))
+
+
+def rate_bits_at(tensor: Tensor, step_exponent: int, log2_scale: float) -> Tensor:
+    """Estimate the cost at a scale that is known, in units of the step."""
     import torch
 
     from ddcodec.entropy.laplace import continuous_bits
 
     scaled = tensor.reshape(-1) * 2.0**step_exponent
-    with torch.no_grad():
-        log2_scales = torch.linspace(-5, 16, 169, dtype=scaled.dtype, device=scaled.device)
-        costs = torch.stack([continuous_bits(scaled, scale).sum() for scale in log2_scales])
-        best = log2_scales[costs.argmin()]
-    return continuous_bits(scaled, best).sum() + DETAIL_BITS
+    scale = torch.tensor(log2_scale, dtype=scaled.dtype, device=scaled.device)
+    return continuous_bits(scaled, scale).sum() + DETAIL_BITS
+
+
+def fitting_log2_scale(tensor: Tensor, step_exponent: int) -> float:
+    """Return log2 of the scale, in units of the step, at which a tensor is cheapest."""
+    import torch
+
+    from ddcodec.entropy.laplace import continuous_bits
+
+    scaled = tensor.reshape(-1) * 2.0**step_exponent
+    log2_scales = torch.linspace(-5, 16, 169, dtype=scaled.dtype, device=scaled.device)
+    costs = torch.stack([continuous_bits(scaled, scale).sum() for scale in log2_scales])
+    return float(log2_scales[costs.argmin()])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,51 +13,45 @@ from numpy.typing import NDArray
 
 from ddcodec.budget import Budget
 from ddcodec.codec.encode import EncodedFile, encode_content
-from ddcodec.codec.parameters import estimate_rate_bits
 from ddcodec.codec.stream import Content
 from ddcodec.codec.wavelet import WaveletSynthesis
-from ddcodec.datasets.base import Dataset, class_counts, normalisation, split_validation
+from ddcodec.datasets.base import Dataset, class_counts
 from ddcodec.distill.allocation import Allocation, allocate
-from ddcodec.distill.automatic_pool import AUTOMATIC, RANDOM, automatic_pool
-from ddcodec.distill.descent import Goal
-from ddcodec.distill.gradient_fit import fit_by_gradients
-from ddcodec.distill.joint import initial_wishes, optimise_jointly
-from ddcodec.distill.loop import Progress, ProgressCallback, Run
-from ddcodec.distill.losses import LOSSES, LossSettings
-from ddcodec.distill.losses.by_name import build_loss, find_loss
-from ddcodec.distill.network_training import TrainingProgress
-from ddcodec.distill.recipe import NO_LOSS, Recipe
-from ddcodec.distill.representation import Representation, quantised_parameters
-from ddcodec.distill.starting_point import (
-    BITS_PER_SQUARED_STEP,
-    FINEST_STEP,
-    start_from_transform,
-)
-from ddcodec.distill.utilities import Distillation, Likeness
-from ddcodec.errors import RecipeError
+from ddcodec.distill.checkpoint import DATASET
+from ddcodec.distill.estimate import estimated_file_bytes
+from ddcodec.distill.joint_utility import build_distillation
+from ddcodec.distill.landing import land_on_budget
+from ddcodec.distill.loop import Loop
+from ddcodec.distill.losses import LOSSES
+from ddcodec.distill.losses.by_name import find_loss
+from ddcodec.distill.phases.base import Phase
+from ddcodec.distill.phases.fit import Fit
+from ddcodec.distill.phases.gradient_joint import GradientJoint
+from ddcodec.distill.phases.gradient_start import GradientStart
+from ddcodec.distill.phases.joint import Joint
+from ddcodec.distill.phases.joint_phase import JointSettings
+from ddcodec.distill.phases.settle import Settle
+from ddcodec.distill.phases.start import TransformStart
+from ddcodec.distill.progress import Supervision
+from ddcodec.distill.random_streams import normal_table
+from ddcodec.distill.recipe import DESCENT, NO_LOSS, Recipe
+from ddcodec.distill.representation import Representation
+from ddcodec.distill.run import Run
+from ddcodec.distill.time_plan import TimePlan
+from ddcodec.distill.training_part import TrainingPart
+from ddcodec.distill.utilities import Likeness
+from ddcodec.errors import BudgetError, RecipeError
 from ddcodec.format.container import pack_container
-from ddcodec.format.header import HINT_LEARNING_RATE, Header
 
 FIT_BATCH = 64
 FIT_STEPS = 960
 """Network steps of the fit, between which latents move."""
 
-GRADIENT_FIT_EPOCHS = 100
-MOST_GRADIENT_FIT_IMAGES = 240_000
-"""Images seen in the gradient fit of a pyramid at most: larger sets get fewer epochs."""
+GRADIENT_START_EPOCHS = 100
+MOST_GRADIENT_START_IMAGES = 240_000
+"""Images seen in the gradient start of a pyramid at most: larger sets get fewer epochs."""
 
-START_STEPS = 240
-MOST_STARTS = 4
-START_TOLERANCE = 0.04
-JOINT_IMAGES = 320
-"""Images of one joint step: where a loss allows, all of a few classes, because the mean of some
-images of a class strays from the mean of all, and correcting that would make them alike."""
-
-MOST_JOINT_IMAGES = 1024
-"""Images of one class in a joint step at most."""
-
-JOINT_SPEED = 0.01
-"""Change of pixels (0 … 1) in the first joint step, root mean square."""
+FULL = 0.97
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,10 @@ class Distilled:
         budget: what was asked for.
         estimated_bytes: the training-time rate of the final integers plus the exact header.
         real_images: the real images phase 1 started from, N × C × H × W uint8, sorted by class.
-        seconds: wall-clock time.
+        seconds: wall-clock time, that of a pool made on the way not included.
+        has_fixed_multiplier: whether λ was given, so that the size fell where it fell.
+        selected_step: of the joint phase, after which the images were; None without validation.
+        accuracy: that validation gave them then, in percent; None without validation.
     """
 
     encoded: EncodedFile
@@ -77,36 +76,93 @@ class Distilled:
     estimated_bytes: float
     real_images: NDArray[np.uint8]
     seconds: float
+    has_fixed_multiplier: bool = False
+    selected_step: int | None = None
+    accuracy: float | None = None
 
     @property
     def size_bytes(self) -> int:
         """Size of the file."""
         return len(self.encoded.data)
 
+    @property
+    def is_below_floor(self) -> bool:
+        """Whether the file leaves more of the budget unused than it should."""
+        return not self.has_fixed_multiplier and self.size_bytes < self.budget.floor_bytes
 
-def distill(dataset: Dataset, recipe: Recipe, on_progress: ProgressCallback) -> Distilled:
+
+def distill(dataset: Dataset, recipe: Recipe, supervision: Supervision | None = None) -> Distilled:
     """Distill the training part of a dataset within the recipe's budget.
 
     Raises:
-        RecipeError: if the loss or the device does not exist.
+        RecipeError: if the loss or the device does not exist, or a resumed run had other settings.
         BudgetError: if the budget cannot hold the networks.
-        DataError: if a class has too few images.
+        DataError: if a class has too few images, or a checkpoint is missing or damaged.
+        RunInterrupted: if somebody asked to stop.
     """
-    started = time.monotonic()
+    supervision = supervision or Supervision()
     device = _device(recipe)
     if recipe.loss != NO_LOSS:
         find_loss(recipe.loss, LOSSES)
-    training, _ = split_validation(dataset.train.labels)
-    labels = dataset.train.labels[training]
+    part = TrainingPart.of(dataset)
     names = dataset.class_names if recipe.keep_class_names else None
     allocation = allocate(
         recipe,
-        class_counts(labels, dataset.num_classes),
-        (dataset.channels, dataset.height, dataset.width),
+        class_counts(part.labels.numpy(), dataset.num_classes),
+        part.image_shape,
         names_bytes=sum(len(name) + 1 for name in names or ()),
     )
-    chosen = choose_images(labels, allocation.class_counts, recipe.seed)
-    targets = np.ascontiguousarray(dataset.train.images[training[chosen]])
+    chosen = choose_images(part.labels.numpy(), allocation.class_counts, recipe.seed)
+    targets = np.ascontiguousarray(part.images.numpy()[chosen])
+    if recipe.skip_init:
+        targets = _noise_like(targets, recipe.seed)
+    run = _new_run(part, recipe, allocation, targets, names, device)
+    if recipe.validate:
+        run.validate = supervision.validate
+    # Built first: a pool of another dataset should not be found out after minutes of fitting.
+    if recipe.loss != NO_LOSS:
+        run.utility = build_distillation(
+            dataset, part, recipe, run.representation, run.header, supervision.on_progress
+        )
+    run.plan = TimePlan(recipe.time_seconds)
+    started = {"event": "start", "dataset": dataset.name, "budget_bytes": run.budget_bytes}
+    settings = checkpoint_settings(dataset, recipe)
+    if not supervision.resume:
+        supervision.on_record(started | {"recipe": settings, "seconds": 0.0})
+    Loop(run, _phases(run, recipe, targets), supervision, settings).run_all()
+    content = _land(run)
+    encoded = encode_content(run.header, content)
+    seconds = run.plan.elapsed_seconds
+    size = len(encoded.data)
+    supervision.on_record({"event": "finish", "size_bytes": size, "seconds": round(seconds, 3)})
+    return Distilled(
+        encoded,
+        allocation,
+        Budget(recipe.bytes_per_class, dataset.num_classes),
+        estimated_file_bytes(run, content),
+        targets,
+        seconds,
+        run.fixed_multiplier,
+        None if run.selected is None else run.selected.step,
+        None if run.selected is None else run.selected.accuracy,
+    )
+
+
+def checkpoint_settings(dataset: Dataset, recipe: Recipe) -> Mapping[str, Any]:
+    """Return everything a result depends on, of JSON types."""
+    settings = dataclasses.asdict(recipe)
+    settings["loss_options"] = dict(recipe.loss_options)
+    return {DATASET: dataset.fingerprint, **settings}
+
+
+def _new_run(
+    part: TrainingPart,
+    recipe: Recipe,
+    allocation: Allocation,
+    targets: NDArray[np.uint8],
+    names: tuple[str, ...] | None,
+    device: torch.device,
+) -> Run:
     representation = Representation(
         allocation.class_counts,
         allocation.class_sets,
@@ -115,172 +171,73 @@ def distill(dataset: Dataset, recipe: Recipe, on_progress: ProgressCallback) -> 
         recipe.seed,
         device,
     )
-    mean, std = normalisation(dataset.train.images[training])
     header = representation.header(
-        mean=tuple(round(256 * float(value)) for value in mean),
-        std=tuple(max(1, round(256 * float(value))) for value in std),
+        mean=tuple(round(256 * value) for value in part.mean),
+        std=tuple(max(1, round(256 * value)) for value in part.std),
         has_class_names=names is not None,
     )
-    budget = Budget(recipe.bytes_per_class, dataset.num_classes)
-    run = Run(
+    header_bits = 8 * len(pack_container(header, b"", 0))
+    return Run(
         representation=representation,
+        likeness=Likeness(representation, torch.from_numpy(targets), FIT_BATCH, recipe.seed),
         header=header,
         class_names=names,
-        budget_bytes=budget.budget_bytes,
-        other_bits=8 * allocation.network_bytes + 8 * len(pack_container(header, b"", 0)),
-        multiplier=0.0,
-        on_progress=on_progress,
+        budget_bytes=Budget(recipe.bytes_per_class, part.num_classes).budget_bytes,
+        other_bits=8 * allocation.network_bytes + header_bits,
+        multiplier=recipe.multiplier or 0.0,
         seed=recipe.seed,
-    )
-    # Built first: a pool of another dataset should not be found out after minutes of fitting.
-    utility = None
-    if recipe.loss != NO_LOSS:
-        utility = _distillation(run, recipe, dataset, training)
-    content = _phases(run, recipe, targets, utility)
-    encoded = encode_content(run.header, content)
-    return Distilled(
-        encoded,
-        allocation,
-        budget,
-        _estimated_bytes(run, content, run.header),
-        targets,
-        time.monotonic() - started,
+        fixed_multiplier=recipe.multiplier is not None,
     )
 
 
-def _phases(
-    run: Run, recipe: Recipe, targets: NDArray[np.uint8], utility: Distillation | None
-) -> Content:
-    likeness = Likeness(run.representation, torch.from_numpy(targets), FIT_BATCH, recipe.seed)
+def _phases(run: Run, recipe: Recipe, targets: NDArray[np.uint8]) -> list[Phase]:
+    """Return the phases that a recipe asks for, in order."""
+    phases: list[Phase] = []
     if isinstance(run.representation.synthesis, WaveletSynthesis):
-        _start_from_transform(run, likeness, targets)
+        phases.append(TransformStart(run, targets))
     else:
-        _start_from_gradients(run, likeness, recipe.fit_steps)
-    run.fit(likeness, recipe.fit_steps or FIT_STEPS)
-    goal: Goal = likeness
-    if utility is not None:
-        wishes = initial_wishes(run.representation, likeness, run.generator)
-        run.multiplier = optimise_jointly(
-            run.representation,
-            wishes,
-            utility,
-            recipe.joint_steps,
-            JOINT_SPEED,
-            run.multiplier,
-            run.target_bits,
-            run.generator,
-            lambda step, bits, loss: run.report("joint", step + 1, recipe.joint_steps, bits, loss),
-        )
-        goal = wishes
-        run.header = replace(run.header, hints=_hints(utility))
-    return run.finish(goal, likeness)
+        phases.append(GradientStart(run, _gradient_start_steps(run, recipe)))
+    if not recipe.skip_init:
+        phases.append(Fit(run, recipe.fit_steps or FIT_STEPS, is_last=run.utility is None))
+    if run.utility is not None:
+        settings = JointSettings(recipe.joint_steps)
+        if recipe.quantizer == DESCENT:
+            phases.append(Joint(run, run.utility, settings))
+        else:
+            phases.append(GradientJoint(run, run.utility, settings, recipe.quantizer))
+    return [*phases, Settle(run)]
 
 
-def _start_from_transform(run: Run, likeness: Likeness, targets: NDArray[np.uint8]) -> None:
-    """Round transforms of the images at a step that gives the rate under a trained context."""
-    representation = run.representation
-    target_bits = run.target_bits
-    for attempt in range(MOST_STARTS):
-        step = start_from_transform(representation, targets, target_bits)
-        run.multiplier = BITS_PER_SQUARED_STEP / step**2
-        steps = START_STEPS if attempt == 0 else START_STEPS // 2
-        run.train_networks(likeness, "start", range(steps), steps, context_only=True)
-        bits = run.estimated_latent_bits(representation.latents.detach(), representation.networks)
-        # The descent that follows saves a few per cent.
-        share = bits / run.target_bits
-        if abs(share - 1) < START_TOLERANCE or step <= FINEST_STEP * 1.01:
-            return
-        target_bits /= share
-
-
-def _start_from_gradients(run: Run, likeness: Likeness, steps: int | None) -> None:
+def _gradient_start_steps(run: Run, recipe: Recipe) -> int:
     count = run.representation.num_images
-    epochs = min(GRADIENT_FIT_EPOCHS, MOST_GRADIENT_FIT_IMAGES / count)
-    total = steps or max(600, round(epochs * count / FIT_BATCH))
-    run.multiplier = fit_by_gradients(
-        run.representation,
-        likeness,
-        total,
-        run.target_bits,
-        run.generator,
-        lambda step, bits, loss: run.report("start", step + 1, total, bits, loss),
-    )
+    epochs = min(GRADIENT_START_EPOCHS, MOST_GRADIENT_START_IMAGES / count)
+    return recipe.fit_steps or max(600, round(epochs * count / FIT_BATCH))
 
 
-def _distillation(
-    run: Run, recipe: Recipe, dataset: Dataset, training: NDArray[np.int64]
-) -> Distillation:
-    builder = find_loss(recipe.loss, LOSSES)
-    most_per_class = int(run.representation.class_counts.max())
-    few_classes = getattr(builder, "class_by_class", False)
-    mean = tuple(value / 256 for value in run.header.mean)
-    std = tuple(value / 256 for value in run.header.std)
-    settings = LossSettings(
-        mean=mean,
-        std=std,
-        num_classes=dataset.num_classes,
-        seed=recipe.seed,
-        device=recipe.device,
-        pool=_pool_folder(run, recipe, dataset) if few_classes else None,
-        experts=recipe.experts,
-        options=recipe.loss_options,
-        classes_per_step=max(1, JOINT_IMAGES // most_per_class) if few_classes else None,
-    )
-    images, labels = dataset.train.images[training], dataset.train.labels[training]
-    loss = build_loss(builder, images, labels, settings)
-    per_class = MOST_JOINT_IMAGES if few_classes else max(1, JOINT_IMAGES // dataset.num_classes)
-    return Distillation(loss, run.representation, mean, std, per_class, recipe.seed)
+def _land(run: Run) -> Content:
+    """Bring the coded size to the budget, unless λ is fixed.
 
+    Bits that the goal has no use for make images resemble the real ones.
 
-def _pool_folder(run: Run, recipe: Recipe, dataset: Dataset) -> str | None:
-    """Return the folder of the pool a recipe asks for, made first if it is the automatic one."""
-    if recipe.pool == RANDOM:
-        return None
-    if recipe.pool != AUTOMATIC:
-        return recipe.pool
-
-    def report(progress: TrainingProgress) -> None:
-        run.on_progress(
-            Progress(
-                phase=f"pool {progress.phase} {progress.network + 1}/{progress.networks}",
-                step=progress.step,
-                steps=progress.steps,
-                rate_bytes=None,
-                budget_bytes=run.budget_bytes,
-                loss=progress.loss,
-                seconds_left=progress.seconds_left,
-            )
+    Raises:
+        BudgetError: if not even a file without latents fits.
+    """
+    networks = run.fixed_networks()
+    latents = run.representation.latents.data
+    if run.fixed_multiplier:
+        return run.content(latents)
+    smallest = run.size_bytes(torch.zeros_like(latents))
+    if smallest > run.budget_bytes:
+        raise BudgetError(
+            f"The file takes {smallest} bytes before any image, above the budget of "
+            f"{run.budget_bytes}; give a larger budget or a smaller decoder (--synthesis)."
         )
-
-    return str(automatic_pool(dataset, run.representation.device, report))
-
-
-def _hints(utility: Distillation) -> tuple[tuple[int, int], ...]:
-    """Return what a student should know: the learning rate, if the loss has learned one."""
-    rate = utility.student_rate
-    return () if rate is None else ((HINT_LEARNING_RATE, max(1, round(1e6 * rate))),)
-
-
-def _estimated_bytes(run: Run, content: Content, header: Header) -> float:
-    """Return the float rate of latents and weights plus the exact header and details."""
-    device = run.representation.device
-    networks = [quantised_parameters(tensors, device) for tensors in content.networks]
-    latents = torch.empty_like(run.representation.latents)
-    for set_index, planes in enumerate(content.latents):
-        rows = np.concatenate([plane.reshape(len(plane), -1) for plane in planes], axis=1)
-        members = run.representation.image_sets == set_index
-        latents[members] = torch.from_numpy(rows.astype(np.float32)).to(device)
-    bits = run.estimated_latent_bits(latents, networks)
-    for tensors, parameters in zip(content.networks, networks, strict=True):
-        for name, tensor in tensors.items():
-            bits += float(estimate_rate_bits(parameters[name], tensor.step_exponent))
-    counts = 1.0
-    if len(set(content.class_counts.tolist())) > 1:
-        counts += header.num_classes * np.log2(header.num_images + 1)
-    if header.num_sets < header.num_classes:
-        counts += header.num_classes * np.log2(header.num_sets)
-    names = sum(5 * (len(name) + 1) for name in content.class_names or ())
-    return (bits + counts + names) / 8 + len(pack_container(header, b"", 0))
+    for goal in (run.goal, run.likeness):
+        descent = run.descent(goal, networks)
+        size = land_on_budget(descent, latents, run.multiplier, run.size_bytes, run.budget_bytes)
+        if size >= FULL * run.budget_bytes:
+            break
+    return run.content(latents)
 
 
 def choose_images(
@@ -293,6 +250,15 @@ def choose_images(
         keys = np.random.PCG64([seed, label]).random_raw(len(members))
         chosen.append(members[np.argsort(keys, kind="stable")[:count]])
     return np.concatenate(chosen)
+
+
+def _noise_like(images: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+    """Return Gaussian noise with the mean and deviation of each channel of images."""
+    mean = images.mean(axis=(0, 2, 3))[:, None, None]
+    std = images.std(axis=(0, 2, 3))[:, None, None]
+    noise = mean + std * normal_table(seed, *images.shape).numpy()
+    pixels: NDArray[np.uint8] = np.rint(noise).clip(0, 255).astype(np.uint8)
+    return pixels
 
 
 def _device(recipe: Recipe) -> torch.device:

@@ -69,8 +69,6 @@ def land_on_budget(
         ranked = rank_moves(descent, multiplier / reach if shrink else multiplier * reach, shrink)
         reach *= 2
         count, size = _bisect(ranked, latents, size, size_bytes, budget_bytes)
-        if count == 0:
-            continue
         latents.copy_(ranked.applied(latents, count))
     if size > budget_bytes:
         _clear_tail(latents, size_bytes, budget_bytes)

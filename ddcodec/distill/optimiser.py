@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import cos, pi
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,51 +19,67 @@ class LearningRates:
 
     Attributes:
         latents: of latents, in units of the quantisation step.
-        networks: of weights; None keeps them fixed.
-        damping: added to Adam's denominator for latents, in units of the gradient's root mean
-            square: 0 moves every latent alike, large values move them by how much they matter.
+        networks: of weights.
     """
 
     latents: tuple[float, float]
-    networks: tuple[float, float] | None
-    damping: float = 0.0
+    networks: tuple[float, float]
+
+
+def cosine(ends: tuple[float, float], progress: float) -> float:
+    """Return the rate at a time 0 … 1 of a phase, on half a cosine from the first to the last."""
+    start, end = ends
+    return end + (start - end) * (1 + cos(pi * min(progress, 1.0))) / 2
 
 
 class Optimiser:
-    """Adam for weights and row-wise Adam for latents, since a step touches only some images."""
+    """Adam for weights and row-wise Adam for latents, since a step touches only some images.
 
-    def __init__(self, representation: Representation, rates: LearningRates) -> None:
+    Args:
+        representation: its latents and networks are changed in place.
+        rates: how fast.
+        own: what a loss has optimised besides, at `own_rate`.
+        own_rate: constant learning rate of those.
+    """
+
+    def __init__(
+        self,
+        representation: Representation,
+        rates: LearningRates,
+        own: Sequence[Tensor] = (),
+        own_rate: float = 0.0,
+    ) -> None:
         self._rates = rates
         self._latents = torch.optim.SparseAdam([representation.latents], lr=rates.latents[0])
-        self._weights = list(representation.network_parameters()) if rates.networks else []
-        self._networks = torch.optim.Adam(self._weights, lr=1e-3) if self._weights else None
+        self._weights = list(representation.network_parameters())
+        self._networks = torch.optim.Adam(self._weights, lr=rates.networks[0])
+        self._own = torch.optim.Adam(list(own), lr=own_rate) if own else None
 
     def step(self, loss: Tensor, progress: float) -> None:
         """Descend once; `progress` runs from 0 to 1 over the phase."""
-        self._latents.zero_grad()
-        if self._networks:
-            self._networks.zero_grad()
+        for optimiser in self._all():
+            optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        _set_rate(self._latents, self._rates.latents, progress)
-        self._damp()
-        self._latents.step()  # type: ignore[no-untyped-call]
-        if self._networks and self._rates.networks:
-            torch.nn.utils.clip_grad_norm_(self._weights, float("inf"), error_if_nonfinite=True)
-            _set_rate(self._networks, self._rates.networks, progress)
-            self._networks.step()
+        torch.nn.utils.clip_grad_norm_(self._weights, float("inf"), error_if_nonfinite=True)
+        _set_rate(self._latents, cosine(self._rates.latents, progress))
+        _set_rate(self._networks, cosine(self._rates.networks, progress))
+        for optimiser in self._all():
+            optimiser.step()
 
-    def _damp(self) -> None:
-        for group in self._latents.param_groups:
-            (latents,) = group["params"]
-            gradient = latents.grad.coalesce()
-            latents.grad = gradient
-            group["eps"] = 1e-8 + self._rates.damping * float(
-                gradient.values().square().mean().sqrt()
-            )
+    def state(self) -> list[dict[str, Any]]:
+        """Return the states of all optimisers."""
+        return [optimiser.state_dict() for optimiser in self._all()]
+
+    def restore(self, states: list[dict[str, Any]]) -> None:
+        """Go on where `state` was called."""
+        for optimiser, state in zip(self._all(), states, strict=True):
+            optimiser.load_state_dict(state)
+
+    def _all(self) -> list[torch.optim.Optimizer]:
+        both: list[torch.optim.Optimizer] = [self._latents, self._networks]
+        return both if self._own is None else [*both, self._own]
 
 
-def _set_rate(optimiser: torch.optim.Optimizer, ends: tuple[float, float], progress: float) -> None:
-    start, end = ends
-    rate = end + (start - end) * (1 + cos(pi * min(progress, 1.0))) / 2
+def _set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
     for group in optimiser.param_groups:
         group["lr"] = rate

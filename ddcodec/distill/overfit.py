@@ -18,7 +18,7 @@ from ddcodec.codec.quantizer import StraightThrough
 from ddcodec.distill.allocation import pyramid_levels
 from ddcodec.distill.optimiser import LearningRates, Optimiser
 from ddcodec.distill.post_quantisation import quantise_networks
-from ddcodec.distill.representation import Representation
+from ddcodec.distill.representation import Representation, unquantized
 
 NO_RATE_ERROR_WEIGHT = 1e8
 """Bits a unit of squared error is worth when weights are quantised."""
@@ -65,7 +65,7 @@ def overfit_image(image: NDArray[np.uint8], widths: tuple[int, ...], steps: int)
     for step in range(steps):
         progress = step / steps
         # Bits are free, so latents grow until rounding hardly matters: noise is not needed.
-        quantizer = StraightThrough() if progress > 0.3 else _unrounded
+        quantizer = StraightThrough() if progress > 0.3 else unquantized
         rendering = representation.render(index, quantizer)
         # The context model only has to stay sane: a trace of its rate trains it.
         rate = rendering.rate_bits * 1e-9
@@ -74,10 +74,6 @@ def overfit_image(image: NDArray[np.uint8], widths: tuple[int, ...], steps: int)
         images = representation.render(index, StraightThrough()).images
     psnr_float = _psnr(256 * images.numpy()[0] - 0.5, image)
     return _code(representation, image, psnr_float)
-
-
-def _unrounded(latents: torch.Tensor) -> torch.Tensor:
-    return latents
 
 
 def _code(

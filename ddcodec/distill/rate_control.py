@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, log
+from typing import Any
 
 AIM = 0.988
 """Share of the budget that is aimed at: the middle of what counts as met."""
@@ -82,8 +84,15 @@ class RateController:
         """
         return cls(multiplier, integral_gain=40 / steps, warmup_steps=round(warmup * steps))
 
-    def freeze(self) -> None:
-        """Keep λ where it is."""
-        self.integral_gain = 0.0
-        self.proportional_gain = 0.0
-        self._log_integral = log(self.multiplier)
+    @classmethod
+    def fixed(cls, multiplier: float) -> RateController:
+        """Return one that leaves λ where it is."""
+        return cls(multiplier, integral_gain=0.0, proportional_gain=0.0)
+
+    def state(self) -> list[float | int | None]:
+        """Return what `update` has changed."""
+        return [self.multiplier, self.warmup_steps, self._log_integral, self._smoothed]
+
+    def restore(self, state: Sequence[Any]) -> None:
+        """Go on where `state` was called."""
+        self.multiplier, self.warmup_steps, self._log_integral, self._smoothed = state

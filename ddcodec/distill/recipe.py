@@ -15,6 +15,9 @@ NO_LOSS = "none"
 PYRAMID_CONTEXTS = ("own", "coarser")
 SHARES = ("class", "groups", "all")
 
+DESCENT = "descent"
+QUANTIZERS = (DESCENT, "soft", "ste")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -35,6 +38,13 @@ class Recipe:
         context_depth: its hidden layers, 1 … 8.
         fit_steps: steps of phase 1; None follows from the size of the set.
         joint_steps: steps of phase 2.
+        quantizer: how latents follow a loss: `descent` moves integers one by one, `soft` and
+            `ste` send gradients through soft rounding or straight through, for comparison.
+        skip_init: begin the joint phase on noise instead of fitted real images, for comparison.
+        multiplier: λ, the bits that a unit of squared error (pixels in 0 … 1, summed) is worth;
+            the size then falls where it may. None lets λ follow the budget.
+        time_seconds: wall-clock time that steps are fitted to, in place of their numbers.
+        validate: keep the best of a few candidates of phase 2, judged on the validation part.
         seed: everything random follows from it.
         device: where to compute.
         keep_class_names: whether the file carries the names of the classes.
@@ -53,6 +63,11 @@ class Recipe:
     context_depth: int = 2
     fit_steps: int | None = None
     joint_steps: int = 300
+    quantizer: str = DESCENT
+    skip_init: bool = False
+    multiplier: float | None = None
+    time_seconds: float | None = None
+    validate: bool = True
     seed: int = 0
     device: str = "cpu"
     keep_class_names: bool = True
@@ -64,6 +79,16 @@ class Recipe:
             raise RecipeError(
                 f"context '{self.context}' is not one of {', '.join(PYRAMID_CONTEXTS)}."
             )
+        if self.quantizer not in QUANTIZERS:
+            raise RecipeError(
+                f"quantizer '{self.quantizer}' is not one of {', '.join(QUANTIZERS)}."
+            )
+        if self.skip_init and self.loss == NO_LOSS:
+            raise RecipeError("Without a loss there is nothing but the fit that could be skipped.")
+        for name in ("multiplier", "time_seconds"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise RecipeError(f"{name} must be above 0, not {value}.")
         _ = self.decoder
         for name in ("images_per_class", "fit_steps"):
             value = getattr(self, name)

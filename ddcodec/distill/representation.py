@@ -21,6 +21,13 @@ from ddcodec.format.header import LABEL_MODE_HARD, Header
 Quantizer = Callable[[Tensor], Tensor]
 Parameters = dict[str, Tensor]
 
+_RENDER_BATCH = 256
+
+
+def unquantized(latents: Tensor) -> Tensor:
+    """Return latents as they are: a quantizer for what is integer already, or may stay real."""
+    return latents
+
 
 @dataclass(frozen=True)
 class Rendering:
@@ -163,11 +170,23 @@ class Representation:
         flat = self.context.estimate_flat(networks, latents)
         return self._model.rate_bits(flat.values, flat.loc, flat.log2_scale).sum()
 
-    def rounded_latents(self, bias: float = 0.0) -> Tensor:
-        """Return all latents as coded, N × P, float; a bias moves decisions towards zero."""
+    @torch.no_grad()
+    def rendered_images(self) -> NDArray[np.uint8]:
+        """Return all images as float networks show the latents now, N × C × H × W."""
+        images = []
+        for indices in torch.split(torch.arange(self.num_images), _RENDER_BATCH):
+            for number in torch.unique(self.image_sets[indices]).tolist():
+                rows = self.latents[indices[self.image_sets[indices] == number].to(self.device)]
+                shown = self.synthesis.render(self.networks[number], rows.round())
+                pixels = (256 * shown - 0.5).round().clamp(0, 255)
+                images.append(pixels.to(torch.uint8).cpu().numpy())
+        return np.concatenate(images)
+
+    def rounded_latents(self) -> Tensor:
+        """Return all latents as coded, N × P, float."""
         limit = SYMBOL_LIMIT - 1
         latents = self.latents.detach()
-        rounded = latents.sign() * (latents.abs() + 0.5 - bias).floor()
+        rounded = latents.sign() * (latents.abs() + 0.5).floor()
         return rounded.clamp(-limit, limit)
 
     def to_content(

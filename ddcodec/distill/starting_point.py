@@ -38,19 +38,31 @@ def start_from_transform(
     Returns:
         The step, in units of the pixel range 0 … 1.
     """
+    coefficients = _coefficients(representation, targets)
+    sizes = [plane.size for plane in representation.synthesis.planes]
+    step = fitting_step(coefficients.values, sizes, target_bits)
+    _set_at_step(representation, coefficients, step)
+    return step
+
+
+def start_at_step(representation: Representation, targets: NDArray[np.uint8], step: float) -> None:
+    """Set latents, gains and colours at a step that is known; see `start_from_transform`."""
+    _set_at_step(representation, _coefficients(representation, targets), step)
+
+
+def _coefficients(representation: Representation, targets: NDArray[np.uint8]) -> Coefficients:
     synthesis = representation.synthesis
     assert isinstance(synthesis, WaveletSynthesis)
-    coefficients = synthesis.analyse(targets, principal_colours(targets))
-    step = fitting_step(
-        coefficients.values, [plane.size for plane in synthesis.planes], target_bits
-    )
+    return synthesis.analyse(targets, principal_colours(targets))
+
+
+def _set_at_step(representation: Representation, coefficients: Coefficients, step: float) -> None:
     with torch.no_grad():
         rounded = _rounded(coefficients.values / np.float32(step))
         representation.latents.copy_(torch.from_numpy(rounded))
         for networks in representation.networks:
             networks["transform.gains"].fill_(step)
             _set_colours(networks, coefficients)
-    return step
 
 
 def wavelet_drift(representation: Representation, multiplier: float) -> float:

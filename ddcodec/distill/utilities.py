@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from ddcodec.distill.descent import Distortion, image_curvature
 from ddcodec.distill.losses.base import DistillationLoss
+from ddcodec.distill.random_streams import random_stream
 from ddcodec.distill.representation import Parameters, Rendering, Representation
+
+# Purposes of random streams; those below 100 belong to losses.
+_LIKENESS_ORDER, _JOINT_ORDER = 100, 101
 
 
 class Utility(Protocol):
@@ -40,11 +44,15 @@ class Likeness:
     ) -> None:
         self._representation = representation
         self._targets = targets
-        self._batches = _shuffled_batches(len(targets), batch_size, seed)
+        self._batch_size = min(batch_size, len(targets))
+        self._seed = seed
 
     def indices_for_step(self, step: int) -> Tensor:
-        """Return the next images of a random order over all of them."""
-        return next(self._batches)
+        """Return a part of a random order over all images; steps in a row see different parts."""
+        epoch, number = divmod(step, len(self._targets) // self._batch_size)
+        stream = random_stream(self._seed, _LIKENESS_ORDER, epoch)
+        order = torch.randperm(len(self._targets), generator=stream)
+        return order[number * self._batch_size :][: self._batch_size].sort().values
 
     def __call__(self, rendering: Rendering, step: int) -> Tensor:
         """Return the summed squared error of images in 0 … 1."""
@@ -70,15 +78,6 @@ class Likeness:
     ) -> list[Tensor]:
         """Return the curvature of the squared error; see `Goal`."""
         return image_curvature(representation, networks, generator)
-
-
-def _shuffled_batches(count: int, batch_size: int, seed: int) -> Iterator[Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    while True:
-        order = torch.randperm(count, generator=generator)
-        size = min(batch_size, count)
-        for start in range(0, count - size + 1, size):
-            yield order[start : start + size].sort().values
 
 
 class Distillation:
@@ -107,12 +106,12 @@ class Distillation:
         self._mean = torch.tensor(mean, device=device)[:, None, None]
         self._std = torch.tensor(std, device=device)[:, None, None]
         self._images_per_class = images_per_class
-        self._generator = torch.Generator().manual_seed(seed)
+        self._seed = seed
 
     def indices_for_step(self, step: int) -> Tensor:
         """Return images of the classes the loss asks for."""
         indices = self._representation.indices_of(self._loss.classes_for_step(step))
-        keys = torch.rand(len(indices), generator=self._generator)
+        keys = torch.rand(len(indices), generator=random_stream(self._seed, _JOINT_ORDER, step))
         labels = self._representation.labels[indices]
         order = (labels + keys).argsort()
         labels = labels[order]
@@ -125,6 +124,18 @@ class Distillation:
         images = (256 * rendering.images - 0.5).clamp(0, 255) / 255
         labels = self._representation.labels[rendering.indices].to(images.device)
         return self._loss((images - self._mean) / self._std, labels, step)
+
+    def state(self) -> dict[str, Any]:
+        """Return what the next step depends on beyond the images."""
+        own = [parameter.detach() for parameter in self._loss.parameters()]
+        return {"loss": self._loss.state_dict(), "parameters": own}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state` was called."""
+        self._loss.load_state_dict(state["loss"])
+        with torch.no_grad():
+            for parameter, value in zip(self._loss.parameters(), state["parameters"], strict=True):
+                parameter.copy_(value)
 
     @property
     def parameters(self) -> Sequence[Tensor]:

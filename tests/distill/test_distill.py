@@ -9,8 +9,8 @@ from distill.tiny_dataset import tiny_dataset
 from ddcodec.budget import Budget
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.distill.distill import Distilled, distill
-from ddcodec.distill.loop import Progress
 from ddcodec.distill.losses import LOSSES
+from ddcodec.distill.progress import Progress, Supervision
 from ddcodec.distill.recipe import Recipe
 from ddcodec.errors import BudgetError, RecipeError
 
@@ -26,7 +26,7 @@ def _run(**settings: object) -> Distilled:
         "pool": "random",
     }
     recipe = Recipe.from_mapping(defaults | settings)
-    return distill(tiny_dataset(), recipe, lambda progress: None)
+    return distill(tiny_dataset(), recipe)
 
 
 def _cases() -> list[tuple[str, str]]:
@@ -95,7 +95,8 @@ def test_automatic_pool_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for _ in range(2):
         seen: list[str] = []
         recipe = Recipe(500.0, images_per_class=4, synthesis="wavelet", fit_steps=24, joint_steps=4)
-        distill(tiny_dataset(), recipe, lambda progress, seen=seen: seen.append(progress.phase))
+        watch = Supervision(lambda progress, seen=seen: seen.append(progress.phase))
+        distill(tiny_dataset(), recipe, watch)
         phases.append(seen)
     assert {"pool training 1/2", "pool statistics 2/2", "joint"} <= set(phases[0])
     assert not any(phase.startswith("pool") for phase in phases[1]) and "joint" in phases[1]
@@ -106,7 +107,7 @@ def test_grey_images_and_progress() -> None:
     """One channel works, and every phase reports rising steps."""
     seen: list[Progress] = []
     recipe = Recipe(300.0, loss="none", images_per_class=4, synthesis="wavelet", fit_steps=60)
-    distill(tiny_dataset(channels=1, height=7, width=5), recipe, seen.append)
+    distill(tiny_dataset(channels=1, height=7, width=5), recipe, Supervision(seen.append))
     assert {progress.phase for progress in seen} == {"start", "fit", "settle"}
     assert all(1 <= progress.step <= progress.steps for progress in seen)
     assert all(

@@ -29,13 +29,10 @@ def test_warmup_holds_the_multiplier() -> None:
     assert controller.update(1e9, 1.0) < 7.0
 
 
-def test_freeze_holds_the_multiplier() -> None:
-    """A frozen controller keeps λ, also after it was changed by hand."""
-    controller = RateController(2.0)
-    controller.update(10.0, 300.0)
-    controller.multiplier = 5.0
-    controller.freeze()
-    assert controller.update(10.0, 300.0) == pytest.approx(5.0)
+def test_fixed_controller_holds_the_multiplier() -> None:
+    """A fixed λ stays, whatever the rate."""
+    controller = RateController.fixed(2.0)
+    assert [controller.update(10.0, 300.0) for _ in range(3)] == pytest.approx([2.0] * 3)
 
 
 def test_far_off_start_does_not_wind_up() -> None:

@@ -1,4 +1,4 @@
-"""The joint phase: wishes no worse than the integers they start from, and distances to them."""
+"""Wishes: no worse than the integers they start from, and distances to them."""
 
 import numpy as np
 import pytest
@@ -7,10 +7,10 @@ from distill.tiny_dataset import tiny_dataset
 
 from ddcodec.codec.context import ContextModel
 from ddcodec.codec.synthesis import build_synthesis
-from ddcodec.distill.joint import Wishes, initial_wishes
 from ddcodec.distill.representation import Representation
 from ddcodec.distill.starting_point import start_from_transform
 from ddcodec.distill.utilities import Likeness
+from ddcodec.distill.wishes import Wishes, initial_wishes
 
 
 def _start(synthesis_id: int) -> tuple[Representation, Likeness, torch.Generator]:

@@ -1,0 +1,87 @@
+"""What the joint phase minimises: the loss a recipe names, built from the training part."""
+
+from __future__ import annotations
+
+import torch
+
+from ddcodec.datasets.base import Dataset
+from ddcodec.distill.automatic_pool import AUTOMATIC, RANDOM, automatic_pool
+from ddcodec.distill.losses import LOSSES, LossSettings
+from ddcodec.distill.losses.by_name import build_loss, find_loss
+from ddcodec.distill.network_training import TrainingProgress
+from ddcodec.distill.progress import Progress, ProgressCallback
+from ddcodec.distill.recipe import Recipe
+from ddcodec.distill.representation import Representation
+from ddcodec.distill.training_part import TrainingPart
+from ddcodec.distill.utilities import Distillation
+from ddcodec.format.header import Header
+
+JOINT_IMAGES = 320
+"""Images of one joint step: where a loss allows, all of a few classes, because the mean of some
+images of a class strays from the mean of all, and correcting that would make them alike."""
+
+MOST_JOINT_IMAGES = 1024
+"""Images of one class in a joint step at most."""
+
+
+def build_distillation(
+    dataset: Dataset,
+    part: TrainingPart,
+    recipe: Recipe,
+    representation: Representation,
+    header: Header,
+    on_progress: ProgressCallback,
+) -> Distillation:
+    """Build the loss of a recipe, and the automatic pool first if it is missing.
+
+    Raises:
+        RecipeError: if the loss is unknown or an option of it.
+        DataError: if a pool or experts do not fit.
+    """
+    builder = find_loss(recipe.loss, LOSSES)
+    most_per_class = int(representation.class_counts.max())
+    few_classes = getattr(builder, "class_by_class", False)
+    mean = tuple(value / 256 for value in header.mean)
+    std = tuple(value / 256 for value in header.std)
+    pool = None
+    if few_classes:
+        pool = _pool_folder(dataset, recipe, representation.device, on_progress)
+    settings = LossSettings(
+        mean=mean,
+        std=std,
+        num_classes=part.num_classes,
+        seed=recipe.seed,
+        device=recipe.device,
+        pool=pool,
+        experts=recipe.experts,
+        options=recipe.loss_options,
+        classes_per_step=max(1, JOINT_IMAGES // most_per_class) if few_classes else None,
+    )
+    loss = build_loss(builder, part.images.numpy(), part.labels.numpy(), settings)
+    per_class = MOST_JOINT_IMAGES if few_classes else max(1, JOINT_IMAGES // part.num_classes)
+    return Distillation(loss, representation, mean, std, per_class, recipe.seed)
+
+
+def _pool_folder(
+    dataset: Dataset, recipe: Recipe, device: torch.device, on_progress: ProgressCallback
+) -> str | None:
+    """Return the folder of the pool a recipe asks for, made first if it is the automatic one."""
+    if recipe.pool == RANDOM:
+        return None
+    if recipe.pool != AUTOMATIC:
+        return recipe.pool
+
+    def report(progress: TrainingProgress) -> None:
+        on_progress(
+            Progress(
+                phase=f"pool {progress.phase} {progress.network + 1}/{progress.networks}",
+                step=progress.step,
+                steps=progress.steps,
+                rate_bytes=None,
+                budget_bytes=round(recipe.bytes_per_class * dataset.num_classes),
+                loss=progress.loss,
+                seconds_left=progress.seconds_left,
+            )
+        )
+
+    return str(automatic_pool(dataset, device, report))

@@ -1,0 +1,144 @@
+"""Phase 2: real numbers that a distillation loss moves, and integers that follow them at a price.
+
+Every latent has a *wish*, a real number that starts where the squared error to the real image would
+have it. A step renders images from the integers, moves the wishes of these images down the gradient
+of the loss, and lets the integers follow their wishes by coordinate descent, which charges every
+change its bits. So a wish must grow until it is worth its price, and what a gradient repeats adds
+up while its noise cancels; gradients through rounding cannot tell the two apart.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ddcodec.distill.descent import Descent
+from ddcodec.distill.phases.base import State
+from ddcodec.distill.phases.joint_phase import LOSS_RATE, JointPhase
+from ddcodec.distill.rate_control import RateController
+from ddcodec.distill.representation import unquantized
+from ddcodec.distill.weight_rate import WeightRate
+
+GAIN = 12.0
+"""Integral gain of rate control times the steps of the phase, which starts at its target."""
+
+LONGEST_STEP = 3.0
+"""Largest change of one image, in units of the usual one."""
+
+CONTEXT_RATE = 1e-3
+
+
+class Joint(JointPhase):
+    """Move wishes by a distillation loss and integers after them."""
+
+    def _begin(self) -> None:
+        run = self._run
+        run.wishes = run.wishes_for_likeness()
+        latents = run.representation.latents.detach()
+        bits = run.estimated_latent_bits(latents, run.representation.networks)
+        count = run.representation.num_images
+        self._image_bits = torch.full((count,), bits / count)
+        self._scale = 0.0
+        self._weight_rate = WeightRate.of(run)
+        self._controller: RateController | None = None
+        self._optimiser = self._new_optimiser()
+
+    def _new_controller(self) -> RateController:
+        if self._run.fixed_multiplier:
+            return RateController.fixed(self._run.multiplier)
+        return RateController(self._run.multiplier, GAIN / self._steps)
+
+    def _new_optimiser(self) -> torch.optim.Adam:
+        groups = [{"params": self._contexts(), "lr": CONTEXT_RATE}]
+        own = list(self._utility.parameters)
+        return torch.optim.Adam(groups + ([{"params": own, "lr": LOSS_RATE}] if own else []))
+
+    def _contexts(self) -> list[Tensor]:
+        return [
+            value
+            for networks in self._run.representation.networks
+            for name, value in networks.items()
+            if name.startswith("context")
+        ]
+
+    def _make_step(self) -> tuple[float, float, int]:
+        run, representation = self._run, self._run.representation
+        indices = self._utility.indices_for_step(self._step)
+        rendering = representation.render(indices, unquantized)
+        loss = self._utility(rendering, self._step)
+        own = list(self._utility.parameters)
+        gradient, *own_gradients = torch.autograd.grad(
+            loss, [representation.latents, *own], retain_graph=True
+        )
+        self._optimiser.zero_grad()
+        for parameter, slope in zip(own, own_gradients, strict=True):
+            parameter.grad = slope
+        rate = rendering.rate_bits / len(indices)
+        if self._weight_rate is not None:
+            weight_bits = self._weight_rate.bits(representation.networks)
+            rate = rate + weight_bits / representation.num_images
+        rate.backward(inputs=self._contexts())  # type: ignore[no-untyped-call]
+        self._optimiser.step()
+        self._move(gradient.coalesce())
+        bits = self._follow(indices)
+        run.multiplier = self._control(bits)
+        return bits, float(loss.detach()), len(indices)
+
+    def _move(self, rows: Tensor) -> None:
+        """Move wishes as gradient descent on pixels would, by steps that fade over the phase.
+
+        Dividing by the squared norm of a latent's column, half its weight, makes a step on latents
+        the same as one on pixels, whatever the gain of a level.
+        """
+        representation, wishes = self._run.representation, self._run.wishes
+        assert wishes is not None
+        (indices,), gradient = rows.indices(), rows.values()
+        sets = representation.image_sets.to(indices.device)[indices]
+        weights = torch.stack(wishes.weights)[sets].clamp(min=1e-12)
+        change = gradient / (0.5 * weights)
+        pixels = representation.values_per_image
+        sizes = (0.5 * weights * change.square()).sum(1).div(pixels).sqrt()
+        size = float(sizes.square().mean().sqrt())
+        self._scale = size if self._step == 0 else 0.9 * self._scale + 0.1 * size
+        held = (LONGEST_STEP * self._scale / sizes.clamp(min=1e-30)).clamp(max=1.0)
+        speed = self._settings.speed * (1 - self._step / self._steps)
+        wishes.values[indices] -= speed / max(self._scale, 1e-30) * held[:, None] * change
+
+    def _follow(self, indices: Tensor) -> float:
+        """Let the integers of some images follow; return the bits of all, as last seen."""
+        run, representation, wishes = self._run, self._run.representation, self._run.wishes
+        assert wishes is not None
+        networks = representation.networks
+        distortion = wishes.distortion(networks)
+        descent = Descent(representation, networks, distortion, wishes.weights)
+        bits = descent.descend(run.multiplier, run.generator, indices)
+        # Classes differ in what they cost: those of other steps count with what they cost then.
+        self._image_bits[indices] = bits / len(indices)
+        return float(self._image_bits.sum())
+
+    def _control(self, bits: float) -> float:
+        if self._controller is None:
+            self._controller = self._new_controller()
+        return self._controller.update(bits, self._run.target_bits)
+
+    def _own_state(self) -> State:
+        controller, rate = self._controller, self._weight_rate
+        return {
+            "scale": self._scale,
+            "image_bits": self._image_bits,
+            "controller": None if controller is None else controller.state(),
+            "optimiser": self._optimiser.state_dict(),
+            "weight_rate": None if rate is None else rate.state(),
+        }
+
+    def _restore_own(self, state: State) -> None:
+        self._scale = state["scale"]
+        self._image_bits = state["image_bits"].clone()
+        self._controller = None
+        if state["controller"] is not None:
+            self._controller = self._new_controller()
+            self._controller.restore(state["controller"])
+        self._optimiser = self._new_optimiser()
+        self._optimiser.load_state_dict(state["optimiser"])
+        rate = state["weight_rate"]
+        self._weight_rate = None if rate is None else WeightRate(*rate)

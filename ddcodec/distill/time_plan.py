@@ -1,0 +1,81 @@
+"""How many steps fit into the time there is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+FIT_SHARE = 0.25
+"""Of the time, for the fit before a joint phase; measured in docs/results.md."""
+
+FEWEST_STEPS = 16
+MOST_FIT_STEPS = 3840
+SETTLING_PASSES, LANDING_ENCODINGS = 6, 10
+"""What usually follows the last step."""
+
+MARGIN = 0.03
+"""Share of the time that is kept free."""
+
+
+@dataclass
+class TimePlan:
+    """The clock of a run, what its parts were found to take, and how long it may take.
+
+    Only counts of steps follow from it, and a checkpoint keeps those.
+
+    Attributes:
+        limit_seconds: for the whole run; None leaves all counts as they are.
+        spent_seconds: before an interruption.
+        step_seconds: of a network step.
+        pass_seconds: of a sweep over all latents.
+        encode_seconds: of one encoding.
+        validation_seconds: of judging one candidate.
+    """
+
+    limit_seconds: float | None = None
+    spent_seconds: float = 0.0
+    step_seconds: float = 0.0
+    pass_seconds: float = 0.0
+    encode_seconds: float = 0.0
+    validation_seconds: float = 0.0
+    _started: float = field(default_factory=time.monotonic)
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """Time since the run began, without what lay between interruption and resumption."""
+        return self.spent_seconds + time.monotonic() - self._started
+
+    def start_steps(self, default: int) -> int:
+        """Return the steps of a start by gradients, which shares the time of the fit."""
+        if self.limit_seconds is None:
+            return default
+        left = FIT_SHARE * self.limit_seconds / 2 - self.elapsed_seconds
+        return min(max(int(left / self.step_seconds), FEWEST_STEPS), default)
+
+    def fit_steps(self, default: int, step_seconds: float, passes: int, is_last: bool) -> int:
+        """Return the steps of the fit.
+
+        Args:
+            default: without a limit.
+            step_seconds: of one step.
+            passes: sweeps over all latents that the fit also makes.
+            is_last: whether no joint phase follows.
+        """
+        if self.limit_seconds is None:
+            return default
+        until = self._end() if is_last else FIT_SHARE * self.limit_seconds
+        left = until - self.elapsed_seconds - passes * self.pass_seconds
+        return min(max(int(left / step_seconds), FEWEST_STEPS), MOST_FIT_STEPS)
+
+    def joint_steps(self, default: int, step_seconds: float, validations: int) -> int:
+        """Return the steps of the joint phase, `validations` to come among them."""
+        if self.limit_seconds is None:
+            return default
+        left = self._end() - self.elapsed_seconds - validations * self.validation_seconds
+        return max(int(left / step_seconds), FEWEST_STEPS)
+
+    def _end(self) -> float:
+        """Return when the last step should be done."""
+        assert self.limit_seconds is not None
+        after = SETTLING_PASSES * self.pass_seconds + LANDING_ENCODINGS * self.encode_seconds
+        return (1 - MARGIN) * self.limit_seconds - after

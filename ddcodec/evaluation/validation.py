@@ -1,0 +1,55 @@
+"""Judging candidates while a run goes on: small networks, short training, the validation part."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ddcodec.datasets.base import Dataset, normalisation, split_validation
+from ddcodec.evaluation.protocols import Protocol
+from ddcodec.evaluation.train import LabelledImages, TrainingOptions, accuracy, train_network
+
+SELECTION = Protocol("selection", updates=300, batch_size=64, network_width=32, networks=2)
+"""Not among `PROTOCOLS`: it tells better candidates from worse, and is no figure to be quoted."""
+
+
+class Validation:
+    """Train small networks on candidates and test them on the validation part.
+
+    Args:
+        dataset: its test images are not looked at.
+        device: where to train and test.
+    """
+
+    def __init__(self, dataset: Dataset, device: str) -> None:
+        training, validation = split_validation(dataset.train.labels)
+        mean, std = normalisation(dataset.train.images[training])
+        self._normalisation = mean.tolist(), np.maximum(std, 1 / 255).tolist()
+        self._num_classes = dataset.num_classes
+        self._device = device
+        images = np.ascontiguousarray(dataset.train.images[validation])
+        self._real = self._labelled(images, dataset.train.labels[validation])
+
+    def __call__(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> float:
+        """Return the mean percentage of validation images that the networks classify rightly.
+
+        Args:
+            images: the candidate, uint8 N×C×H×W.
+            labels: its labels, N.
+        """
+        candidate = self._labelled(images, labels)
+        options = TrainingOptions(self._device, compiled=False)
+        accuracies = []
+        # Nothing that a candidate is judged by may change the run's own randomness.
+        with torch.random.fork_rng(devices=[]):
+            for seed in range(SELECTION.networks):
+                network = train_network(
+                    candidate, self._num_classes, SELECTION, seed, options=options
+                )
+                accuracies.append(accuracy(network, self._real))
+        return float(np.mean(accuracies))
+
+    def _labelled(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> LabelledImages:
+        mean, std = self._normalisation
+        return LabelledImages(torch.from_numpy(images), torch.from_numpy(labels), mean, std)
