@@ -10,8 +10,9 @@ import json
 
 import numpy as np
 
-from ddcodec.datasets import load_dataset, normalisation, split_validation
+from ddcodec.datasets import load_dataset
 from ddcodec.distill.distill import choose_images
+from ddcodec.distill.training_part import TrainingPart
 from ddcodec.evaluation import evaluate
 
 
@@ -25,17 +26,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments = parser.parse_args()
     dataset = load_dataset(arguments.dataset, arguments.data)
-    training, _ = split_validation(dataset.train.labels)
-    labels = dataset.train.labels[training]
+    part = TrainingPart.of(dataset)
+    labels = part.labels.numpy()
     counts = np.full(dataset.num_classes, arguments.spc)
     chosen = choose_images(labels, counts, seed=0)
-    mean, std = normalisation(dataset.train.images[training])
     report = evaluate(
-        np.ascontiguousarray(dataset.train.images[training[chosen]]),
+        part.images.numpy()[chosen],
         labels[chosen],
         dataset.test.images,
         dataset.test.labels,
-        (mean.tolist(), std.tolist()),
+        (part.mean, part.std),
         arguments.protocol,
         arguments.seeds,
         num_classes=dataset.num_classes,

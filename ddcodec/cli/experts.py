@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ddcodec.cli.networks import (
-    folder_bytes,
-    folder_option,
-    keeping,
-    network_options,
-    print_plan,
-    show_training,
-)
-from ddcodec.cli.options import COUNT, check_device
-from ddcodec.console import format_bytes, format_duration, print_facts, waiting
+from ddcodec.cli.networks import folder_option, make_networks, network_options
+from ddcodec.cli.options import COUNT
 
 DTYPES = ("bf16", "fp32")
 
@@ -37,31 +30,12 @@ def experts_command(dataset: str, data: str | None, folder: Path, **settings: An
     weights after every epoch are stored.
     """
     device = settings.pop("device")
-    check_device(device)
-    from ddcodec.datasets import load_dataset
 
-    started = time.monotonic()
-    with waiting(f"Loading {dataset}."):
-        loaded = load_dataset(dataset, data)
-        import torch
-
+    def prepare() -> tuple[Callable[..., None], str]:
         from ddcodec.distill.experts import ExpertSettings, make_experts
 
         experts = ExpertSettings(**settings)
-    with keeping(folder) as report:
-        make_experts(
-            loaded,
-            folder,
-            experts,
-            torch.device(device),
-            lambda progress: show_training(report, progress),
-            lambda missing, needed: print_plan(folder, missing, needed),
-        )
-    print_facts(
-        [
-            ("folder", str(folder)),
-            ("networks", f"{experts.count} of {experts.epochs} epochs"),
-            ("size", format_bytes(folder_bytes(folder))),
-            ("time", format_duration(time.monotonic() - started)),
-        ]
-    )
+        networks = f"{experts.count} of {experts.epochs} epochs"
+        return partial(make_experts, settings=experts), networks
+
+    make_networks(dataset, data, folder, device, prepare)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ddcodec.cli.group import Interrupted
-from ddcodec.cli.options import COUNT, PATH, device_option, whole_number
-from ddcodec.console import ProgressReport, format_bytes
+from ddcodec.cli.options import COUNT, PATH, check_device, device_option, whole_number
+from ddcodec.console import (
+    ProgressReport,
+    format_bytes,
+    format_duration,
+    print_facts,
+    waiting,
+)
 
 if TYPE_CHECKING:
     from ddcodec.distill.network_training import TrainingProgress
@@ -49,6 +56,51 @@ def folder_option(default: str) -> Callable[[Command], Command]:
         "-o", "--output", "folder", metavar="FOLDER", type=PATH, default=default,
         help="Folder to fill; what is complete in it is kept.",
     )  # fmt: skip
+
+
+def make_networks(
+    dataset: str,
+    data: str | None,
+    folder: Path,
+    device: str,
+    prepare: Callable[[], tuple[Callable[..., None], str]],
+) -> None:
+    """Load a dataset, fill a folder with networks trained on it, and say what it holds.
+
+    Args:
+        dataset: A dataset's name or folder.
+        data: What `--data` says.
+        folder: To fill.
+        device: What `--device` says.
+        prepare: Called when the dataset is there, so that what is slow to import comes late;
+            returns `make_experts` or `make_pool` with its settings, and a phrase about the
+            networks.
+    """
+    check_device(device)
+    from ddcodec.datasets import load_dataset
+
+    started = time.monotonic()
+    with waiting(f"Loading {dataset}."):
+        loaded = load_dataset(dataset, data)
+        import torch
+
+        make, networks = prepare()
+    with keeping(folder) as report:
+        make(
+            dataset=loaded,
+            folder=folder,
+            device=torch.device(device),
+            on_progress=lambda progress: show_training(report, progress),
+            on_plan=lambda missing, needed: print_plan(folder, missing, needed),
+        )
+    print_facts(
+        [
+            ("folder", str(folder)),
+            ("networks", networks),
+            ("size", format_bytes(folder_bytes(folder))),
+            ("time", format_duration(time.monotonic() - started)),
+        ]
+    )
 
 
 def folder_bytes(folder: Path) -> int:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ddcodec.cli.networks import (
-    folder_bytes,
-    folder_option,
-    keeping,
-    network_options,
-    print_plan,
-    show_training,
-)
-from ddcodec.cli.options import COUNT, check_device
-from ddcodec.console import format_bytes, format_duration, print_facts, waiting
+from ddcodec.cli.networks import folder_option, make_networks, network_options
+from ddcodec.cli.options import COUNT
 
 
 def parse_numbers(text: str) -> tuple[float, ...]:
@@ -52,32 +45,13 @@ def pool_command(dataset: str, data: str | None, folder: Path, **settings: Any) 
     they see in all of its images is stored, so that distillation needs no real images.
     """
     device = settings.pop("device")
-    check_device(device)
-    from ddcodec.datasets import load_dataset
 
-    started = time.monotonic()
-    with waiting(f"Loading {dataset}."):
-        loaded = load_dataset(dataset, data)
-        import torch
-
+    def prepare() -> tuple[Callable[..., None], str]:
         from ddcodec.distill.pools import PoolSettings, make_pool
 
         pool = PoolSettings(**settings)
-    with keeping(folder) as report:
-        make_pool(
-            loaded,
-            folder,
-            pool,
-            torch.device(device),
-            lambda progress: show_training(report, progress),
-            lambda missing, needed: print_plan(folder, missing, needed),
-        )
-    members = len(pool.epochs) + len(pool.mixes)
-    print_facts(
-        [
-            ("folder", str(folder)),
-            ("networks", f"{pool.count} trained, {members} of each in the pool"),
-            ("size", format_bytes(folder_bytes(folder))),
-            ("time", format_duration(time.monotonic() - started)),
-        ]
-    )
+        members = len(pool.epochs) + len(pool.mixes)
+        networks = f"{pool.count} trained, {members} of each in the pool"
+        return partial(make_pool, settings=pool), networks
+
+    make_networks(dataset, data, folder, device, prepare)

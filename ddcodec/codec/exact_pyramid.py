@@ -6,9 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddcodec.codec.context import dense_layer
-from ddcodec.codec.parameters import NetworkTensors
+from ddcodec.codec.parameters import NetworkTensors, QuantizedTensor
 from ddcodec.codec.pyramid import PyramidSynthesis
-from ddcodec.codec.surroundings import in_columns, neighbourhoods
+from ddcodec.codec.surroundings import (
+    in_chunks,
+    in_columns,
+    kernel_matrix,
+    neighbourhoods,
+    pixel_layer,
+)
 from ddcodec.entropy.exact import (
     ACTIVATION_LIMIT,
     FRACTION_BITS,
@@ -18,9 +24,6 @@ from ddcodec.entropy.exact import (
     shift_and_clamp,
 )
 from ddcodec.errors import FormatError
-
-CHUNK_PIXELS = 1 << 14
-"""Pixels decoded together; the result does not depend on it."""
 
 
 class ExactPyramid:
@@ -64,26 +67,15 @@ class ExactPyramid:
         channels = self._shape.channels
         kernel = weight.integers.copy()
         kernel[np.arange(channels), np.arange(channels), 1, 1] += 1 << weight.step_exponent
-        flat = type(weight)(
-            kernel.transpose(0, 2, 3, 1).reshape(channels, -1), weight.step_exponent
-        )
+        flat = QuantizedTensor(kernel_matrix(kernel), weight.step_exponent)
         dense = dense_layer(flat, tensors[f"synthesis.spatial{index}.bias"], residual=False)
-        if index == 0:
-            return dense
-        # Pixels are floor(256 · value): eight of the fraction bits stay.
-        shift = dense.shift + FRACTION_BITS - 8
-        return IntegerLayer(dense.weight, dense.bias, shift, low=0, high=255)
+        return dense if index == 0 else pixel_layer(dense)
 
     def decode(self, latents: list[NDArray[np.int16]]) -> NDArray[np.uint8]:
         """Return images, N × C × H × W uint8, of latents given per level as N × h × w int16."""
         shape = self._shape
-        count = len(latents[0])
-        images = np.empty((count, shape.channels, shape.height, shape.width), dtype=np.uint8)
-        step = max(1, CHUNK_PIXELS // (shape.height * shape.width))
-        for start in range(0, count, step):
-            part = slice(start, start + step)
-            images[part] = self._decode_chunk([level[part] for level in latents])
-        return images
+        image_shape = (shape.channels, shape.height, shape.width)
+        return in_chunks(self._decode_chunk, latents, image_shape)
 
     def _decode_chunk(self, latents: list[NDArray[np.int16]]) -> NDArray[np.uint8]:
         shape = self._shape

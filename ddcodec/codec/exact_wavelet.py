@@ -7,7 +7,13 @@ from numpy.typing import NDArray
 
 from ddcodec.codec.context import dense_layer
 from ddcodec.codec.parameters import NetworkTensors, QuantizedTensor
-from ddcodec.codec.surroundings import in_columns, neighbourhoods
+from ddcodec.codec.surroundings import (
+    in_chunks,
+    in_columns,
+    kernel_matrix,
+    neighbourhoods,
+    pixel_layer,
+)
 from ddcodec.codec.wavelet import NUM_TAPS, WaveletSynthesis, synthesis_basis
 from ddcodec.entropy.exact import (
     ACTIVATION_LIMIT,
@@ -20,10 +26,6 @@ from ddcodec.entropy.laplace import SYMBOL_LIMIT
 from ddcodec.errors import FormatError
 from ddcodec.format.planes import BAND_HORIZONTAL, BAND_LOW, BAND_VERTICAL, halved
 
-CHUNK_PIXELS = 1 << 14
-"""Pixels decoded together; the result does not depend on it."""
-
-_PIXEL_SHIFT = FRACTION_BITS - 8
 _EXACT_LIMIT = 1 << 53
 
 
@@ -47,7 +49,7 @@ class ExactWavelet:
             raise FormatError("The transform exceeds exact arithmetic; the file is refused.")
         weight, bias = tensors["synthesis.colour.weight"], tensors["synthesis.colour.bias"]
         colour = dense_layer(weight, bias, False, low=-ACTIVATION_LIMIT)
-        self._colour = colour if shape.widths else _pixel_layer(colour)
+        self._colour = colour if shape.widths else pixel_layer(colour)
         self._refinement = [
             self._refinement_layer(tensors, layer)
             for layer in range(len(shape.widths) + 1 if shape.widths else 0)
@@ -64,23 +66,18 @@ class ExactWavelet:
         bias = tensors[f"synthesis.{index}.bias"]
         matrix = weight.integers
         if matrix.ndim == 4:
-            matrix = matrix.transpose(0, 2, 3, 1).reshape(len(matrix), -1)
+            matrix = kernel_matrix(matrix)
         if index < len(self._shape.widths):
             return dense_layer(QuantizedTensor(matrix, weight.step_exponent), bias, False)
         identity = np.eye(len(matrix), dtype=np.int64) << weight.step_exponent
         matrix = np.concatenate([matrix, identity], axis=1)
-        return _pixel_layer(dense_layer(QuantizedTensor(matrix, weight.step_exponent), bias, False))
+        return pixel_layer(dense_layer(QuantizedTensor(matrix, weight.step_exponent), bias, False))
 
     def decode(self, latents: list[NDArray[np.int16]]) -> NDArray[np.uint8]:
         """Return images, N × C × H × W uint8, of latents given per plane as N × h × w int16."""
         shape = self._shape
-        count = len(latents[0])
-        images = np.empty((count, shape.channels, shape.height, shape.width), dtype=np.uint8)
-        step = max(1, CHUNK_PIXELS // (shape.height * shape.width))
-        for start in range(0, count, step):
-            part = slice(start, start + step)
-            images[part] = self._decode_chunk([plane[part] for plane in latents])
-        return images
+        image_shape = (shape.channels, shape.height, shape.width)
+        return in_chunks(self._decode_chunk, latents, image_shape)
 
     def _decode_chunk(self, latents: list[NDArray[np.int16]]) -> NDArray[np.uint8]:
         shape = self._shape
@@ -167,11 +164,6 @@ def _gains(tensor: QuantizedTensor) -> Floats:
     if np.abs(gains).max() * SYMBOL_LIMIT >= _EXACT_LIMIT:
         raise FormatError("A gain exceeds exact arithmetic; the file is refused.")
     return gains
-
-
-def _pixel_layer(layer: IntegerLayer) -> IntegerLayer:
-    """Return a layer whose outputs are pixels, floor(256 · value)."""
-    return IntegerLayer(layer.weight, layer.bias, layer.shift + _PIXEL_SHIFT, low=0, high=255)
 
 
 def _flat(values: Floats) -> Floats:

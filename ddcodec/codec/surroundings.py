@@ -1,14 +1,46 @@
-"""Exact layers over many pixels: a few columns at a time, and the 3×3 surroundings of each."""
+"""Exact layers over many pixels: a few at a time, 3×3 surroundings of each, pixels at the end."""
 
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ddcodec.entropy.exact import Floats
+from ddcodec.entropy.exact import FRACTION_BITS, Floats, IntegerLayer
+
+CHUNK_PIXELS = 1 << 14
+"""Pixels decoded together; the result does not depend on it."""
 
 CHUNK_MACS = 1 << 18
 """Multiply-adds of one matrix product: its result stays in cache and is not worth a second thread,
 whose start costs more than it gains. The result does not depend on it."""
+
+
+Latents = list[NDArray[np.int16]]
+"""Per plane, N × h × w."""
+
+
+def in_chunks(
+    decode: Callable[[Latents], NDArray[np.uint8]],
+    latents: Latents,
+    image_shape: tuple[int, int, int],
+) -> NDArray[np.uint8]:
+    """Decode a few images at a time.
+
+    Args:
+        decode: returns images, n × C × H × W, of the latents of n images.
+        latents: of all N images.
+        image_shape: channels, height, width.
+
+    Returns:
+        N × C × H × W.
+    """
+    count = len(latents[0])
+    images = np.empty((count, *image_shape), dtype=np.uint8)
+    step = max(1, CHUNK_PIXELS // (image_shape[1] * image_shape[2]))
+    for start in range(0, count, step):
+        part = slice(start, start + step)
+        images[part] = decode([plane[part] for plane in latents])
+    return images
 
 
 def in_columns(layer: Callable[[Floats], Floats], inputs: Floats, macs_per_column: int) -> Floats:
@@ -24,3 +56,14 @@ def neighbourhoods(values: Floats) -> Floats:
     padded = np.pad(values, ((0, 0), (0, 0), (1, 1), (1, 1)))
     parts = [padded[:, :, dy : dy + rows, dx : dx + columns] for dy in range(3) for dx in range(3)]
     return np.stack(parts).reshape(9 * channels, -1)
+
+
+def kernel_matrix(kernels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return 3×3 kernels, O × C × 3 × 3, as a matrix over what `neighbourhoods` returns."""
+    return kernels.transpose(0, 2, 3, 1).reshape(len(kernels), -1)
+
+
+def pixel_layer(layer: IntegerLayer) -> IntegerLayer:
+    """Return a layer whose outputs are pixels, floor(256 · value): 8 fraction bits stay."""
+    shift = layer.shift + FRACTION_BITS - 8
+    return IntegerLayer(layer.weight, layer.bias, shift, low=0, high=255)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ def make_experts(
     settings: ExpertSettings,
     device: torch.device,
     on_progress: ProgressCallback,
-    on_plan: Callable[[int, int], None],
+    on_plan: store.PlanCallback,
     together: int | None = None,
 ) -> None:
     """Train the experts that are missing from a folder, on the training part of a dataset.
@@ -86,7 +86,7 @@ def make_experts(
         settings: See `ExpertSettings`; a larger `count` adds experts.
         device: Where to compute.
         on_progress: Called at every update.
-        on_plan: Called once, before the work, with (networks missing, bytes they will take).
+        on_plan: See `store.PlanCallback`.
         together: Networks trained as one batched model; None is what is faster on the device.
 
     Raises:
@@ -97,12 +97,10 @@ def make_experts(
     part = TrainingPart.of(dataset)
     width = settings.network_width
     network = FlatNetwork(settings.arch, part.image_shape, part.num_classes, width, device)
-    missing = [n for n in range(settings.count) if not store.network_file(folder, n).exists()]
     item = DTYPES[settings.dtype].itemsize
-    needed = len(missing) * ((settings.epochs + 1) * network.num_weights * item + 2048)
-    store.check_room(folder, needed)
-    store.open_store(folder, KIND, _facts(part, settings), settings.count)
-    on_plan(len(missing), needed)
+    bytes_each = (settings.epochs + 1) * network.num_weights * item + 2048
+    facts, count = _facts(part, settings), settings.count
+    missing = store.plan_networks(folder, KIND, facts, count, bytes_each, on_plan)
     trainer = Trainer(part, network, SCHEDULE)
     size = together or TOGETHER.get(device.type, 1)
     for start in range(0, len(missing), size):
@@ -135,11 +133,7 @@ def _facts(part: TrainingPart, settings: ExpertSettings) -> dict[str, Any]:
     """Return everything trajectories depend on, as JSON has it."""
     return {
         "version": _VERSION,
-        "fingerprint": part.fingerprint,
-        "image_shape": list(part.image_shape),
-        "num_classes": part.num_classes,
-        "mean": list(part.mean),
-        "std": list(part.std),
+        **part.facts(),
         "arch": settings.arch,
         "network_width": settings.network_width,
         "epochs": settings.epochs,
@@ -161,9 +155,7 @@ class Experts:
     """
 
     def __init__(self, folder: Path, device: torch.device, wanted: Mapping[str, Any]) -> None:
-        facts = store.read_facts(folder, KIND)
-        store.check_use(folder, KIND, facts, {"version": _VERSION, **wanted})
-        store.check_complete(folder, KIND, facts)
+        facts = store.read_complete(folder, KIND, {"version": _VERSION, **wanted})
         self.epochs: int = facts["epochs"]
         self.mean, self.std = tuple(facts["mean"]), tuple(facts["std"])
         shape, classes = tuple(facts["image_shape"]), facts["num_classes"]

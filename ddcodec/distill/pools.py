@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def make_pool(
     settings: PoolSettings,
     device: torch.device,
     on_progress: ProgressCallback,
-    on_plan: Callable[[int, int], None],
+    on_plan: store.PlanCallback,
 ) -> None:
     """Train what is missing from a pool on the training part of a dataset.
 
@@ -98,7 +98,7 @@ def make_pool(
         settings: See `PoolSettings`; a larger `count` adds to a pool.
         device: Where to compute.
         on_progress: Called at every update and every member whose statistics are taken.
-        on_plan: Called once, before the work, with (networks missing, bytes they will take).
+        on_plan: See `store.PlanCallback`.
 
     Raises:
         RecipeError: The architecture does not fit the images.
@@ -109,11 +109,9 @@ def make_pool(
     width = settings.network_width
     network = FlatNetwork(settings.arch, part.image_shape, part.num_classes, width, device)
     taker = StatisticsTaker(part, settings.draws, settings.frequencies, device)
-    missing = [n for n in range(settings.count) if not store.network_file(folder, n).exists()]
-    needed = len(missing) * _file_bytes(network, part.num_classes, settings)
-    store.check_room(folder, needed)
-    store.open_store(folder, KIND, _facts(part, settings), settings.count)
-    on_plan(len(missing), needed)
+    bytes_each = _file_bytes(network, part.num_classes, settings)
+    facts, count = _facts(part, settings), settings.count
+    missing = store.plan_networks(folder, KIND, facts, count, bytes_each, on_plan)
     trainer = Trainer(part, network, SCHEDULE)
     for number in missing:
         members = _members(trainer, settings, number, on_progress)
@@ -156,11 +154,7 @@ def _facts(part: TrainingPart, settings: PoolSettings) -> dict[str, Any]:
     """Return everything a pool depends on, as JSON has it."""
     return {
         "version": _VERSION,
-        "fingerprint": part.fingerprint,
-        "image_shape": list(part.image_shape),
-        "num_classes": part.num_classes,
-        "mean": list(part.mean),
-        "std": list(part.std),
+        **part.facts(),
         "arch": settings.arch,
         "network_width": settings.network_width,
         "epochs": [float(epoch) for epoch in settings.epochs],
@@ -210,9 +204,7 @@ class Pool:
     """
 
     def __init__(self, folder: Path, device: torch.device, wanted: Mapping[str, Any]) -> None:
-        facts = store.read_facts(folder, KIND)
-        store.check_use(folder, KIND, facts, {"version": _VERSION, **wanted})
-        store.check_complete(folder, KIND, facts)
+        facts = store.read_complete(folder, KIND, {"version": _VERSION, **wanted})
         self.device = device
         self.mean = tuple(facts["mean"])
         self.std = tuple(facts["std"])

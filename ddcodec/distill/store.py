@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,40 @@ from ddcodec.errors import DataError, OutputError
 COUNT = "count"
 """The fact that says how many networks there are to be."""
 
+PlanCallback = Callable[[int, int], None]
+"""Called once, before the work, with (networks missing, bytes they will take)."""
+
 _SPARE_BYTES = 2**20
+
+
+def plan_networks(
+    folder: Path,
+    kind: str,
+    facts: Mapping[str, Any],
+    count: int,
+    bytes_each: int,
+    on_plan: PlanCallback,
+) -> list[int]:
+    """Open a folder for networks and return the numbers of those that are missing from it.
+
+    Args:
+        folder: Created where it does not exist.
+        kind: See `open_store`.
+        facts: See `open_store`.
+        count: How many networks there are to be.
+        bytes_each: What one of them will take.
+        on_plan: Called when the folder is found to be fit.
+
+    Raises:
+        OutputError: The folder cannot be written, holds other things, or its disk has no room.
+        DataError: It holds networks made of other data or with other settings.
+    """
+    missing = [number for number in range(count) if not network_file(folder, number).exists()]
+    needed = len(missing) * bytes_each
+    check_room(folder, needed)
+    open_store(folder, kind, facts, count)
+    on_plan(len(missing), needed)
+    return missing
 
 
 def check_room(folder: Path, needed: int) -> None:
@@ -60,6 +93,23 @@ def open_store(folder: Path, kind: str, facts: Mapping[str, Any], count: int) ->
         _make_empty(folder)
     text = json.dumps({**facts, COUNT: count}, indent=1) + "\n"
     write_atomically(text.encode(), path)
+
+
+def read_complete(folder: Path, kind: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of a folder that is complete and fits the run that wants to use it.
+
+    Args:
+        folder: Filled by a `ddc` command.
+        kind: What it holds.
+        wanted: See `check_use`.
+
+    Raises:
+        DataError: It holds nothing of that kind, not all of it, or some of other facts.
+    """
+    facts = read_facts(folder, kind)
+    check_use(folder, kind, facts, wanted)
+    check_complete(folder, kind, facts)
+    return facts
 
 
 def check_complete(folder: Path, kind: str, facts: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,6 +57,16 @@ class TrainingPart:
         """Return (C, H, W)."""
         channels, height, width = self.images.shape[1:]
         return channels, height, width
+
+    def facts(self) -> dict[str, Any]:
+        """Return what networks trained on it depend on, as JSON has it."""
+        return {
+            "fingerprint": self.fingerprint,
+            "image_shape": list(self.image_shape),
+            "num_classes": self.num_classes,
+            "mean": list(self.mean),
+            "std": list(self.std),
+        }
 
     def seen(self, rows: Tensor, device: torch.device) -> Tensor:
         """Return some images as networks see them: normalised float32 on a device."""

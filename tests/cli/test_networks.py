@@ -77,7 +77,7 @@ def test_an_interrupt_says_what_is_left(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(f"ddcodec.cli.{command[0]}.show_training", interrupt)
+    monkeypatch.setattr("ddcodec.cli.networks.show_training", interrupt)
     result = _run(*command, pets, "-o", "made")
     assert result.exit_code == 130
     assert "goes on from there" in result.stderr

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from sample_content import IntegerSource, sample_content, sample_header, sample_networks
+from codec.renderings import check_floats_agree_with_integers, check_refused_with_weights
+from sample_content import IntegerSource, sample_header, sample_networks
 
 from ddcodec.codec.parameters import QuantizedTensor, quantize
 from ddcodec.codec.pyramid import BICUBIC_TAPS, PyramidSynthesis
 from ddcodec.codec.stream import synthesis_of
 from ddcodec.codec.synthesis import DECODERS, DecoderChoice, parse_decoder
-from ddcodec.errors import FormatError, RecipeError
+from ddcodec.errors import RecipeError
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -28,16 +29,7 @@ def test_floats_agree_with_integers(
         num_levels=num_levels,
         synthesis_widths=(12, 6),
     )
-    content = sample_content(header, 21)
-    synthesis = synthesis_of(header)
-    tensors, latents = content.networks[0], content.latents[0]
-    images = synthesis.exact(tensors).decode(latents)
-    parameters = {name: torch.tensor(tensor.values) for name, tensor in tensors.items()}
-    flat = np.concatenate([plane.reshape(3, -1) for plane in latents], axis=1)
-    rendered = synthesis.render(parameters, torch.tensor(flat, dtype=torch.float64))
-    assert images.shape == tuple(rendered.shape) == (3, channels, height, width)
-    pixels = np.clip(np.floor(rendered.numpy() * 256), 0, 255)
-    assert np.abs(pixels - images).max() <= 1
+    images = check_floats_agree_with_integers(header)
     assert np.unique(images).size > min(4, images.size // 3)
 
 
@@ -130,12 +122,7 @@ def test_tensor_shapes() -> None:
 @pytest.mark.parametrize("name", ["upsampling.taps", "synthesis.0.weight"])
 def test_inexact_networks_are_refused(name: str) -> None:
     """Weights that could leave the integers of float64 are refused."""
-    header = sample_header()
-    tensors = sample_networks(header, IntegerSource(1))
-    shape = tensors[name].integers.shape
-    tensors[name] = QuantizedTensor(np.full(shape, 1 << 26), 12)
-    with pytest.raises(FormatError, match="exact"):
-        synthesis_of(header).exact(tensors)
+    check_refused_with_weights(sample_header(), name, 1 << 26)
 
 
 def test_names_of_decoders() -> None:

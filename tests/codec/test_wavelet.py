@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from sample_content import IntegerSource, sample_content, sample_header, sample_networks
+from codec.renderings import check_floats_agree_with_integers, check_refused_with_weights
+from sample_content import IntegerSource, sample_header
 
-from ddcodec.codec.parameters import QuantizedTensor
-from ddcodec.codec.stream import synthesis_of
 from ddcodec.codec.wavelet import CDF_TAPS, WaveletSynthesis, synthesis_matrix
-from ddcodec.errors import FormatError
 from ddcodec.format.planes import planes_of
 
 SHAPES = [(7, 5, 2), (28, 28, 4), (24, 32, 4), (1, 1, 9), (2, 9, 3), (16, 16, 1)]
@@ -30,16 +28,7 @@ def test_floats_agree_with_integers(
         synthesis_id=2,
         synthesis_widths=widths,
     )
-    content = sample_content(header, 21)
-    synthesis = synthesis_of(header)
-    tensors, latents = content.networks[0], content.latents[0]
-    images = synthesis.exact(tensors).decode(latents)
-    parameters = {name: torch.tensor(tensor.values) for name, tensor in tensors.items()}
-    flat = np.concatenate([plane.reshape(3, -1) for plane in latents], axis=1)
-    rendered = synthesis.render(parameters, torch.tensor(flat, dtype=torch.float64))
-    assert images.shape == tuple(rendered.shape) == (3, channels, height, width)
-    pixels = np.clip(np.floor(rendered.numpy() * 256), 0, 255)
-    assert np.abs(pixels - images).max() <= 1
+    images = check_floats_agree_with_integers(header)
     assert np.unique(images).size > min(4, images.size // 4)
 
 
@@ -123,9 +112,4 @@ def test_tensor_shapes() -> None:
 )
 def test_inexact_networks_are_refused(name: str) -> None:
     """Weights that could leave the integers of float64 are refused."""
-    header = sample_header(context_id=3, synthesis_id=2)
-    tensors = sample_networks(header, IntegerSource(1))
-    shape = tensors[name].integers.shape
-    tensors[name] = QuantizedTensor(np.full(shape, 1 << 39), 12)
-    with pytest.raises(FormatError, match="exact"):
-        synthesis_of(header).exact(tensors)
+    check_refused_with_weights(sample_header(context_id=3, synthesis_id=2), name, 1 << 39)

@@ -1,7 +1,7 @@
 """Small real and synthetic data for tests of losses; pools and experts made of the former."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch import Tensor
 from ddcodec.datasets import Dataset, ImageSplit
 from ddcodec.datasets.base import split_validation
 from ddcodec.distill.experts import ExpertSettings, make_experts
-from ddcodec.distill.losses import LossSettings
+from ddcodec.distill.losses import DistillationLoss, LossSettings
 from ddcodec.distill.pools import PoolSettings, make_pool
 
 CLASSES = 3
@@ -61,6 +61,23 @@ def synthetic(shape: tuple[int, ...] = (3, 16, 12)) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(1)
     images = torch.randn(2 * CLASSES, *shape, generator=generator).requires_grad_(True)
     return images, torch.arange(CLASSES).repeat(2)
+
+
+def descend(loss: DistillationLoss, images: Tensor, labels: Tensor, rate: float) -> None:
+    """Move the images down the loss by thirty steps of Adam."""
+    optimizer = torch.optim.Adam([images], lr=rate)
+    for step in range(30):
+        optimizer.zero_grad()
+        loss(images, labels, step).backward()
+        optimizer.step()
+
+
+def share_left_by_descent(loss: DistillationLoss, unseen: Sequence[int]) -> float:
+    """Return the loss over steps not descended on, after `descend` as a share of before."""
+    images, labels = synthetic()
+    before = sum(loss(images, labels, step).item() for step in unseen)
+    descend(loss, images, labels, rate=0.05)
+    return sum(loss(images, labels, step).item() for step in unseen) / before
 
 
 def build_pool(

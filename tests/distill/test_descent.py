@@ -1,36 +1,13 @@
 """Coordinate descent: changes are made where their full price pays, and nowhere else."""
 
-import numpy as np
 import torch
-from distill.tiny_dataset import tiny_dataset
+from distill.small_descent import small_descent, small_start
 
-from ddcodec.codec.context import ContextModel
-from ddcodec.codec.wavelet import WaveletSynthesis
-from ddcodec.distill.descent import Descent, image_curvature
+from ddcodec.distill.descent import image_curvature
 from ddcodec.distill.representation import Representation
-from ddcodec.distill.starting_point import start_from_transform
 from ddcodec.distill.utilities import Likeness
 
 EVERYTHING = torch.arange(16)
-
-
-def _start(target_bits: float = 16 * 8 * 15) -> tuple[Representation, Likeness, torch.Generator]:
-    images = tiny_dataset(per_class=8).train.images
-    synthesis = WaveletSynthesis(2, (), 3, *images.shape[2:])
-    context = ContextModel(3, 8, 1, synthesis.planes)
-    counts, sets = np.array([8, 8]), np.array([0, 0])
-    representation = Representation(counts, sets, context, synthesis, 0, torch.device("cpu"))
-    start_from_transform(representation, images, target_bits)
-    likeness = Likeness(representation, torch.from_numpy(images), 8, 0)
-    return representation, likeness, torch.Generator().manual_seed(0)
-
-
-def _descent(
-    representation: Representation, likeness: Likeness, generator: torch.Generator
-) -> Descent:
-    networks = representation.networks
-    curvature = likeness.curvature(representation, networks, generator)
-    return Descent(representation, networks, likeness.distortion(networks), curvature)
 
 
 def _objective(representation: Representation, likeness: Likeness, multiplier: float) -> float:
@@ -43,7 +20,7 @@ def _objective(representation: Representation, likeness: Likeness, multiplier: f
 
 def test_curvature_is_the_squared_norm_of_the_column() -> None:
     """Of a linear decoder the curvature by a latent is what finite differences give."""
-    representation, _, generator = _start()
+    representation, _, generator = small_start()
     (curvature,) = image_curvature(representation, representation.networks, generator)
     latents = representation.latents.detach()
     networks = representation.networks[0]
@@ -59,8 +36,8 @@ def test_curvature_is_the_squared_norm_of_the_column() -> None:
 
 def test_predicted_changes_come_true() -> None:
     """A single change of a latent changes error and bits as foretold."""
-    representation, likeness, generator = _start()
-    descent = _descent(representation, likeness, generator)
+    representation, likeness, generator = small_start()
+    descent = small_descent(representation, likeness, generator)
     (part,) = descent.chunks()
     moves = descent.moves(part, multiplier=2000.0)
     latents = representation.latents.detach()
@@ -81,10 +58,10 @@ def test_predicted_changes_come_true() -> None:
 def test_sum_of_bits_and_error_falls() -> None:
     """Passes lower what they are to lower, whichever term weighs more."""
     for multiplier in (20.0, 200.0, 5000.0):
-        representation, likeness, generator = _start()
+        representation, likeness, generator = small_start()
         before = _objective(representation, likeness, multiplier)
         for _ in range(6):
-            _descent(representation, likeness, generator).descend(multiplier, generator)
+            small_descent(representation, likeness, generator).descend(multiplier, generator)
         assert _objective(representation, likeness, multiplier) < before
         latents = representation.latents.detach()
         assert torch.equal(latents, latents.round())
@@ -92,10 +69,10 @@ def test_sum_of_bits_and_error_falls() -> None:
 
 def test_only_named_images_change() -> None:
     """Descent on some images leaves all others alone."""
-    representation, likeness, generator = _start()
+    representation, likeness, generator = small_start()
     before = representation.latents.detach().clone()
     chosen = torch.tensor([1, 9, 15])
-    _descent(representation, likeness, generator).descend(5000.0, generator, chosen)
+    small_descent(representation, likeness, generator).descend(5000.0, generator, chosen)
     changed = (representation.latents.detach() != before).any(dim=1)
     assert set(changed.nonzero()[:, 0].tolist()) <= set(chosen.tolist())
     assert changed.any()
@@ -103,8 +80,8 @@ def test_only_named_images_change() -> None:
 
 def test_nothing_moves_where_nothing_pays() -> None:
     """Without any weight on the error no change makes latents dearer."""
-    representation, likeness, generator = _start()
-    descent = _descent(representation, likeness, generator)
+    representation, likeness, generator = small_start()
+    descent = small_descent(representation, likeness, generator)
     (part,) = descent.chunks()
     moves = descent.moves(part, multiplier=0.0)
     assert bool((moves.rate_bits[moves.step != 0] < 0).all())

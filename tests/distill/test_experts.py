@@ -18,7 +18,7 @@ from ddcodec.distill import store
 from ddcodec.distill.experts import Experts, ExpertSettings, make_experts
 from ddcodec.distill.losses import TrajectoryMatching
 from ddcodec.distill.training_part import TrainingPart
-from ddcodec.errors import DataError, OutputError, RecipeError
+from ddcodec.errors import DataError, RecipeError
 
 CPU = torch.device("cpu")
 
@@ -69,20 +69,6 @@ def test_batched_networks_are_those_trained_one_by_one(experts: Path, tmp_path: 
         assert float(difference.norm()) < 0.05 * float(moved.norm())
 
 
-def test_missing_experts_are_trained_again_to_the_byte(tmp_path: Path) -> None:
-    """A lost file comes back; the other one is not touched."""
-    folder = tmp_path / "experts"
-    build_experts(folder)
-    kept, lost = (store.network_file(folder, number) for number in (0, 1))
-    before, kept_at = lost.read_bytes(), kept.stat().st_mtime_ns
-    lost.unlink()
-    with pytest.raises(DataError, match=r"1 of 2.*ddc experts"):
-        Experts(folder, CPU, {})
-    assert build_experts(folder) == 1
-    assert lost.read_bytes() == before
-    assert kept.stat().st_mtime_ns == kept_at
-
-
 def test_an_interrupted_expert_leaves_no_file(tmp_path: Path) -> None:
     """Ctrl-C in the middle of the second keeps the first and nothing of the second."""
 
@@ -107,29 +93,6 @@ def test_bf16_takes_half_the_room(tmp_path: Path) -> None:
     assert 0.45 < sizes["bf16"] / sizes["fp32"] < 0.55
     exact, rounded = (Experts(tmp_path / d, CPU, {}).weights(0, 2) for d in ("fp32", "bf16"))
     assert torch.equal(exact.bfloat16().float(), rounded)
-
-
-def test_planned_size_is_the_real_one(tmp_path: Path) -> None:
-    """What is said beforehand is within a tenth of what is written."""
-    planned: list[int] = []
-    settings = dataclasses.replace(EXPERTS, network_width=32)
-    make_experts(
-        real_dataset(), tmp_path / "e", settings, CPU,
-        lambda _: None, lambda missing, needed: planned.append(needed),
-    )  # fmt: skip
-    written = sum(store.network_file(tmp_path / "e", n).stat().st_size for n in (0, 1))
-    assert 0.9 * written < planned[0] < 1.1 * written
-
-
-def test_a_full_disk_is_noticed_before_the_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing is made where it would not fit."""
-    usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr(store.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(OutputError, match="1,000 left"):
-        build_experts(tmp_path / "experts")
-    assert not (tmp_path / "experts").exists()
 
 
 @pytest.mark.parametrize(

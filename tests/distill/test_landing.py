@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from distill.test_descent import _descent, _start
+from distill.small_descent import small_descent, small_start
 
 from ddcodec.distill.landing import LANDED, land_on_budget, rank_moves
 
@@ -16,8 +16,8 @@ def _size_bytes(latents: torch.Tensor) -> int:
 @pytest.mark.parametrize("share", [0.5, 0.9, 1.1])
 def test_size_lands_from_both_sides(share: float) -> None:
     """Whether latents are too many or too few, the size is within the budget and near it."""
-    representation, likeness, generator = _start()
-    descent = _descent(representation, likeness, generator)
+    representation, likeness, generator = small_start()
+    descent = small_descent(representation, likeness, generator)
     latents = representation.latents.data
     budget = round(share * _size_bytes(latents))
     size = land_on_budget(descent, latents, 300.0, _size_bytes, budget)
@@ -28,8 +28,8 @@ def test_size_lands_from_both_sides(share: float) -> None:
 
 def test_unreachable_budget_clears_the_finest_latents() -> None:
     """Where cheap changes do not suffice, fine latents go first and the file fits."""
-    representation, likeness, generator = _start()
-    descent = _descent(representation, likeness, generator)
+    representation, likeness, generator = small_start()
+    descent = small_descent(representation, likeness, generator)
     latents = representation.latents.data
     size = land_on_budget(descent, latents, 300.0, _size_bytes, 60)
     assert size <= 60
@@ -39,8 +39,8 @@ def test_unreachable_budget_clears_the_finest_latents() -> None:
 @pytest.mark.parametrize("shrink", [True, False])
 def test_moves_are_ranked_by_price(shrink: bool) -> None:
     """Changes that save bits have negative running totals, those that spend them positive ones."""
-    representation, likeness, generator = _start()
-    descent = _descent(representation, likeness, generator)
+    representation, likeness, generator = small_start()
+    descent = small_descent(representation, likeness, generator)
     ranked = rank_moves(descent, 50.0 if shrink else 5000.0, shrink)
     steps = np.diff(ranked.bits.numpy(), prepend=0.0)
     assert len(steps) > 10

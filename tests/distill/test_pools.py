@@ -11,6 +11,7 @@ from distill.loss_inputs import (
     POOL,
     SETTINGS,
     build_pool,
+    descend,
     real_data,
     real_dataset,
     synthetic,
@@ -21,7 +22,7 @@ from ddcodec.distill import store
 from ddcodec.distill.losses import LOSSES, CharacteristicMatching, DistributionMatching
 from ddcodec.distill.losses.real_data import Renormalisation
 from ddcodec.distill.pools import Pool, PoolSettings, make_pool
-from ddcodec.errors import DataError, OutputError, RecipeError
+from ddcodec.errors import DataError, RecipeError
 
 CPU = torch.device("cpu")
 WITH_POOL = ("dm", "ncfm")
@@ -47,21 +48,6 @@ def test_members_lie_between_initial_and_last_weights(pool: Path) -> None:
     assert not torch.equal(first["means"][0, 0], first["means"][0, 1])
 
 
-def test_missing_networks_are_made_again_to_the_byte(pool: Path, tmp_path: Path) -> None:
-    """A complete pool is left alone; a lost file comes back, the others are not touched."""
-    assert build_pool(pool) == 0
-    folder = tmp_path / "pool"
-    assert build_pool(folder) == 2
-    kept, lost = store.network_file(folder, 0), store.network_file(folder, 1)
-    before, kept_at = lost.read_bytes(), kept.stat().st_mtime_ns
-    lost.unlink()
-    with pytest.raises(DataError, match=r"1 of 2 networks.*ddc pool"):
-        Pool(folder, CPU, {})
-    assert build_pool(folder) == 1
-    assert lost.read_bytes() == before
-    assert kept.stat().st_mtime_ns == kept_at
-
-
 def test_a_pool_grows(pool: Path, tmp_path: Path) -> None:
     """More networks are added to those there are; asking for fewer keeps all."""
     folder = tmp_path / "pool"
@@ -80,37 +66,6 @@ def test_a_folder_holds_pools_of_one_making(pool: Path, change: dict[str, int], 
     """Other settings in the same folder are refused by name."""
     with pytest.raises(DataError, match=said):
         build_pool(pool, dataclasses.replace(POOL, **change))
-
-
-def test_folders_of_other_things_are_left_alone(tmp_path: Path) -> None:
-    """A folder with files of the user's own is not filled."""
-    (tmp_path / "letter.txt").write_text("mine")
-    with pytest.raises(OutputError, match="holds other things"):
-        build_pool(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
-
-
-def test_a_full_disk_is_noticed_before_the_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing is made where it would not fit."""
-    usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr(store.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(OutputError, match="1,000 left"):
-        build_pool(tmp_path / "pool")
-    assert not (tmp_path / "pool").exists()
-
-
-def test_planned_size_is_the_real_one(tmp_path: Path) -> None:
-    """What is said beforehand is within a tenth of what is written."""
-    settings = dataclasses.replace(POOL, frequencies=2000)
-    planned: list[int] = []
-    make_pool(
-        real_dataset(), tmp_path / "pool", settings, CPU,
-        lambda progress: None, lambda missing, needed: planned.append(needed),
-    )  # fmt: skip
-    written = sum(store.network_file(tmp_path / "pool", n).stat().st_size for n in (0, 1))
-    assert 0.9 * written < planned[0] < 1.1 * written
 
 
 def test_validation_images_are_never_seen(tmp_path: Path, pool: Path) -> None:
@@ -143,11 +98,7 @@ def test_losses_need_no_real_pass_with_a_pool(
     )
     before = sum(loss(images, labels, 2 * number).item() for number in range(12))
     assert sum(seen) == 12 * len(images)
-    optimizer = torch.optim.Adam([images], lr=0.03)
-    for step in range(30):
-        optimizer.zero_grad()
-        loss(images, labels, step).backward()
-        optimizer.step()
+    descend(loss, images, labels, rate=0.03)
     assert sum(loss(images, labels, 2 * number).item() for number in range(12)) < 0.9 * before
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from distill.test_descent import _start
+from distill.small_descent import small_start
 from distill.tiny_dataset import tiny_dataset
 
 from ddcodec.distill.starting_point import (
@@ -39,7 +39,7 @@ def test_more_bits_make_better_images() -> None:
     """The error of the starting point falls as its rate rises."""
     errors = []
     for bytes_per_image in (4, 16, 64):
-        representation, likeness, _ = _start(16 * 8 * bytes_per_image)
+        representation, likeness, _ = small_start(16 * 8 * bytes_per_image)
         error = likeness.distortion(representation.networks)
         errors.append(float(error(torch.arange(16), representation.latents).sum().detach()))
     assert errors[0] > 1.5 * errors[1] > 2 * errors[2]
@@ -47,7 +47,7 @@ def test_more_bits_make_better_images() -> None:
 
 def test_rescaling_keeps_the_images() -> None:
     """Finer steps on the same wishes change images by their rounding only, and λ with them."""
-    representation, _, _ = _start()
+    representation, _, _ = small_start()
     networks = representation.networks[0]
     wishes = representation.latents.detach().clone()
     before = representation.synthesis.render(networks, wishes)

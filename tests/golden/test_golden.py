@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from make import EXPECTED, FOLDER, GOLDEN_FILES, digests
 
-from ddcodec.codec import exact_pyramid, exact_wavelet, latents, surroundings
+from ddcodec.codec import latents, surroundings
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.encode import encode_content
 from ddcodec.entropy import range_coder
@@ -76,8 +76,7 @@ def test_chunk_sizes_do_not_matter(
     """However the work is cut into parts, the same content comes out, and the same bytes."""
     monkeypatch.setattr(range_coder, "CHUNK_SYMBOLS", symbols)
     monkeypatch.setattr(latents, "CHUNK_COLUMNS", columns)
-    monkeypatch.setattr(exact_pyramid, "CHUNK_PIXELS", pixels)
-    monkeypatch.setattr(exact_wavelet, "CHUNK_PIXELS", pixels)
+    monkeypatch.setattr(surroundings, "CHUNK_PIXELS", pixels)
     monkeypatch.setattr(surroundings, "CHUNK_MACS", macs)
     for name in NAMES:
         data = _read(name)
