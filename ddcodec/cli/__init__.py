@@ -17,6 +17,7 @@ from ddcodec.cli.eval import eval_command
 from ddcodec.cli.experts import experts_command
 from ddcodec.cli.group import SentenceGroup, silence_stdout
 from ddcodec.cli.inspect import inspect_command
+from ddcodec.cli.plot import plot_command
 from ddcodec.cli.pool import pool_command
 from ddcodec.cli.verify import verify_command
 from ddcodec.cli.view import view_command
@@ -64,6 +65,7 @@ for _command in (
     decode_command,
     view_command,
     eval_command,
+    plot_command,
 ):
     ddc.add_command(_command)
 
