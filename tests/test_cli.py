@@ -113,7 +113,8 @@ def test_help_lists_every_command() -> None:
     assert result.exit_code == 0
     names = re.findall(r"^  (\w+)  ", result.stdout.partition("Commands:")[2], re.MULTILINE)
     assert names == [
-        "experts", "pool", "distill", "inspect", "verify", "decode", "view", "eval", "plot",
+        "experts", "pool", "recipes", "distill", "inspect",
+        "verify", "decode", "view", "eval", "plot",
     ]  # fmt: skip
     for name in names:
         command_help = _run(name, "-h")

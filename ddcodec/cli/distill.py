@@ -19,6 +19,7 @@ from ddcodec.cli.options import (
     parse_size,
     whole_number,
 )
+from ddcodec.cli.recipes import Request, read_request
 from ddcodec.console import (
     ProgressReport,
     format_bytes,
@@ -30,6 +31,8 @@ from ddcodec.console import (
 if TYPE_CHECKING:
     from ddcodec.distill.distill import Distilled
     from ddcodec.distill.loop import Progress
+    from ddcodec.distill.recipe import Recipe
+    from ddcodec.distill.record import DatasetOrigin
 
 LOSSES = ("none", "dm", "gm", "tm", "ncfm")
 SHARES = ("class", "groups", "all")
@@ -59,10 +62,15 @@ def parse_loss_option(text: str) -> tuple[str, float]:
 
 
 @click.command("distill")
-@click.argument("dataset")
+@click.argument("dataset", required=False)
+@click.option(
+    "--recipe", metavar="FILE|PRESET", show_default="none",
+    help="Take what is not given here from a recipe: a .toml, the .ddc.json of --record, or a "
+    "preset that `ddc recipes` lists.",
+)  # fmt: skip
 @click.option("--data", metavar="PATH", help="Folder or archive that holds the dataset.")
 @click.option(
-    "--bpc", "budget", type=parse_size, metavar="SIZE", required=True,
+    "--bpc", "budget", type=parse_size, metavar="SIZE", show_default="that of the recipe",
     help="Budget per class: 10k and 10kB are 10,000 bytes; also 10KiB, 80kbit.",
 )  # fmt: skip
 @click.option(
@@ -70,6 +78,10 @@ def parse_loss_option(text: str) -> tuple[str, float]:
     help="File to write.",
 )  # fmt: skip
 @force_option
+@click.option(
+    "--record", is_flag=True,
+    help="Write FILE.json, too: every setting, versions, digests; --recipe repeats the run.",
+)  # fmt: skip
 @click.option(
     "--loss", type=parse_loss, default="dm", metavar="NAME|MODULE:CLASS",
     help=f"What images are optimised for: {', '.join(LOSSES)}, or a class of your own; "
@@ -119,30 +131,41 @@ def parse_loss_option(text: str) -> tuple[str, float]:
 @device_option
 @click.option("--names/--no-names", "keep_class_names", default=True, help="Keep the class names.")
 def distill_command(
-    dataset: str,
+    dataset: str | None,
     data: str | None,
-    budget: Size,
+    budget: Size | None,
     output: Path | None,
     force: bool,
+    recipe: str | None,
+    record: bool,
     **settings: Any,
 ) -> None:
     """Distill DATASET into a file of at most SIZE bytes per class.
 
     DATASET is glyphs (embedded), cifar10, or the path of an image folder or archive with
-    train/CLASS/IMAGE; with --data it may be any name.
+    train/CLASS/IMAGE; with --data it may be any name. A recipe may name it, and all else; options
+    given here win.
     """
     from ddcodec.export import check_output
 
-    path = output or Path(_default_name(dataset, data, budget))
-    check_output(path, force)
-    check_device(settings["device"])
     settings["loss_options"] = dict(settings["loss_options"])
-    distilled = _distill(dataset, data, {"bytes_per_class": budget.num_bytes, **settings})
-    check_output(path, force)
+    request = read_request(click.get_current_context(), recipe, settings)
+    path = output or Path(_default_name(request.dataset, request.data, request.budget))
+    outputs = [path, Path(f"{path}.json")] if record else [path]
+    for file in outputs:
+        check_output(file, force)
+    check_device(request.settings["device"])
+    origin, asked, distilled = _distill(request)
+    for file in outputs:
+        check_output(file, force)
     from ddcodec.codec.encode import write_atomically
 
     write_atomically(distilled.encoded.data, path)
-    print_facts(_summary(distilled, path))
+    if record:
+        from ddcodec.distill.record import record_json
+
+        write_atomically(record_json(origin, asked, distilled), outputs[1])
+    print_facts(_summary(distilled, path) + [("record", str(name)) for name in outputs[1:]])
     if distilled.size_bytes < distilled.budget.floor_bytes:
         print(
             "The file stays below 97 % of the budget: even the finest steps need no more; raise "
@@ -150,17 +173,24 @@ def distill_command(
         )
 
 
-def _distill(dataset: str, data: str | None, settings: dict[str, Any]) -> Distilled:
+def _distill(request: Request) -> tuple[DatasetOrigin, Recipe, Distilled]:
     from ddcodec.datasets import load_dataset
     from ddcodec.distill.recipe import Recipe
 
-    recipe = Recipe.from_mapping(settings)
-    with waiting(f"Loading {dataset}."):
-        loaded = load_dataset(dataset, data)
+    budget = request.budget.num_bytes
+    recipe = Recipe.from_mapping({**request.settings, "bytes_per_class": budget})
+    with waiting(f"Loading {request.dataset}."):
+        dataset = load_dataset(request.dataset, request.data)
         from ddcodec.distill.distill import distill
+        from ddcodec.distill.record import DatasetOrigin, compare
 
+    warning = compare(request.recipe, dataset.fingerprint, recipe.device)
+    if warning is not None:
+        click.echo(warning, err=True)
     with ProgressReport() as report:
-        return distill(loaded, recipe, lambda progress: _show(report, progress))
+        distilled = distill(dataset, recipe, lambda progress: _show(report, progress))
+    origin = DatasetOrigin(request.dataset, request.data, dataset.fingerprint)
+    return origin, recipe, distilled
 
 
 def _show(report: ProgressReport, progress: Progress) -> None:
