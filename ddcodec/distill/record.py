@@ -19,10 +19,17 @@ from ddcodec.distill.allocation import Allocation
 from ddcodec.distill.recipe import Recipe
 from ddcodec.distill.recipe_file import RecipeFile
 from ddcodec.errors import DataError
-from ddcodec.format.planes import PYRAMID
+from ddcodec.format.planes import PYRAMID, WAVELET, WAVELET_HALF_CHROMA
 
 if TYPE_CHECKING:
     from ddcodec.distill.distill import Distilled
+
+_FAMILIES = {
+    PYRAMID: PYRAMID_FAMILY,
+    WAVELET: WAVELET_FAMILY,
+    WAVELET_HALF_CHROMA: WAVELET_FAMILY,
+}
+"""Decoders that a recipe names and that have networks to share."""
 
 _SHORT = 12
 """Digits of a fingerprint that are shown."""
@@ -67,14 +74,19 @@ def resolved_recipe(recipe: Recipe, allocation: Allocation) -> Recipe:
     numbers, because some have fewer images than wanted, and steps of the first fit.
     """
     synthesis, counts = allocation.synthesis, set(allocation.class_counts.tolist())
-    family = PYRAMID_FAMILY if synthesis.synthesis_id == PYRAMID else WAVELET_FAMILY
-    shares = {1: "all", len(allocation.class_counts): "class"}
-    return replace(
+    resolved = replace(
         recipe,
         images_per_class=counts.pop() if len(counts) == 1 else recipe.images_per_class,
+        context_width=allocation.context.width,
+    )
+    family = _FAMILIES.get(synthesis.synthesis_id)
+    if family is None:
+        return resolved
+    shares = {1: "all", len(allocation.class_counts): "class"}
+    return replace(
+        resolved,
         synthesis=str(DecoderChoice(family, synthesis.widths)),
         share=recipe.share or shares.get(allocation.num_sets, "groups"),
-        context_width=allocation.context.width,
     )
 
 
