@@ -29,16 +29,20 @@ def print_facts(rows: Sequence[tuple[str, str]]) -> None:
         print(f"{name:<{width}}  {printable(value)}")
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Row], total: Row, left: int = 1) -> None:
-    """Print a table: the first `left` columns are text, the others numbers; a total below."""
+def print_table(
+    columns: Sequence[str], rows: Sequence[Row], total: Row | None = None, left: int = 1
+) -> None:
+    """Print a table: the first `left` columns are text, the others numbers; any total below."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, show_footer=True, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_footer=total is not None, pad_edge=False)
     for index, name in enumerate(columns):
         justify: Literal["left", "right"] = "left" if index < left else "right"
-        table.add_column(Text(name), Text(total[index]), justify=justify, no_wrap=True)
+        table.add_column(
+            Text(name), Text(total[index] if total else ""), justify=justify, no_wrap=True
+        )
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     _console(sys.stdout.isatty()).print(table)

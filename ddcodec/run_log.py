@@ -5,7 +5,9 @@ Needs the standard library only. The records are described in docs/cli.md.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
@@ -51,9 +53,11 @@ class RunLog:
             OutputError: if the disk takes no more.
         """
         values = {name: _finite(value) for name, value in record.items()}
-        line = json.dumps(values, allow_nan=False) + "\n"
+        line = (json.dumps(values, allow_nan=False) + "\n").encode()
         try:
-            self._stream.write(line.encode())
+            # A disk that is nearly full takes a part without a word.
+            if self._stream.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise self._cannot_write(error) from error
 
@@ -250,6 +254,8 @@ def _place(record: Record) -> tuple[Any, Any]:
 
 def _length_of_lines(path: Path) -> int:
     """Return how long a log is without a last line that was cut short; 0 where there is none."""
+    if path.exists() and not path.is_file():
+        raise OutputError(f"'{path}' is not a file; name another with --log.")
     data = path.read_bytes() if path.exists() else b""
     first = data.partition(b"\n")[0]
     begins = first.startswith(_BEGINNING) or (first and _BEGINNING.startswith(first))

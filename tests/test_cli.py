@@ -112,7 +112,10 @@ def test_help_lists_every_command() -> None:
     result = _run("--help")
     assert result.exit_code == 0
     names = re.findall(r"^  (\w+)  ", result.stdout.partition("Commands:")[2], re.MULTILINE)
-    assert names == ["experts", "pool", "distill", "inspect", "verify", "decode", "view", "eval"]
+    assert names == [
+        "experts", "pool", "recipes", "distill", "inspect",
+        "verify", "decode", "view", "eval", "plot",
+    ]  # fmt: skip
     for name in names:
         command_help = _run(name, "-h")
         assert command_help.exit_code == 0 and "Usage: ddc" in command_help.stdout
@@ -183,7 +186,14 @@ def _loaded_modules(*arguments: object) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["distill", "--help"], ["inspect", "--header", COLOUR], ["-V"]]
+    "arguments",
+    [
+        ["--help"],
+        ["distill", "--help"],
+        ["plot", "--help"],
+        ["inspect", "--header", COLOUR],
+        ["-V"],
+    ],
 )
 def test_starts_without_numpy_and_torch(arguments: list[object]) -> None:
     """Help and headers need the standard library and click."""

@@ -25,6 +25,8 @@ _ALLOWED: dict[str, set[str]] = {
     "budget": {"errors"},
     "errors": set(),
     "console": {"console", "errors", "budget"},
+    "run_log": {"errors"},
+    "curves": {"run_log", "errors"},
 }
 """Parts of the package by what each may import; parts that are not named may import everything."""
 
@@ -81,9 +83,9 @@ def test_parts_import_only_what_they_may(part: str) -> None:
                 assert names[1] in _ALLOWED[part], f"{path.name} imports {module}"
 
 
-def test_format_needs_only_the_standard_library() -> None:
-    """The container can be read without numpy and torch."""
-    for path in (PACKAGE / "format").glob("*.py"):
+def test_format_and_log_need_only_the_standard_library() -> None:
+    """The container and the log of a run can be read without numpy and torch."""
+    for path in [*(PACKAGE / "format").glob("*.py"), PACKAGE / "run_log.py"]:
         for module in _imports(path):
             name = module.split(".")[0]
             assert name == "ddcodec" or name in sys.stdlib_module_names, f"{path.name}: {module}"
@@ -105,6 +107,11 @@ def test_constriction_has_one_importer() -> None:
 def test_rich_has_one_importer() -> None:
     """Only the console knows rich."""
     assert _importers("rich") <= {"console.py"}
+
+
+def test_matplotlib_has_one_importer() -> None:
+    """Only the curves know matplotlib, which need not be installed."""
+    assert _importers("matplotlib") == {"curves.py"}
 
 
 def _closure(start: str) -> set[Path]:

@@ -68,6 +68,18 @@ def test_folder_that_is_missing(tmp_path: Path) -> None:
     """A log that cannot be written is one sentence."""
     with pytest.raises(OutputError, match="Cannot write the log"):
         RunLog(tmp_path / "none" / "run.jsonl")
+    with pytest.raises(OutputError, match="is not a file"):
+        RunLog(tmp_path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_full_disk() -> None:
+    """A disk without room is one sentence."""
+    log = RunLog.__new__(RunLog)
+    log._path = Path("/dev/full")
+    log._stream = log._path.open("ab", buffering=0)
+    with log, pytest.raises(OutputError, match="No space left on device"):
+        log.write({"event": "start"})
 
 
 def test_everything_is_read(tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ from ddcodec.cli.eval import eval_command
 from ddcodec.cli.experts import experts_command
 from ddcodec.cli.group import SentenceGroup, silence_stdout
 from ddcodec.cli.inspect import inspect_command
+from ddcodec.cli.plot import plot_command
 from ddcodec.cli.pool import pool_command
+from ddcodec.cli.recipes import recipes_command
 from ddcodec.cli.verify import verify_command
 from ddcodec.cli.view import view_command
 from ddcodec.format.container import VERSION
@@ -58,12 +60,14 @@ def ddc(context: click.Context) -> None:
 for _command in (
     experts_command,
     pool_command,
+    recipes_command,
     distill_command,
     inspect_command,
     verify_command,
     decode_command,
     view_command,
     eval_command,
+    plot_command,
 ):
     ddc.add_command(_command)
 

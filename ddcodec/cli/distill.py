@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ddcodec.cli.group import Interrupted
 from ddcodec.cli.options import (
     COUNT,
     PATH,
@@ -24,18 +19,19 @@ from ddcodec.cli.options import (
     parse_size,
     whole_number,
 )
+from ddcodec.cli.recipes import Request, read_request
+from ddcodec.cli.watching import Watch
 from ddcodec.console import (
-    ProgressReport,
     format_bytes,
     format_duration,
     print_facts,
     waiting,
 )
-from ddcodec.errors import DataError, OutputError
 
 if TYPE_CHECKING:
     from ddcodec.distill.distill import Distilled
-    from ddcodec.distill.progress import Progress
+    from ddcodec.distill.recipe import Recipe
+    from ddcodec.distill.record import DatasetOrigin
 
 LOSSES = ("none", "dm", "gm", "tm", "ncfm")
 SHARES = ("class", "groups", "all")
@@ -85,10 +81,15 @@ def parse_positive(text: str) -> float:
 
 
 @click.command("distill")
-@click.argument("dataset")
+@click.argument("dataset", required=False)
+@click.option(
+    "--recipe", metavar="FILE|PRESET", show_default="none",
+    help="Take what is not given here from a recipe: a .toml, the .ddc.json of --record, or a "
+    "preset that `ddc recipes` lists.",
+)  # fmt: skip
 @click.option("--data", metavar="PATH", help="Folder or archive that holds the dataset.")
 @click.option(
-    "--bpc", "budget", type=parse_size, metavar="SIZE", required=True,
+    "--bpc", "budget", type=parse_size, metavar="SIZE", show_default="that of the recipe",
     help="Budget per class: 10k and 10kB are 10,000 bytes; also 10KiB, 80kbit.",
 )  # fmt: skip
 @click.option(
@@ -96,6 +97,10 @@ def parse_positive(text: str) -> float:
     help="File to write.",
 )  # fmt: skip
 @force_option
+@click.option(
+    "--record", is_flag=True,
+    help="Write FILE.json, too: every setting, versions, digests; --recipe repeats the run.",
+)  # fmt: skip
 @click.option(
     "--loss", type=parse_loss, default="dm", metavar="NAME|MODULE:CLASS",
     help=f"What images are optimised for: {', '.join(LOSSES)}, or a class of your own; "
@@ -172,20 +177,22 @@ def parse_positive(text: str) -> float:
 @device_option
 @click.option("--names/--no-names", "keep_class_names", default=True, help="Keep the class names.")
 def distill_command(
-    dataset: str,
+    dataset: str | None,
     data: str | None,
-    budget: Size,
+    budget: Size | None,
     output: Path | None,
     force: bool,
+    recipe: str | None,
+    record: bool,
     resume: bool,
-    validate: bool,
     log_path: Path | None,
     **settings: Any,
 ) -> None:
     """Distill DATASET into a file of at most SIZE bytes per class.
 
     DATASET is glyphs (embedded), cifar10, or the path of an image folder or archive with
-    train/CLASS/IMAGE; with --data it may be any name.
+    train/CLASS/IMAGE; with --data it may be any name. A recipe may name it, and all else; options
+    given here win.
 
     Every minute the run is kept in FILE.checkpoint, until it is done: after Ctrl-C or a crash the
     same command with --resume goes on to the same file.
@@ -193,23 +200,27 @@ def distill_command(
     from ddcodec.distill.checkpoint import checkpoint_path
     from ddcodec.export import check_output
 
-    path = output or Path(_default_name(dataset, data, budget))
-    check_output(path, force)
-    checkpoint = checkpoint_path(path)
-    _check_checkpoint(checkpoint, force, resume)
-    check_device(settings["device"])
     settings["loss_options"] = dict(settings["loss_options"])
-    settings["validate"] = validate
-    if log_path is not None and not resume:
-        check_output(log_path, force)
-    watched = Watched(checkpoint, resume, log_path)
-    distilled = _distill(dataset, data, {"bytes_per_class": budget.num_bytes, **settings}, watched)
-    check_output(path, force)
+    request = read_request(click.get_current_context(), recipe, settings)
+    path = output or Path(_default_name(request.dataset, request.data, request.budget))
+    outputs = [path, Path(f"{path}.json")] if record else [path]
+    for file in outputs:
+        check_output(file, force)
+    watch = Watch(checkpoint_path(path), resume, log_path)
+    watch.check(force)
+    check_device(request.settings["device"])
+    origin, asked, distilled = _distill(request, watch)
+    for file in outputs:
+        check_output(file, force)
     from ddcodec.codec.encode import write_atomically
 
     write_atomically(distilled.encoded.data, path)
-    checkpoint.unlink(missing_ok=True)
-    print_facts(_summary(distilled, path))
+    if record:
+        from ddcodec.distill.record import record_json
+
+        write_atomically(record_json(origin, asked, distilled), outputs[1])
+    watch.checkpoint.unlink(missing_ok=True)
+    print_facts(_summary(distilled, path) + [("record", str(name)) for name in outputs[1:]])
     if distilled.is_below_floor:
         print(
             "The file stays below 97 % of the budget: even the finest steps need no more; raise "
@@ -217,86 +228,26 @@ def distill_command(
         )
 
 
-@dataclass(frozen=True)
-class Watched:
-    """Where a run is kept and logged."""
-
-    checkpoint: Path
-    resume: bool
-    log_path: Path | None
-
-
-def _check_checkpoint(checkpoint: Path, force: bool, resume: bool) -> None:
-    """Refuse to lose an interrupted run, or to resume none."""
-    if resume and not checkpoint.exists():
-        raise DataError(f"There is no checkpoint '{checkpoint}'; leave --resume out to begin.")
-    if checkpoint.exists() and not resume and not force:
-        raise OutputError(
-            f"'{checkpoint}' holds an interrupted run; go on with --resume, or start anew with "
-            "--force."
-        )
-
-
-def _distill(
-    dataset: str, data: str | None, settings: dict[str, Any], watched: Watched
-) -> Distilled:
+def _distill(request: Request, watch: Watch) -> tuple[DatasetOrigin, Recipe, Distilled]:
     from ddcodec.datasets import load_dataset
     from ddcodec.distill.recipe import Recipe
 
-    recipe = Recipe.from_mapping(settings)
-    with waiting(f"Loading {dataset}."):
-        loaded = load_dataset(dataset, data)
+    budget = request.budget.num_bytes
+    recipe = Recipe.from_mapping({**request.settings, "bytes_per_class": budget})
+    with waiting(f"Loading {request.dataset}."):
+        dataset = load_dataset(request.dataset, request.data)
         from ddcodec.distill.distill import distill
-        from ddcodec.distill.progress import Supervision
+        from ddcodec.distill.record import DatasetOrigin, compare
         from ddcodec.evaluation.validation import Validation
 
-    with _log(watched) as record, ProgressReport() as report:
-        supervision = Supervision(
-            on_progress=lambda progress: _show(report, progress),
-            on_record=record,
-            on_notice=report.notice,
-            validate=Validation(loaded, recipe.device) if recipe.validate else None,
-            checkpoint=watched.checkpoint,
-            resume=watched.resume,
-        )
-        try:
-            return distill(loaded, recipe, supervision)
-        except KeyboardInterrupt as error:
-            if not watched.checkpoint.exists():
-                raise
-            raise Interrupted(
-                f"Interrupted; '{watched.checkpoint}' holds the last state that was kept, and the "
-                "same command with --resume goes on from there."
-            ) from error
-
-
-@contextmanager
-def _log(watched: Watched) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """Hand out what writes a record; a resumed run goes on with its log."""
-    if watched.log_path is None:
-        yield lambda record: None
-        return
-    from ddcodec.run_log import RunLog
-
-    with RunLog(watched.log_path) as log:
-        if not watched.resume:
-            os.truncate(watched.log_path, 0)
-        yield log.write
-
-
-def _show(report: ProgressReport, progress: Progress) -> None:
-    details = []
-    if progress.rate_bytes is not None:
-        details.append(f"{progress.rate_bytes:,.0f} of {format_bytes(progress.budget_bytes)}")
-    if progress.loss is not None:
-        details.append(f"loss {progress.loss:.4g}")
-    if progress.accuracy is not None:
-        details.append(f"validation {progress.accuracy:.1f} %")
-    if progress.images_per_second is not None:
-        details.append(f"{progress.images_per_second:,.0f} images/s")
-    report.update(
-        progress.phase, progress.step, progress.steps, "  ".join(details), progress.seconds_left
-    )
+    warning = compare(request.recipe, dataset.fingerprint, recipe.device)
+    if warning is not None:
+        click.echo(warning, err=True)
+    validate = Validation(dataset, recipe.device) if recipe.validate else None
+    with watch.supervision(validate) as supervision:
+        distilled = distill(dataset, recipe, supervision)
+    origin = DatasetOrigin(request.dataset, request.data, dataset.fingerprint)
+    return origin, recipe, distilled
 
 
 def _default_name(dataset: str, data: str | None, budget: Size) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,7 @@ class Distilled:
         real_images: the real images phase 1 started from, N × C × H × W uint8, sorted by class.
         seconds: wall-clock time, that of a pool made on the way not included.
         has_fixed_multiplier: whether λ was given, so that the size fell where it fell.
+        step_counts: steps of the phases that were made, by their names.
         selected_step: of the joint phase, after which the images were; None without validation.
         accuracy: that validation gave them then, in percent; None without validation.
     """
@@ -77,6 +78,7 @@ class Distilled:
     real_images: NDArray[np.uint8]
     seconds: float
     has_fixed_multiplier: bool = False
+    step_counts: Mapping[str, int] = field(default_factory=dict)
     selected_step: int | None = None
     accuracy: float | None = None
 
@@ -143,6 +145,7 @@ def distill(dataset: Dataset, recipe: Recipe, supervision: Supervision | None = 
         targets,
         seconds,
         run.fixed_multiplier,
+        run.step_counts,
         None if run.selected is None else run.selected.step,
         None if run.selected is None else run.selected.accuracy,
     )

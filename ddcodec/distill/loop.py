@@ -68,7 +68,7 @@ class Loop:
                 step = phase.advance()
                 if step is None:
                     return
-                self._last_step = step.step
+                self._last_step = self._run.step_counts[phase.name] = step.step
                 steps_before += 1
                 seconds = time.monotonic() - started
                 left = seconds / steps_before * (step.steps - step.step)

@@ -8,6 +8,8 @@ from typing import Any
 
 from ddcodec.codec.synthesis import DecoderChoice, parse_decoder
 from ddcodec.errors import RecipeError
+from ddcodec.format.header import CONTEXT_WIDTHS
+from ddcodec.format.limits import MAX_LAYERS
 
 NO_LOSS = "none"
 """The name of the baseline that codes real images as they are."""
@@ -101,6 +103,11 @@ class Recipe:
                 "Trajectory matching needs experts; make some with 'ddc experts DATASET' and name "
                 "their folder with --experts."
             )
+        if self.context_width not in (None, *CONTEXT_WIDTHS):
+            widths = ", ".join(map(str, CONTEXT_WIDTHS))
+            raise RecipeError(f"context_width {self.context_width} is not one of {widths}.")
+        if not 1 <= self.context_depth <= MAX_LAYERS:
+            raise RecipeError(f"context_depth must be 1 to {MAX_LAYERS}, not {self.context_depth}.")
         if self.seed < 0:
             raise RecipeError(f"seed must not be negative, it is {self.seed}.")
 

@@ -61,6 +61,7 @@ class Run:
         wishes: where latents should be, once the joint phase has begun.
         quantised: integer weights, once they are chosen.
         selected: the best candidate so far.
+        step_counts: steps of finished phases, by their names.
         generator: source of the randomness that steps take in turn.
     """
 
@@ -79,6 +80,7 @@ class Run:
     wishes: Wishes | None = None
     quantised: tuple[NetworkTensors, ...] | None = None
     selected: Candidate | None = None
+    step_counts: dict[str, int] = field(default_factory=dict)
     generator: torch.Generator = field(init=False)
 
     def __post_init__(self) -> None:
@@ -211,6 +213,7 @@ class Run:
         return self._judged_state() | {
             "other_bits": self.other_bits,
             "hints": [list(hint) for hint in self.header.hints],
+            "step_counts": dict(self.step_counts),
             "generator": self.generator.get_state(),
             "quantised": None if self.quantised is None else _packed(self.quantised),
             "selected": selected and [selected.step, selected.accuracy, selected.tensors],
@@ -223,6 +226,7 @@ class Run:
         self.header = replace(
             self.header, hints=tuple((key, value) for key, value in state["hints"])
         )
+        self.step_counts = dict(state["step_counts"])
         self.generator.set_state(state["generator"].cpu())
         quantised, selected = state["quantised"], state["selected"]
         self.quantised = None if quantised is None else _unpacked(quantised)

@@ -27,6 +27,9 @@ def test_budget_is_required() -> None:
         {"fit_steps": 0},
         {"joint_steps": 0},
         {"seed": -1},
+        {"context_width": 7},
+        {"context_depth": 0},
+        {"context_depth": 9},
         {"loss": "tm"},
     ],
 )
