@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ddcodec.codec.neighbours import COARSER_LEVEL, OWN_LEVEL, WAVELET_BANDS, all_neighbours
+from ddcodec.codec.neighbours import COARSER_LEVEL, OWN_LEVEL, WAVELET_BANDS
 from ddcodec.codec.parameters import NetworkTensors, QuantizedTensor
 from ddcodec.entropy import tables
 from ddcodec.entropy.exact import (
@@ -106,25 +106,18 @@ class ContextModel:
             latents: N × P, the planes of an image one after another, finest first.
         """
         import torch
-        from torch.nn.functional import embedding
+
+        from ddcodec.codec.context_stack import context_stack, input_rows
 
         device = latents.device
-        values = latents.t()
-        # Row 0 stands for everything outside a plane.
-        table = torch.cat([values.new_zeros(1, values.shape[1]), values])
-        seen = all_neighbours(self.context_id, self.width, self.planes)
-        hidden = embedding(torch.from_numpy(seen.index).to(device), table)
-        if seen.magnitude.any():
-            magnitude = torch.from_numpy(seen.magnitude).to(device)
-            hidden = torch.where(magnitude[:, None, None], hidden.abs(), hidden)
-        hidden = hidden.flatten(1)
-        for layer in range(self.depth):
-            weight = parameters[f"context.{layer}.weight"]
-            bias = parameters[f"context.{layer}.bias"]
-            hidden = (torch.addmm(bias[:, None], weight, hidden) + hidden).relu()
-        biases = parameters["context.out.bias"][torch.from_numpy(seen.plane).to(device)]
-        outputs = (parameters["context.out.weight"] @ hidden).view(2, *values.shape)
-        loc, log2_scale = outputs + biases.t()[:, :, None]
+        values = latents.t().contiguous()
+        rows = input_rows(self.context_id, self.width, self.planes, device)
+        stack = [parameters[name] for name in self.tensor_shapes() if name != "context.out.bias"]
+        plane = torch.repeat_interleave(
+            torch.tensor([plane.size for plane in self.planes], device=device)
+        )
+        biases = parameters["context.out.bias"][plane]
+        loc, log2_scale = context_stack(values, rows, stack) + biases.t()[:, :, None]
         return FlatEstimate(values, loc, log2_scale)
 
     def exact(self, tensors: NetworkTensors) -> ExactContext:

@@ -17,6 +17,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ddcodec.codec.context import FlatEstimate
 from ddcodec.distill.representation import Parameters, Representation
 from ddcodec.entropy.laplace import SYMBOL_LIMIT, LaplaceModel
 
@@ -72,9 +73,11 @@ class Descent:
 
     Args:
         representation: its latents are integers.
-        networks: weights of each set; detached here.
+        networks: weights of each set.
         distortion: what images lose.
         curvature: per set the second derivative of the distortion by each latent, P.
+        learning: add to `grad` of the context networks the gradient of the bits that a look at
+            the latents finds, which the same evaluation gives.
     """
 
     def __init__(
@@ -83,10 +86,15 @@ class Descent:
         networks: list[Parameters],
         distortion: Distortion,
         curvature: list[Tensor],
+        learning: bool = False,
     ) -> None:
         self._representation = representation
         self._networks = [
-            {name: value.detach() for name, value in tensors.items()} for tensors in networks
+            {
+                name: value if learning and name.startswith("context") else value.detach()
+                for name, value in tensors.items()
+            }
+            for tensors in networks
         ]
         self._distortion = distortion
         self._curvature = curvature
@@ -117,6 +125,7 @@ class Descent:
         representation = self._representation
         number = int(representation.image_sets[indices[0]])
         networks, curvature = self._networks[number], self._curvature[number]
+        learners = self._learners(number)
         rows = representation.latents.detach()[indices.to(representation.device)]
         rows.requires_grad_()
         (slope,) = torch.autograd.grad(self._distortion(indices, rows).sum(), rows)
@@ -124,37 +133,49 @@ class Descent:
         values = flat.values.detach()
         own = self._model.rate_bits(values, flat.loc, flat.log2_scale)
         # With its own value held, what is left of the gradient are the latents that see it.
-        (others,) = torch.autograd.grad(own.sum(), rows)
+        others, *gradients = torch.autograd.grad(own.sum(), [rows, *learners])
+        for parameter, gradient in zip(learners, gradients, strict=True):
+            total = gradient if parameter.grad is None else parameter.grad + gradient
+            parameter.grad = total
         with torch.no_grad():
-            return self._best(
-                rows, flat.loc, flat.log2_scale, own, others, slope, curvature, multiplier
+            steps, rates, distortions = self._best(
+                flat, own, others.t(), slope.t(), curvature[:, None], multiplier
             )
+        return Moves(steps.t(), rates.t(), distortions.t(), float(own.detach().sum()))
+
+    def _learners(self, number: int) -> list[Tensor]:
+        return [value for value in self._networks[number].values() if value.requires_grad]
 
     def _best(
         self,
-        rows: Tensor,
-        loc: Tensor,
-        log2_scale: Tensor,
+        flat: FlatEstimate,
         own: Tensor,
         others: Tensor,
         slope: Tensor,
         curvature: Tensor,
         multiplier: float,
-    ) -> Moves:
-        values = rows.detach().t()
-        best = torch.zeros_like(rows)
-        best_rate, best_distortion, best_cost = (torch.zeros_like(rows) for _ in range(3))
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the best steps, their rates and distortions, P × N like everything here."""
+        steps, rates, distortions, costs = (torch.zeros_like(own) for _ in range(4))
         for step in (-1.0, 1.0):
-            changed = self._model.rate_bits(values + step, loc, log2_scale)
-            rate = (changed - own).t() + CONTEXT_SHARE * step * others
+            rate = CONTEXT_SHARE * step * others - own
             distortion = step * slope + 0.5 * curvature
+            # The new bits are at least 0, so that most changes are too dear whatever they are.
+            open_ = (rate + multiplier * distortion < costs).flatten().nonzero()[:, 0]
+            values = flat.values.flatten()[open_] + step
+            changed = self._model.rate_bits(
+                values, flat.loc.flatten()[open_], flat.log2_scale.flatten()[open_]
+            )
+            rate = rate.flatten()[open_] + changed
+            distortion = distortion.flatten()[open_]
             cost = rate + multiplier * distortion
-            better = (cost < best_cost) & ((rows + step).abs() < SYMBOL_LIMIT)
-            best[better] = step
-            best_rate = torch.where(better, rate, best_rate)
-            best_distortion = torch.where(better, distortion, best_distortion)
-            best_cost = torch.where(better, cost, best_cost)
-        return Moves(best, best_rate, best_distortion, float(own.sum()))
+            better = (cost < costs.flatten()[open_]) & (values.abs() < SYMBOL_LIMIT)
+            places = open_[better]
+            steps.view(-1)[places] = step
+            rates.view(-1)[places] = rate[better]
+            distortions.view(-1)[places] = distortion[better]
+            costs.view(-1)[places] = cost[better]
+        return steps, rates, distortions
 
     def descend(
         self, multiplier: float, generator: torch.Generator, indices: Tensor | None = None

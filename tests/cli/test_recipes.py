@@ -14,6 +14,7 @@ from PIL import Image
 from ddcodec.cli import ddc
 from ddcodec.cli import distill as distill_module
 from ddcodec.cli.recipes import Request
+from ddcodec.cli.watching import Watch
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.distill.presets import preset_names
 from ddcodec.distill.recipe import Recipe
@@ -60,7 +61,7 @@ def _run(*arguments: str) -> Result:
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Return a caller of `ddc distill` that gives what would be run instead of running it."""
 
-    def stop(request: Request) -> None:
+    def stop(request: Request, watch: Watch) -> None:
         raise Asked(request)
 
     monkeypatch.setattr(distill_module, "_distill", stop)

@@ -113,3 +113,19 @@ def test_tensor_shapes() -> None:
 def test_inexact_networks_are_refused(name: str) -> None:
     """Weights that could leave the integers of float64 are refused."""
     check_refused_with_weights(sample_header(context_id=3, synthesis_id=2), name, 1 << 39)
+
+
+def test_images_are_refined_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values and gradients do not depend on how many images are refined at once."""
+    synthesis = WaveletSynthesis(2, (4,), 3, 8, 8)
+    generator = torch.Generator().manual_seed(0)
+    parameters = synthesis.initial_parameters(generator)
+    parameters["synthesis.1.weight"] = torch.randn(3, 4, 3, 3, generator=generator)
+    latents = torch.randn(5, sum(plane.size for plane in synthesis.planes), generator=generator)
+    leaves = [leaf.requires_grad_() for leaf in (latents, *parameters.values())]
+    results = []
+    for pixels in (1 << 15, 2 * 8 * 8):
+        monkeypatch.setattr("ddcodec.codec.wavelet.CHUNK_PIXELS", pixels)
+        images = synthesis.render(parameters, latents)
+        results.append([images, *torch.autograd.grad(images.square().sum(), leaves)])
+    assert all(torch.allclose(a, b, rtol=1e-4, atol=1e-3) for a, b in zip(*results, strict=True))

@@ -3,9 +3,10 @@
 import torch
 from distill.small_descent import small_descent, small_start
 
-from ddcodec.distill.descent import image_curvature
+from ddcodec.distill.descent import CONTEXT_SHARE, Descent, image_curvature
 from ddcodec.distill.representation import Representation
 from ddcodec.distill.utilities import Likeness
+from ddcodec.entropy.laplace import LaplaceModel
 
 EVERYTHING = torch.arange(16)
 
@@ -86,3 +87,55 @@ def test_nothing_moves_where_nothing_pays() -> None:
     moves = descent.moves(part, multiplier=0.0)
     assert bool((moves.rate_bits[moves.step != 0] < 0).all())
     assert moves.total_bits > 0
+
+
+def test_every_change_is_the_best_of_three() -> None:
+    """Looking only at changes that could pay finds what looking at all of them finds."""
+    representation, likeness, generator = _start()
+    networks = representation.networks[0]
+    with torch.no_grad():
+        networks["context.out.bias"] += torch.tensor([0.3, 1.0])
+        networks["context.out.weight"] += 0.05
+    multiplier = 300.0
+    curvature = likeness.curvature(representation, representation.networks, generator)
+    error = likeness.distortion(representation.networks)
+    moves = Descent(representation, representation.networks, error, curvature).moves(
+        EVERYTHING, multiplier
+    )
+
+    rows = representation.latents.detach().clone().requires_grad_()
+    (slope,) = torch.autograd.grad(error(EVERYTHING, rows).sum(), rows)
+    flat = representation.context.estimate_flat(networks, rows)
+    model = LaplaceModel()
+    own = model.rate_bits(flat.values.detach(), flat.loc, flat.log2_scale)
+    (others,) = torch.autograd.grad(own.sum(), rows)
+    rates = [torch.zeros_like(others)]
+    distortions = [torch.zeros_like(others)]
+    for step in (-1.0, 1.0):
+        changed = model.rate_bits(flat.values + step, flat.loc, flat.log2_scale)
+        rates.append((changed - own).t().detach() + CONTEXT_SHARE * step * others)
+        distortions.append(step * slope + 0.5 * curvature[0])
+    costs = torch.stack(rates) + multiplier * torch.stack(distortions)
+    best = costs.argmin(0)
+    assert len(best.unique()) == 3
+    assert torch.equal(moves.step, torch.tensor([0.0, -1.0, 1.0])[best])
+    assert torch.allclose(moves.rate_bits, torch.stack(rates).gather(0, best[None])[0], atol=1e-4)
+    found = torch.stack(distortions).gather(0, best[None])[0]
+    assert torch.allclose(moves.distortion, found)
+
+
+def test_learning_gives_the_gradient_of_the_bits() -> None:
+    """What a descent adds to context networks is the derivative of the bits it reports."""
+    representation, likeness, generator = _start()
+    networks = representation.networks[0]
+    contexts = {name: value for name, value in networks.items() if name.startswith("context")}
+    bits = representation.latent_bits(networks, representation.latents.detach())
+    expected = torch.autograd.grad(bits, list(contexts.values()))
+    error = likeness.distortion(representation.networks)
+    curvature = likeness.curvature(representation, representation.networks, generator)
+    descent = Descent(representation, [networks], error, curvature, learning=True)
+    assert abs(descent.descend(300.0, generator) / float(bits.detach()) - 1) < 1e-5
+    for value, gradient in zip(contexts.values(), expected, strict=True):
+        assert value.grad is not None
+        assert torch.allclose(value.grad, gradient, rtol=1e-3, atol=1e-3)
+    assert all(value.grad is None for name, value in networks.items() if name not in contexts)

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import pathlib
 
 import numpy as np
 import pytest
@@ -181,3 +183,37 @@ def test_report_goes_to_json_with_mean_and_std() -> None:
     assert values["accuracies"] == [50.0, 54.0]
     assert values["std"] == 2.0
     assert set(values) == {f.name for f in dataclasses.fields(report)} | {"mean", "std"}
+
+
+@pytest.mark.parametrize("arch", networks.NETWORKS)
+def test_parts_of_a_batch_add_up(arch: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gradients and loss do not depend on how many images are looked at together."""
+    torch.manual_seed(0)
+    images, labels = torch.randn(11, 3, 16, 16), torch.arange(11) % 3
+    results = []
+    for pixels in (4 * 16 * 16, 11 * 16 * 16):
+        monkeypatch.setattr(train_module, "MICRO_BATCH_PIXELS", pixels)
+        network = networks.build(arch, (3, 16, 16), 3, seed=0, network_width=8)
+        loss = train_module._add_gradients(train_module._loss_float32, network, images, labels)
+        gradients = [parameter.grad for parameter in network.parameters()]
+        assert all(gradient is not None for gradient in gradients)
+        results.append([loss, *gradients])
+    assert all(torch.allclose(a, b, rtol=1e-3, atol=1e-5) for a, b in zip(*results, strict=True))
+
+
+def test_compiled_programs_are_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    """They go to the cache, unless the user has named a folder; a useless cache is no error."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DDC_CACHE", str(tmp_path / "file"))
+    train_module._keep_programs()
+    assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
+    monkeypatch.setenv("DDC_CACHE", str(tmp_path))
+    train_module._keep_programs()
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path / "compiled")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "elsewhere")
+    train_module._keep_programs()
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "elsewhere"

@@ -6,7 +6,7 @@ import torch
 from ddcodec import networks
 from ddcodec.errors import DataError, RecipeError
 from ddcodec.networks import NETWORKS, ConvNet, normalise
-from ddcodec.networks.convnet import default_depth
+from ddcodec.networks.convnet import HalvingPool, default_depth
 
 
 @pytest.mark.parametrize("arch", NETWORKS)
@@ -89,3 +89,17 @@ def test_normalise_refuses_what_does_not_fit() -> None:
     ):
         with pytest.raises(DataError):
             normalise(bad, mean, std)
+
+
+@pytest.mark.parametrize("size", [(2, 2), (7, 5), (6, 9), (4, 600)])
+def test_pooling_is_the_mean_of_four(size: tuple[int, int]) -> None:
+    """Values and first and second derivatives are those of plain average pooling."""
+    images = torch.randn(2, 3, *size, dtype=torch.float64, requires_grad=True)
+    results = []
+    for pool in (HalvingPool(), torch.nn.AvgPool2d(2)):
+        means = pool(images)
+        (first,) = torch.autograd.grad(means.pow(3).sum(), images, create_graph=True)
+        (second,) = torch.autograd.grad(first.square().sum(), images)
+        assert torch.allclose(means[1, 2, 0, 0], images[1, 2, :2, :2].mean())
+        results.append(torch.stack([first, second]))
+    assert torch.allclose(*results)
