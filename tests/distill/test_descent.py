@@ -91,7 +91,7 @@ def test_nothing_moves_where_nothing_pays() -> None:
 
 def test_every_change_is_the_best_of_three() -> None:
     """Looking only at changes that could pay finds what looking at all of them finds."""
-    representation, likeness, generator = _start()
+    representation, likeness, generator = small_start()
     networks = representation.networks[0]
     with torch.no_grad():
         networks["context.out.bias"] += torch.tensor([0.3, 1.0])
@@ -126,7 +126,7 @@ def test_every_change_is_the_best_of_three() -> None:
 
 def test_learning_gives_the_gradient_of_the_bits() -> None:
     """What a descent adds to context networks is the derivative of the bits it reports."""
-    representation, likeness, generator = _start()
+    representation, likeness, generator = small_start()
     networks = representation.networks[0]
     contexts = {name: value for name, value in networks.items() if name.startswith("context")}
     bits = representation.latent_bits(networks, representation.latents.detach())

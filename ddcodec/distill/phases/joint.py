@@ -64,25 +64,26 @@ class Joint(JointPhase):
     def _make_step(self) -> tuple[float, float, int]:
         run, representation = self._run, self._run.representation
         indices = self._utility.indices_for_step(self._step)
-        rendering = representation.render(indices, unquantized)
+        rendering = representation.render(indices, unquantized, with_rate=False)
         loss = self._utility(rendering, self._step)
         own = list(self._utility.parameters)
-        gradient, *own_gradients = torch.autograd.grad(
-            loss, [representation.latents, *own], retain_graph=True
-        )
+        gradient, *own_gradients = torch.autograd.grad(loss, [representation.latents, *own])
         self._optimiser.zero_grad()
-        for parameter, slope in zip(own, own_gradients, strict=True):
-            parameter.grad = slope
-        rate = rendering.rate_bits / len(indices)
-        if self._weight_rate is not None:
-            weight_bits = self._weight_rate.bits(representation.networks)
-            rate = rate + weight_bits / representation.num_images
-        rate.backward(inputs=self._contexts())  # type: ignore[no-untyped-call]
-        self._optimiser.step()
         self._move(gradient.coalesce())
         bits = self._follow(indices)
+        self._learn(len(indices), dict(zip(own, own_gradients, strict=True)))
         run.multiplier = self._control(bits)
         return bits, float(loss.detach()), len(indices)
+
+    def _learn(self, num_images: int, gradients: dict[Tensor, Tensor]) -> None:
+        """Train context models by what the descent left, and what the loss has besides."""
+        representation, contexts = self._run.representation, self._contexts()
+        if self._weight_rate is not None:
+            bits = self._weight_rate.bits(representation.networks) * num_images
+            (bits / representation.num_images).backward(inputs=contexts)  # type: ignore[no-untyped-call]
+        for parameter, slope in gradients.items():
+            parameter.grad = slope
+        self._optimiser.step()
 
     def _move(self, rows: Tensor) -> None:
         """Move wishes as gradient descent on pixels would, by steps that fade over the phase.
@@ -110,7 +111,7 @@ class Joint(JointPhase):
         assert wishes is not None
         networks = representation.networks
         distortion = wishes.distortion(networks)
-        descent = Descent(representation, networks, distortion, wishes.weights)
+        descent = Descent(representation, networks, distortion, wishes.weights, learning=True)
         bits = descent.descend(run.multiplier, run.generator, indices)
         # Classes differ in what they cost: those of other steps count with what they cost then.
         self._image_bits[indices] = bits / len(indices)
