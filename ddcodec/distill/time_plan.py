@@ -13,6 +13,8 @@ MOST_FIT_STEPS = 3840
 SETTLING_PASSES, LANDING_ENCODINGS = 6, 10
 """What usually follows the last step."""
 
+VALIDATION_SHARE = 0.1
+
 MARGIN = 0.03
 """Share of the time that is kept free."""
 
@@ -66,6 +68,13 @@ class TimePlan:
         until = self._end() if is_last else FIT_SHARE * self.limit_seconds
         left = until - self.elapsed_seconds - passes * self.pass_seconds
         return min(max(int(left / step_seconds), FEWEST_STEPS), MOST_FIT_STEPS)
+
+    def validations(self, default: int) -> int:
+        """Return how many candidates are judged after the first, whose judging was timed."""
+        if self.limit_seconds is None or not self.validation_seconds:
+            return default
+        affordable = int(VALIDATION_SHARE * self.limit_seconds / self.validation_seconds)
+        return min(max(affordable, 1), default)
 
     def joint_steps(self, default: int, step_seconds: float, validations: int) -> int:
         """Return the steps of the joint phase, `validations` to come among them."""

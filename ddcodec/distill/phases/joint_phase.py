@@ -50,6 +50,7 @@ class JointPhase:
         self._settings = settings
         self._steps = settings.steps
         self._step = 0
+        self._validations = settings.validations
         self._has_begun = self._is_done = False
 
     def advance(self) -> Step | None:
@@ -58,6 +59,8 @@ class JointPhase:
             self._has_begun = True
             self._begin()
             accuracy = self._run.judge(0)
+            parts = self._settings.validations
+            self._validations = self._run.plan.validations(parts)
             self._steps = self._fitting_steps()
             if accuracy is not None:
                 return Step(0, self._steps, self._run.target_bits, None, 0, accuracy)
@@ -75,7 +78,7 @@ class JointPhase:
         return Step(self._step, self._steps, bits, loss, count, accuracy)
 
     def _stations(self) -> set[int]:
-        parts = self._settings.validations
+        parts = self._validations
         return {round(self._steps * number / parts) for number in range(1, parts + 1)}
 
     def _fitting_steps(self) -> int:
@@ -93,16 +96,17 @@ class JointPhase:
         seconds = (time.monotonic() - started) / (PROBED_STEPS - 1)
         run.restore(before)
         self.restore(own)
-        return run.plan.joint_steps(self._steps, seconds, self._settings.validations)
+        return run.plan.joint_steps(self._steps, seconds, self._validations)
 
     def state(self) -> State:
         """Return counts and what the subclass adds; see `Phase`."""
-        numbers = [self._step, self._steps, self._has_begun, self._is_done]
+        numbers = [self._step, self._steps, self._validations, self._has_begun, self._is_done]
         return {"numbers": numbers, "own": self._own_state() if self._has_begun else None}
 
     def restore(self, state: State) -> None:
         """Go on where `state` was called; the run has been restored before."""
-        self._step, self._steps, self._has_begun, self._is_done = state["numbers"]
+        self._step, self._steps, self._validations, *flags = state["numbers"]
+        self._has_begun, self._is_done = flags
         if state["own"] is not None:
             self._restore_own(state["own"])
 
