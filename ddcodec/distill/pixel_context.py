@@ -17,6 +17,7 @@ from torch import Tensor
 from ddcodec.codec.neighbours import all_neighbours
 from ddcodec.codec.pixels import MID_GREY
 from ddcodec.distill.representation import Representation
+from ddcodec.entropy.laplace import LARGEST_LOG2_SCALE, LaplaceModel
 
 INITIAL_DEVIATION = 5e-4
 """Of the weights that start at nothing; enough to tell hidden units apart."""
@@ -27,6 +28,9 @@ LINEAR_IMAGES = 64
 
 CLIPPED_NORM = 30.0
 """Of the gradient of bits per pixel: a rare outlier under a narrow prediction may not rule."""
+
+PULL_BITS = 0.1
+"""Cost of an octave beyond the widest table, where the rate has no slope to lead back by."""
 
 StepReport = Callable[[int, int, float], None]
 """(step, steps, estimated bits of all latents)"""
@@ -78,12 +82,19 @@ def fit_pixel_context(
         if len(order) < size:
             order = torch.randperm(len(latents), generator=generator)
         rows, order = latents[order[:size].to(latents.device)], order[size:]
-        bits = representation.latent_bits(networks, rows)
+        bits, excess = _rate_and_excess(representation, rows)
         optimiser.zero_grad()
-        (bits / rows.numel()).backward()  # type: ignore[no-untyped-call]
+        ((bits + PULL_BITS * excess) / rows.numel()).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(weights + biases, CLIPPED_NORM, error_if_nonfinite=True)
         optimiser.step()
         report(step + 1, fit.steps, float(bits.detach()) * len(latents) / size)
+
+
+def _rate_and_excess(representation: Representation, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the bits of some latents, N × P, and by how many octaves scales exceed the tables."""
+    flat = representation.context.estimate_flat(representation.networks[0], rows)
+    bits = LaplaceModel().rate_bits(flat.values, flat.loc, flat.log2_scale).sum()
+    return bits, (flat.log2_scale - LARGEST_LOG2_SCALE).relu().sum()
 
 
 @torch.no_grad()
@@ -102,7 +113,9 @@ def _start_linear(representation: Representation, generator: torch.Generator) ->
     # What the lifted inputs add, the output takes off again.
     lifted = MID_GREY * prediction[:width].sum()
     networks["context.out.bias"][:, 0] = (prediction[width:] - lifted).float()
-    networks["context.out.bias"][:, 1] = residuals.clamp(min=1e-3).log2().float()
+    widest = LARGEST_LOG2_SCALE - 0.5
+    log2_scales = residuals.clamp(min=1e-3).log2().clamp(max=widest)
+    networks["context.out.bias"][:, 1] = log2_scales.float()
 
 
 def _linear_prediction(representation: Representation) -> tuple[Tensor, Tensor]:
