@@ -9,18 +9,15 @@ images have become harder to code, and made to fit at the end.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from math import cos, pi
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import embedding
 
-from ddcodec.budget import Budget
 from ddcodec.codec.context import CONTEXT_MODELS, ContextModel
 from ddcodec.codec.encode import (
     EncodedFile,
@@ -33,16 +30,15 @@ from ddcodec.codec.pixels import PixelSynthesis
 from ddcodec.codec.stream import Content
 from ddcodec.distill.allocation import Allocation, default_context_width
 from ddcodec.distill.image_counts import fixed_counts, largest_that_fits, spread_evenly
-from ddcodec.distill.loop import Progress, ProgressCallback
+from ddcodec.distill.loop import Progress
 from ddcodec.distill.pixel_context import ContextFit, fit_pixel_context
+from ddcodec.distill.pixel_task import Integers, PixelFile, PixelSettings, PixelTask
 from ddcodec.distill.post_quantisation import quantise_networks
 from ddcodec.distill.representation import Rendering, Representation, quantised_parameters
 from ddcodec.distill.utilities import Distillation
 from ddcodec.errors import BudgetError
 from ddcodec.format.container import pack_container
 from ddcodec.format.header import HINT_LEARNING_RATE, Header
-
-Integers = NDArray[np.int64]
 
 Hints = tuple[tuple[int, int], ...]
 
@@ -51,85 +47,6 @@ DARKEST, BRIGHTEST = -128, 127
 
 MOST_STARTS = 4
 FULL = 0.97
-
-
-@dataclass(frozen=True)
-class PixelSettings:
-    """How pixels are optimised.
-
-    Attributes:
-        learning_rates: of Adam on pixels in grey levels, from and to, by half a cosine.
-        loss_rate: of Adam on what a loss optimises itself, such as the student's rate.
-        probe_images: real images whose size foretells that of others.
-        surplus: images beyond those foreseen, as a share: what does not fit is removed. Twice
-            that if a trained context model still leaves room.
-        recount_at: when, as a share of the steps, the number of images is corrected.
-        context_depth: hidden layers of the context model.
-        probe_fit, final_fit: training of the context model, to measure and to keep.
-    """
-
-    learning_rates: tuple[float, float] = (2.5, 0.1)
-    loss_rate: float = 0.05
-    probe_images: int = 60
-    surplus: float = 0.2
-    recount_at: float = 0.5
-    context_depth: int = 2
-    probe_fit: ContextFit = field(default_factory=lambda: ContextFit(steps=150))
-    final_fit: ContextFit = field(default_factory=ContextFit)
-
-
-@dataclass(frozen=True)
-class PixelTask:
-    """What a run on pixels is given.
-
-    Attributes:
-        images: the training part, uint8 N×C×H×W.
-        available_counts: images of each class in it, int64.
-        class_names: kept in the file, or None.
-        mean, std: of the header, per channel in 1/256.
-        budget: of the file.
-        images_per_class: as the user fixed it; None follows from the budget.
-        context_width: inputs of the context model; None follows from the budget.
-        choose: returns rows of `images`, sorted by class, for numbers of images per class; a
-            larger choice begins, class by class, with the smaller one.
-        distillation: returns the loss on a representation; None codes real images as they are.
-        steps: of the optimisation.
-        seed: everything random follows from it.
-        device: where to compute.
-        on_progress: called now and then.
-    """
-
-    images: NDArray[np.uint8]
-    available_counts: Integers
-    class_names: tuple[str, ...] | None
-    mean: tuple[int, ...]
-    std: tuple[int, ...]
-    budget: Budget
-    images_per_class: int | None
-    context_width: int | None
-    choose: Callable[[Integers], Integers]
-    distillation: Callable[[Representation], Distillation] | None
-    steps: int
-    seed: int
-    device: torch.device
-    on_progress: ProgressCallback
-
-
-@dataclass(frozen=True)
-class PixelFile:
-    """A finished run on pixels.
-
-    Attributes:
-        encoded: the file.
-        allocation: how the budget was spent.
-        estimated_bytes: float rate of pixels and weights plus the exact rest.
-        real_images: where its images started from, N×C×H×W uint8, sorted by class.
-    """
-
-    encoded: EncodedFile
-    allocation: Allocation
-    estimated_bytes: float
-    real_images: NDArray[np.uint8]
 
 
 def distill_pixels(task: PixelTask, settings: PixelSettings | None = None) -> PixelFile:

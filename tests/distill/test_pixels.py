@@ -14,7 +14,8 @@ from ddcodec.distill.initial_images import Seen, choose_initial_images
 from ddcodec.distill.loop import Progress
 from ddcodec.distill.losses import LOSSES, LossSettings
 from ddcodec.distill.pixel_context import ContextFit, fit_pixel_context
-from ddcodec.distill.pixels import PixelFile, PixelSettings, PixelTask, distill_pixels
+from ddcodec.distill.pixel_task import PixelFile, PixelSettings, PixelTask
+from ddcodec.distill.pixels import distill_pixels
 from ddcodec.distill.representation import Representation
 from ddcodec.distill.utilities import Distillation
 from ddcodec.errors import BudgetError, DataError
