@@ -101,14 +101,16 @@ def by_teacher(rows: Integers, label: int, count: int, seed: int, look: Look) ->
     """Return images that trained networks recognise; see `Initialiser`.
 
     The score is the cross-entropy of an image's own class, which grows both with a wrong answer
-    and with an unsure right one. The surest images alone are much alike, so that the surest half
-    of a class comes in random order, and after it the rest.
+    and with an unsure right one. The surest images alone are much alike, so that herding orders
+    the surest half of a class; the rest follows, the surest first.
     """
-    order = np.argsort(look(rows, label).surprise, kind="stable")
+    seen = look(rows, label)
+    order = np.argsort(seen.surprise, kind="stable")
     num_sure = round(SURE_SHARE * len(rows))
-    parts = (np.sort(rows[order[:num_sure]]), rows[order[num_sure:]])
-    sure = at_random(parts[0], label, num_sure, seed, look)
-    return np.concatenate([sure, parts[1]])[:count]
+    sure, rest = np.sort(order[:num_sure]), order[num_sure:]
+    herded = sure[herding_order(seen.embeddings[sure], count)]
+    ranked: Integers = np.concatenate([herded, rest])
+    return rows[ranked[:count]]
 
 
 INITIALISERS: dict[str, Initialiser] = {
