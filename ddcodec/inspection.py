@@ -14,7 +14,7 @@ from ddcodec.errors import DataError, FormatError
 from ddcodec.format.container import CHECKSUM_BYTES, Container
 from ddcodec.format.header import Header
 from ddcodec.format.limits import DecodeLimits
-from ddcodec.format.planes import PYRAMID, WAVELET_HALF_CHROMA
+from ddcodec.format.planes import PIXELS, PYRAMID, WAVELET_HALF_CHROMA
 
 if TYPE_CHECKING:
     from ddcodec.codec.decode import DecodedFile
@@ -194,6 +194,8 @@ def describe_decoder(synthesis_id: int, widths: tuple[int, ...]) -> str:
     listed = ", ".join(str(width) for width in widths)
     if synthesis_id == PYRAMID:
         return f"pyramid, hidden widths {listed}"
+    if synthesis_id == PIXELS:
+        return "none, pixels themselves"
     colours = ", colour at half size" if synthesis_id == WAVELET_HALF_CHROMA else ""
     return f"wavelet{colours}, refinement {listed or 'none'}"
 

@@ -10,7 +10,7 @@ from ddcodec.codec.parameters import NetworkTensors, QuantizedTensor
 from ddcodec.codec.stream import Content, context_of, synthesis_of
 from ddcodec.codec.wavelet import CDF_TAPS
 from ddcodec.format.header import Header
-from ddcodec.format.planes import PYRAMID
+from ddcodec.format.planes import PIXELS, PYRAMID
 
 Integers = NDArray[np.int64]
 
@@ -36,7 +36,10 @@ class IntegerSource:
 
 
 def sample_header(**changes: object) -> Header:
-    """Return a small valid header; keyword arguments replace its fields."""
+    """Return a small valid header; keyword arguments replace its fields.
+
+    Pixels always have the one level and no decoder layer that they may have.
+    """
     facts: dict[str, object] = {
         "num_classes": 2,
         "num_images": 3,
@@ -55,6 +58,8 @@ def sample_header(**changes: object) -> Header:
         "has_class_names": False,
     }
     facts.update(changes)
+    if facts["synthesis_id"] == PIXELS:
+        facts.update(num_levels=1, synthesis_widths=())
     channels = facts["channels"]
     assert isinstance(channels, int)
     facts.setdefault("mean", (128,) * channels)

@@ -140,12 +140,15 @@ def test_every_option_says_what_it_does_without_it(name: str, option: click.Opti
 
 def test_choices_are_those_of_the_package() -> None:
     """What help lists without importing torch is what the package knows."""
+    from ddcodec.distill.initial_images import INITIALISERS
     from ddcodec.distill.losses import LOSSES
-    from ddcodec.distill.recipe import PYRAMID_CONTEXTS
+    from ddcodec.distill.recipe import INITS, PARAMETERIZATIONS, PYRAMID_CONTEXTS
     from ddcodec.networks import NETWORKS
 
     assert set(distill_options.LOSSES) == {"none", *LOSSES}
     assert distill_options.CONTEXTS == PYRAMID_CONTEXTS
+    assert distill_options.INITS == INITS == tuple(INITIALISERS)
+    assert distill_options.PARAMETERIZATIONS == PARAMETERIZATIONS
     assert set(distill_options.SHARES) == set(SHARES)
     assert set(eval_options.PROTOCOLS) == set(protocols.PROTOCOLS)
     assert set(eval_options.ARCHITECTURES) == set(NETWORKS)
@@ -155,8 +158,21 @@ def test_defaults_are_those_of_the_recipe() -> None:
     """The command line and the library agree on every default."""
     recipe = Recipe(bytes_per_class=1.0)
     given = {option.name: option.default for name, option in _options() if name == "distill"}
-    for name in ("loss", "context", "joint_steps", "seed", "device", "keep_class_names"):
+    compared = ("loss", "init", "parameterization", "context", "joint_steps", "seed", "device")
+    for name in (*compared, "keep_class_names"):
         assert given[name] == getattr(recipe, name)
+
+
+def test_every_context_model_has_words() -> None:
+    """`ddc inspect` can tell what each of them sees, and describe each decoder."""
+    from ddcodec.cli import inspect as inspect_options
+    from ddcodec.codec import CONTEXT_MODELS
+    from ddcodec.format.header import CONTEXTS_OF
+    from ddcodec.inspection import describe_decoder
+
+    assert set(inspect_options.CONTEXT_FACTS) == set(CONTEXT_MODELS.values())
+    assert len({describe_decoder(number, ()) for number in CONTEXTS_OF}) == len(CONTEXTS_OF)
+    assert describe_decoder(4, ()) == "none, pixels themselves"
 
 
 def test_version() -> None:

@@ -37,6 +37,8 @@ LOSSES = ("none", "dm", "gm", "tm", "ncfm")
 SHARES = ("class", "groups", "all")
 CONTEXTS = ("own", "coarser")
 QUANTIZERS = ("descent", "soft", "ste")
+INITS = ("random", "herding", "teacher")
+PARAMETERIZATIONS = ("latents", "pixels")
 
 
 def parse_loss(text: str) -> str:
@@ -118,6 +120,14 @@ def parse_positive(text: str) -> float:
 @click.option(
     "--experts", metavar="FOLDER", show_default="none",
     help="Trajectories made by `ddc experts`, for tm.",
+)  # fmt: skip
+@click.option(
+    "--init", type=click.Choice(INITS), default="random",
+    help="Real images to start from; herding and teacher look through a pool.",
+)  # fmt: skip
+@click.option(
+    "--parameterization", type=click.Choice(PARAMETERIZATIONS), default="latents",
+    help="What is optimised: latents under the rate, or plain pixels coded without loss.",
 )  # fmt: skip
 @click.option(
     "--spc", "images_per_class", type=COUNT, metavar="N", show_default="from the budget",

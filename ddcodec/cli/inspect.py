@@ -74,13 +74,14 @@ def _facts(file: Path, header: Header, size: int) -> list[tuple[str, str]]:
     count = header.num_images
     per_class = f"{count / header.num_classes:.4g} per class"
     seen = CONTEXT_FACTS[header.context_id]
+    plural = "" if header.num_levels == 1 else "s"
     names = "kept" if header.has_class_names else "not kept"
     return [
         ("file", str(file)),
         ("size", f"{format_bytes(size)}, format version {VERSION}"),
         ("images", f"{count} of {header.height}x{header.width}x{header.channels}, {per_class}"),
         ("classes", f"{header.num_classes}, names {names}, hard labels"),
-        ("latents", f"{header.num_levels} levels, {header.positions_per_image} an image"),
+        ("latents", f"{header.num_levels} level{plural}, {header.positions_per_image} an image"),
         ("context", f"{header.context_width} inputs, depth {header.context_depth}, sees {seen}"),
         ("decoder", describe_decoder(header.synthesis_id, header.synthesis_widths)),
         ("network sets", f"{header.num_sets}, {header.weights_per_set} weights each"),
@@ -91,6 +92,7 @@ CONTEXT_FACTS = {
     1: "its own level",
     2: "its own and the coarser level",
     3: "bands, colours and the coarser level",
+    4: "its own and earlier channels",
 }
 
 

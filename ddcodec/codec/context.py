@@ -1,7 +1,8 @@
 """Context models: already coded neighbours → location and scale of the next latent.
 
 A small residual network sees already coded latents: the causal neighbours of its own plane and,
-depending on the variant, the next coarser level or the other bands and colours of a wavelet. It is
+depending on the variant, the next coarser level, the other bands and colours of a wavelet or the
+other channels of pixels. It is
 trained in floating point (`estimate`) and runs in exact integers when files are written and read
 (`exact`). The structure is that of Cool-chic's and of arXiv 2507.17221, section "entropy coding":
 C → C linear layers with residual connection and ReLU, then C → 2; added here: the output bias is
@@ -16,7 +17,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ddcodec.codec.neighbours import COARSER_LEVEL, OWN_LEVEL, WAVELET_BANDS
+from ddcodec.codec.neighbours import (
+    COARSER_LEVEL,
+    OWN_LEVEL,
+    PIXEL_COLOURS,
+    WAVELET_BANDS,
+)
 from ddcodec.codec.parameters import NetworkTensors, QuantizedTensor
 from ddcodec.entropy import tables
 from ddcodec.entropy.exact import (
@@ -160,6 +166,7 @@ CONTEXT_MODELS: dict[str, int] = {
     "own": OWN_LEVEL,
     "coarser": COARSER_LEVEL,
     "bands": WAVELET_BANDS,
+    "pixels": PIXEL_COLOURS,
 }
 """Names of the context models and their numbers in a file."""
 

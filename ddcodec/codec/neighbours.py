@@ -14,7 +14,7 @@ from ddcodec.format.planes import BAND_DIAGONAL, BAND_HORIZONTAL, BAND_LOW, BAND
 
 Indices = NDArray[np.int64]
 
-OWN_LEVEL, COARSER_LEVEL, WAVELET_BANDS = 1, 2, 3
+OWN_LEVEL, COARSER_LEVEL, WAVELET_BANDS, PIXEL_COLOURS = 1, 2, 3, 4
 
 CAUSAL_NEIGHBOURS: tuple[tuple[int, int], ...] = (
     (0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-1, -2), (-1, 2),
@@ -47,6 +47,22 @@ BAND_INPUTS: tuple[tuple[int, bool, int, int], ...] = (
 )  # fmt: skip
 """(where, magnitude or signed, row, column) of the inputs of model 3, most telling first. Offsets
 of a parent are steps to the side on which the latent lies in it."""
+
+PIXEL_INPUTS: tuple[tuple[int, bool, int, int], ...] = (
+    (OWN, False, 0, -1), (OWN, False, -1, 0), (OWN, False, -1, -1), (PREVIOUS_COLOUR, False, 0, 0),
+    (PREVIOUS_COLOUR, False, 0, -1), (PREVIOUS_COLOUR, False, -1, 0), (FIRST_COLOUR, False, 0, 0),
+    (FIRST_COLOUR, False, 0, -1), (OWN, False, -1, 1), (FIRST_COLOUR, False, -1, 0),
+    (PREVIOUS_COLOUR, False, -1, -1), (OWN, False, 0, -2), (OWN, False, -2, 0),
+    (FIRST_COLOUR, False, -1, -1), (PREVIOUS_COLOUR, False, 0, 1), (PREVIOUS_COLOUR, False, 1, 0),
+    (FIRST_COLOUR, False, 0, 1), (FIRST_COLOUR, False, 1, 0), (PREVIOUS_COLOUR, False, -1, 1),
+    (OWN, False, -2, -1), (OWN, False, -1, -2), (OWN, False, -1, 2), (OWN, False, -2, 1),
+    (FIRST_COLOUR, False, -1, 1), (PREVIOUS_COLOUR, False, 1, 1), (PREVIOUS_COLOUR, False, 1, -1),
+    (OWN, False, 0, -3), (OWN, False, -3, 0), (OWN, False, -2, -2), (OWN, False, -2, 2),
+    (FIRST_COLOUR, False, 1, 1), (FIRST_COLOUR, False, 1, -1),
+)  # fmt: skip
+"""The same for model 4: pixels, whose sign is a matter of brightness, enter as they are."""
+
+_INPUTS = {WAVELET_BANDS: BAND_INPUTS, PIXEL_COLOURS: PIXEL_INPUTS}
 
 
 @dataclass(frozen=True)
@@ -90,9 +106,10 @@ def neighbours_at(
     """Return the inputs of the latents of plane `number` at rows `y` and columns `x`."""
     starts = plane_starts(planes)
     magnitude = np.zeros(width, dtype=np.bool_)
-    if context_id == WAVELET_BANDS:
-        inputs = _band_inputs(planes, starts, number, y, x)[:width]
-        magnitude[:] = [signless for _, signless, _, _ in BAND_INPUTS[:width]]
+    if context_id in _INPUTS:
+        table = _INPUTS[context_id][:width]
+        inputs = _band_inputs(table, planes, starts, number, y, x)
+        magnitude[:] = [signless for _, signless, _, _ in table]
     else:
         inputs = _level_inputs(context_id, width, planes, starts, number, y, x)
     return Neighbours(np.stack(inputs), magnitude, np.full(len(y), number, dtype=np.int64))
@@ -127,7 +144,12 @@ def own_side(position: Indices) -> Indices:
 
 
 def _band_inputs(
-    planes: tuple[Plane, ...], starts: list[int], number: int, y: Indices, x: Indices
+    table: tuple[tuple[int, bool, int, int], ...],
+    planes: tuple[Plane, ...],
+    starts: list[int],
+    number: int,
+    y: Indices,
+    x: Indices,
 ) -> list[Indices]:
     own = planes[number]
     numbers = {(plane.level, plane.colour, plane.band): i for i, plane in enumerate(planes)}
@@ -145,7 +167,7 @@ def _band_inputs(
     if own.band == BAND_LOW:
         del keys[PARENT]
     inputs = []
-    for where, _, dy, dx in BAND_INPUTS:
+    for where, _, dy, dx in table:
         target = numbers.get(keys[where]) if where in keys else None
         if target is None:
             inputs.append(np.zeros_like(y))

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddcodec.codec.parameters import NetworkTensors
+from ddcodec.codec.pixels import PixelSynthesis
 from ddcodec.codec.pyramid import PyramidSynthesis
 from ddcodec.codec.wavelet import WaveletSynthesis
 from ddcodec.errors import RecipeError
-from ddcodec.format.planes import PYRAMID, WAVELET_HALF_CHROMA, Plane
+from ddcodec.format.planes import PIXELS, PYRAMID, WAVELET_HALF_CHROMA, Plane
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -123,6 +124,8 @@ def build_synthesis(
     channels, height, width = image_shape
     if synthesis_id == PYRAMID:
         return PyramidSynthesis(num_levels, widths, channels, height, width)
+    if synthesis_id == PIXELS:
+        return PixelSynthesis(channels, height, width)
     half_chroma = synthesis_id == WAVELET_HALF_CHROMA
     return WaveletSynthesis(num_levels, widths, channels, height, width, half_chroma)
 

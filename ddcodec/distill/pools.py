@@ -215,6 +215,7 @@ class Pool:
         for file, tensors in zip(files, self._networks, strict=True):
             if tensors[_WEIGHTS].shape[1:] != (self._network.num_weights,):
                 raise DataError(f"'{file}' does not belong to its pool; make the pool again.")
+        self._last_member = len(facts["epochs"]) - 1
         self._table: Tensor | None = None
 
     @property
@@ -230,6 +231,13 @@ class Pool:
             size = self._networks[0]["means"].shape[-1]
             self._table = frequency_table(count, size).to(self.device)
         return self._table
+
+    def last_networks(self) -> list[Classifier]:
+        """Return every network as its training ended, in evaluation mode, on the pool's device."""
+        return [
+            self._network.classifier(tensors[_WEIGHTS][self._last_member])
+            for tensors in self._networks
+        ]
 
     def view(self, index: int) -> PoolView:
         """Return one of `num_views`."""

@@ -16,6 +16,11 @@ NO_LOSS = "none"
 
 PYRAMID_CONTEXTS = ("own", "coarser")
 SHARES = ("class", "groups", "all")
+INITS = ("random", "herding", "teacher")
+"""Keys of `INITIALISERS` in `initial_images.py`."""
+
+LATENTS, PIXELS = "latents", "pixels"
+PARAMETERIZATIONS = (LATENTS, PIXELS)
 
 DESCENT = "descent"
 QUANTIZERS = (DESCENT, "soft", "ste")
@@ -32,6 +37,8 @@ class Recipe:
             takes fresh random networks, anything else is a folder of `ddc pool`.
         experts: folder of `ddc experts` for losses that follow trajectories.
         loss_options: settings of the loss alone, by name.
+        init: which real images a run starts from, `random`, `herding` or `teacher`.
+        parameterization: what is optimised, `latents` under the rate or plain `pixels`.
         images_per_class: synthetic images of each class; None follows from the budget.
         synthesis: a decoder as `parse_decoder` reads it; None follows from the budget.
         share: one set of networks per class, per group of classes or for all; None likewise.
@@ -57,6 +64,8 @@ class Recipe:
     pool: str = "auto"
     experts: str | None = None
     loss_options: Mapping[str, float] = field(default_factory=dict)
+    init: str = "random"
+    parameterization: str = LATENTS
     images_per_class: int | None = None
     synthesis: str | None = None
     share: str | None = None
@@ -77,6 +86,15 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.share is not None and self.share not in SHARES:
             raise RecipeError(f"share '{self.share}' is not one of {', '.join(SHARES)}.")
+        if self.init not in INITS:
+            raise RecipeError(f"init '{self.init}' is not one of {', '.join(INITS)}.")
+        if self.parameterization not in PARAMETERIZATIONS:
+            raise RecipeError(
+                f"parameterization '{self.parameterization}' is not one of "
+                f"{', '.join(PARAMETERIZATIONS)}."
+            )
+        if self.parameterization == PIXELS and (self.synthesis or self.share):
+            raise RecipeError("Pixels have no decoder; leave --synthesis and --share out.")
         if self.context not in PYRAMID_CONTEXTS:
             raise RecipeError(
                 f"context '{self.context}' is not one of {', '.join(PYRAMID_CONTEXTS)}."

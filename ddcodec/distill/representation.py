@@ -142,6 +142,15 @@ class Representation:
             return torch.arange(self.num_images)
         return torch.isin(self.labels, classes.cpu()).nonzero()[:, 0]
 
+    def keep_first(self, class_counts: NDArray[np.int64]) -> None:
+        """Forget all but the first images of each class; latents become a new tensor."""
+        starts = np.repeat(np.cumsum(self.class_counts) - self.class_counts, self.class_counts)
+        ranks = np.arange(self.num_images) - starts
+        kept = torch.from_numpy(ranks < np.repeat(class_counts, self.class_counts))
+        self.class_counts = class_counts
+        self.latents = self.latents.detach()[kept.to(self.device)].requires_grad_()
+        self.labels, self.image_sets = self.labels[kept], self.image_sets[kept]
+
     def render(
         self,
         indices: Tensor,

@@ -6,15 +6,22 @@ from functools import cached_property
 
 from ddcodec.errors import FormatError
 from ddcodec.format import limits
-from ddcodec.format.planes import PYRAMID, WAVELET_HALF_CHROMA, Plane, planes_of
+from ddcodec.format.planes import (
+    PIXELS,
+    PYRAMID,
+    WAVELET,
+    WAVELET_HALF_CHROMA,
+    Plane,
+    planes_of,
+)
 from ddcodec.format.varint import VarintReader, encode_varint
 
 LABEL_MODE_HARD = 0
 HINT_LEARNING_RATE = 1
 """Hint: learning rate of plain SGD for the student, in millionths."""
 
-WAVELET_CONTEXT = 3
-"""The context model of wavelet latents, and of no others."""
+CONTEXTS_OF = {PYRAMID: (1, 2), WAVELET: (3,), WAVELET_HALF_CHROMA: (3,), PIXELS: (4,)}
+"""The context models that go with each synthesis id."""
 
 CONTEXT_WIDTHS = (8, 16, 24, 32)
 SYNTHESIS_KERNEL_TAPS = 9
@@ -33,7 +40,7 @@ class Header:
         num_images: images over all classes.
         height, width: image size in pixels.
         channels: 1 (grey) or 3 (RGB).
-        num_levels: levels of a pyramid, or times a wavelet halves the image.
+        num_levels: levels of a pyramid, or times a wavelet halves the image; 1 for pixels.
         num_sets: sets of networks; classes are assigned to them in the payload.
         context_id, context_width, context_depth: the context model, its inputs and hidden layers.
         synthesis_id: the decoder family.
@@ -109,6 +116,8 @@ class Header:
 
     @property
     def _transform_weights(self) -> int:
+        if self.synthesis_id == PIXELS:
+            return 0
         if self.synthesis_id == PYRAMID:
             return UPSAMPLING_TAPS
         return WAVELET_TAPS + len({(plane.level, plane.colour) for plane in self.planes})
@@ -116,12 +125,16 @@ class Header:
     @property
     def _transform_macs(self) -> int:
         """Return the multiply-adds of the upsampling or the transform for each pixel."""
+        if self.synthesis_id == PIXELS:
+            return self.channels
         if self.synthesis_id == PYRAMID:
             return 4 * UPSAMPLING_TAPS * self.num_levels
         return 2 * self.channels * (self.height + self.width)
 
     @property
     def _synthesis_weights(self) -> int:
+        if self.synthesis_id == PIXELS:
+            return 0
         if self.synthesis_id == PYRAMID:
             widths = (self.num_levels, *self.synthesis_widths, self.channels)
             dense = sum(a * b for a, b in zip(widths, widths[1:], strict=False))
@@ -135,6 +148,8 @@ class Header:
 
     @property
     def _synthesis_biases(self) -> int:
+        if self.synthesis_id == PIXELS:
+            return 0
         if self.synthesis_id == PYRAMID:
             return sum(self.synthesis_widths) + 3 * self.channels
         refinement = sum(self.synthesis_widths) + self.channels if self.synthesis_widths else 0
@@ -151,9 +166,9 @@ def _check_ranges(header: Header) -> None:
         "channels": (1, limits.MAX_CHANNELS),
         "num_levels": (1, limits.MAX_LEVELS),
         "num_sets": (1, header.num_classes),
-        "context_id": (1, WAVELET_CONTEXT),
+        "context_id": (1, max(max(ids) for ids in CONTEXTS_OF.values())),
         "context_depth": (1, limits.MAX_LAYERS),
-        "synthesis_id": (1, WAVELET_HALF_CHROMA),
+        "synthesis_id": (1, max(CONTEXTS_OF)),
         "label_mode": (LABEL_MODE_HARD, LABEL_MODE_HARD),
     }
     for name, (low, high) in bounds.items():
@@ -168,10 +183,12 @@ def _check_ranges(header: Header) -> None:
         raise FormatError(
             f"Images of {header.channels} channels are not part of version 1 of the format."
         )
-    if (header.context_id == WAVELET_CONTEXT) != (header.synthesis_id != PYRAMID):
+    if header.context_id not in CONTEXTS_OF[header.synthesis_id]:
         raise FormatError(
             f"Context model {header.context_id} does not fit synthesis {header.synthesis_id}."
         )
+    if header.synthesis_id == PIXELS and (header.num_levels > 1 or header.synthesis_widths):
+        raise FormatError("Pixels have one level and no decoder layers; the file is damaged.")
     fewest = 1 if header.synthesis_id == PYRAMID else 0
     if not fewest <= len(header.synthesis_widths) <= limits.MAX_LAYERS:
         raise FormatError(f"The decoder must have between {fewest} and 8 hidden layers.")

@@ -9,7 +9,9 @@ from functools import lru_cache
 PYRAMID = 1
 WAVELET = 2
 WAVELET_HALF_CHROMA = 3
-"""Synthesis ids (docs/format.md). The last has no finest planes but those of the first colour."""
+PIXELS = 4
+"""Synthesis ids (docs/format.md). 3 has no finest planes but those of the first colour; 4 has the
+channels of the image itself."""
 
 BAND_LOW, BAND_HORIZONTAL, BAND_VERTICAL, BAND_DIAGONAL = range(4)
 """Bands of a wavelet level; horizontal means: high frequencies along the rows."""
@@ -21,8 +23,9 @@ class Plane:
 
     Attributes:
         level: 0 the finest; a level has half the rows and columns of the one below.
-        colour: 0 for all levels of a pyramid and for the first component of a wavelet.
-        band: one of the `BAND_…` numbers; pyramids know only `BAND_LOW`.
+        colour: 0 for all levels of a pyramid and for the first component of a wavelet; the
+            channel of pixels.
+        band: one of the `BAND_…` numbers; pyramids and pixels know only `BAND_LOW`.
         rows, columns: its size; a wavelet plane may be empty.
         name: of its part in `ddc inspect`.
     """
@@ -56,6 +59,11 @@ def planes_of(
                 level, 0, BAND_LOW, halved(height, level), halved(width, level), f"latents {level}"
             )
             for level in range(num_levels)
+        )
+    if synthesis_id == PIXELS:
+        return tuple(
+            Plane(0, channel, BAND_LOW, height, width, f"latents channel {channel}")
+            for channel in reversed(range(channels))
         )
     coded = [
         _wavelet_plane(num_levels, colour, BAND_LOW, height, width) for colour in range(channels)

@@ -50,7 +50,7 @@ def _predictions(
     return np.concatenate(values), np.concatenate(locs), np.concatenate(scales)
 
 
-VARIANTS = [(1, 1), (2, 1), (3, 2), (3, 3)]
+VARIANTS = [(1, 1), (2, 1), (3, 2), (3, 3), (4, 4)]
 """Context and synthesis ids that go together."""
 
 
@@ -158,7 +158,7 @@ def test_tensor_shapes() -> None:
 
 def test_names_and_numbers() -> None:
     """The numbers of the context models are part of the format."""
-    assert CONTEXT_MODELS == {"own": 1, "coarser": 2, "bands": 3}
+    assert CONTEXT_MODELS == {"own": 1, "coarser": 2, "bands": 3, "pixels": 4}
 
 
 @pytest.mark.parametrize(("context_id", "synthesis_id"), VARIANTS)

@@ -27,7 +27,7 @@ def contents(draw: st.DrawFn) -> tuple[Header, Content]:
     counts = draw(st.lists(st.integers(0, 3), min_size=1, max_size=4).filter(any))
     num_classes = len(counts)
     num_sets = draw(st.integers(1, num_classes))
-    context_id, synthesis_id = draw(st.sampled_from([(1, 1), (2, 1), (3, 2), (3, 3)]))
+    context_id, synthesis_id = draw(st.sampled_from([(1, 1), (2, 1), (3, 2), (3, 3), (4, 4)]))
     fewest = 1 if synthesis_id == 1 else 0
     header = sample_header(
         num_classes=num_classes,

@@ -49,7 +49,7 @@ def test_neighbours_are_causal() -> None:
         assert (dy, dx) < (0, 0) and dx + 3 * dy < 0
 
 
-@pytest.mark.parametrize("facts", [(1, 2), (2, 1), (3, 2), (3, 3)])
+@pytest.mark.parametrize("facts", [(1, 2), (2, 1), (3, 2), (3, 3), (4, 4)])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (5, 7), (8, 8)])
 @pytest.mark.parametrize("num_images", [1, 3])
 def test_planes_round_trip(facts: tuple[int, int], shape: tuple[int, int], num_images: int) -> None:

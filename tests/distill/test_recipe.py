@@ -23,6 +23,9 @@ def test_budget_is_required() -> None:
     [
         {"share": "some"},
         {"context": "gaussian"},
+        {"init": "best"},
+        {"parameterization": "voxels"},
+        {"parameterization": "pixels", "synthesis": "wavelet"},
         {"images_per_class": 0},
         {"fit_steps": 0},
         {"joint_steps": 0},

@@ -1,5 +1,7 @@
 """Header fields: their order, their bytes, their totals."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,7 +40,7 @@ def headers(draw: st.DrawFn) -> Header:
     num_classes = draw(st.integers(1, 300))
     channels = draw(st.sampled_from([1, 3]))
     small = st.integers(0, 2**63 - 1)
-    context_id, synthesis_id = draw(st.sampled_from([(1, 1), (2, 1), (3, 2), (3, 3)]))
+    context_id, synthesis_id = draw(st.sampled_from([(1, 1), (2, 1), (3, 2), (3, 3), (4, 4)]))
     fewest = 1 if synthesis_id == 1 else 0
     return sample_header(
         num_classes=num_classes,
@@ -88,6 +90,17 @@ def test_number_of_weights_matches_the_networks(header: Header) -> None:
     assert header.weights_per_set == count
 
 
+def test_pixels_have_one_level_and_no_layers() -> None:
+    """Whatever else a header of pixels says is refused."""
+    header = sample_header(context_id=4, synthesis_id=4, channels=3)
+    assert [(plane.colour, plane.rows, plane.columns) for plane in header.planes] == [
+        (2, 7, 5), (1, 7, 5), (0, 7, 5)
+    ]  # fmt: skip
+    for change in ({"num_levels": 2}, {"synthesis_widths": (4,)}):
+        with pytest.raises(FormatError, match="one level"):
+            replace(header, **change)
+
+
 def test_level_shapes_and_totals() -> None:
     """Levels halve with rounding up; totals follow from them."""
     header = sample_header(height=96, width=13, num_levels=6, num_images=7, channels=3)
@@ -108,6 +121,8 @@ def test_level_shapes_and_totals() -> None:
         {"synthesis_widths": ()},
         {"synthesis_id": 2},
         {"context_id": 3},
+        {"synthesis_id": 4},
+        {"context_id": 4},
         {"std": (0,)},
         {"num_images": 1 << 20, "height": 512, "width": 512},
     ],

@@ -142,6 +142,29 @@ def half_chroma() -> bytes:
     return encode_content(header, content).data
 
 
+def pixels() -> bytes:
+    """Five colour images of 6 × 9 as pixels, the darkest and the brightest among them."""
+    header = sample_header(
+        num_classes=2,
+        num_images=5,
+        height=6,
+        width=9,
+        channels=3,
+        num_sets=2,
+        context_id=4,
+        context_width=32,
+        context_depth=2,
+        synthesis_id=4,
+        has_class_names=True,
+    )
+    content = sample_content(header, 8, class_names=["light", "dark"], spread=20)
+    for planes in content.latents:
+        planes[0][0, 0, 0] = 127
+        planes[-1][-1, -1, -1] = -128
+        planes[1][0, 2, 3] = 1000
+    return encode_content(header, content).data
+
+
 GOLDEN_FILES = {
     "grey": grey,
     "escapes": escapes,
@@ -149,6 +172,7 @@ GOLDEN_FILES = {
     "sets": sets,
     "wavelet": wavelet,
     "half_chroma": half_chroma,
+    "pixels": pixels,
 }
 
 

@@ -266,7 +266,7 @@ class Networks:
         self.heads = [Layer(weight, pair, bias.exponent, None) for pair in bias.rows(2)]
         if header["synthesis_id"] == 1:
             self._read_pyramid(reader, header, levels, channels)
-        else:
+        elif header["synthesis_id"] < 4:
             self._read_wavelet(reader, header, channels)
 
     def _read_wavelet(self, reader: RangeReader, header: dict, channels: int) -> None:
@@ -350,6 +350,8 @@ def planes_of(header: dict) -> list[tuple[int, int, int, int, int]]:
     if header["synthesis_id"] == 1:
         return [(i, 0, 0, halved(height, i), halved(width, i)) for i in range(levels)]
     colours = range(header["channels"])
+    if header["synthesis_id"] == 4:
+        return [(0, c, 0, height, width) for c in colours][::-1]
     coded = [(levels, c, 0, halved(height, levels), halved(width, levels)) for c in colours]
     for i in reversed(range(levels)):
         rows, columns = halved(height, i), halved(width, i)
@@ -375,6 +377,12 @@ BAND_INPUTS = (
     (N, -2, -1), (N, -2, 1), (H, 0, 1), (H, 1, 0), (V, 0, 1), (V, 1, 0), (N, 0, -3), (N, -3, 0),
 )  # fmt: skip
 SIGNED = (8, 9, 10, 15, 21)
+PIXEL_INPUTS = (
+    (N, 0, -1), (N, -1, 0), (N, -1, -1), (B, 0, 0), (B, 0, -1), (B, -1, 0), (F, 0, 0), (F, 0, -1),
+    (N, -1, 1), (F, -1, 0), (B, -1, -1), (N, 0, -2), (N, -2, 0), (F, -1, -1), (B, 0, 1), (B, 1, 0),
+    (F, 0, 1), (F, 1, 0), (B, -1, 1), (N, -2, -1), (N, -1, -2), (N, -1, 2), (N, -2, 1), (F, -1, 1),
+    (B, 1, 1), (B, 1, -1), (N, 0, -3), (N, -3, 0), (N, -2, -2), (N, -2, 2), (F, 1, 1), (F, 1, -1),
+)  # fmt: skip
 
 
 def sides(y: int, x: int) -> tuple[int, int]:
@@ -418,11 +426,23 @@ def band_inputs(header: dict, grids: list[Grid], number: int, y: int, x: int) ->
     return inputs
 
 
+def pixel_inputs(header: dict, grids: list[Grid], number: int, y: int, x: int) -> list[int]:
+    """Return the inputs of a symbol of pixels."""
+    colour = planes_of(header)[number][1]
+    # The channel before is the next plane, and channel 0 the last.
+    seen = {
+        N: grids[number],
+        B: grids[number + 1] if colour > 0 else None,
+        F: grids[-1] if colour == 2 else None,
+    }
+    return [at(seen[w], y + dy, x + dx) for w, dy, dx in PIXEL_INPUTS[: header["context_width"]]]
+
+
 def predict(
     networks: Networks, header: dict, grids: list[Grid], number: int, y: int, x: int
 ) -> tuple[int, int]:
     """Return location in sixteenths and scale index of a symbol."""
-    gather = band_inputs if header["context_id"] == 3 else level_inputs
+    gather = {3: band_inputs, 4: pixel_inputs}.get(header["context_id"], level_inputs)
     hidden = [4096 * symbol for symbol in gather(header, grids, number, y, x)]
     for layer in networks.context:
         hidden = layer(hidden, 0, TOP)
@@ -582,6 +602,11 @@ def draw_wavelet(networks: Networks, header: dict, grids: list[Grid]) -> list[Gr
     return hidden if networks.refinement else images
 
 
+def draw_pixels(networks: Networks, header: dict, grids: list[Grid]) -> list[Grid]:
+    """Return the channels of one image of pixels."""
+    return [[[clamp(v + 128, 0, 255) for v in row] for row in grid] for grid in grids[::-1]]
+
+
 def decode(data: bytes) -> dict[str, object]:
     """Return `symbols`, `labels` and `pixels` as bytes, and the class `names`."""
     need(data[:5] == b"\x89DDC\x01" and data[5] < 2, "foreign")
@@ -604,7 +629,7 @@ def decode(data: bytes) -> dict[str, object]:
         for index in range(num_sets)
     ]
     reader.finish()
-    painter = draw if header["synthesis_id"] == 1 else draw_wavelet
+    painter = {1: draw, 4: draw_pixels}.get(header["synthesis_id"], draw_wavelet)
     drawn = [
         [painter(networks[index], header, image) for image in latents[index]]
         for index in range(num_sets)

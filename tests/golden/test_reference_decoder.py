@@ -42,6 +42,8 @@ def test_golden_files(name: str) -> None:
         {"context_id": 3, "synthesis_id": 2, "synthesis_widths": (3,), "num_levels": 9},
         {"context_id": 3, "synthesis_id": 3, "channels": 3, "height": 8, "width": 8},
         {"context_id": 3, "synthesis_id": 2, "synthesis_widths": (2, 3, 4), "channels": 3},
+        {"context_id": 4, "synthesis_id": 4, "channels": 3, "context_width": 24},
+        {"context_id": 4, "synthesis_id": 4, "context_depth": 3, "num_sets": 2},
     ],
 )
 @pytest.mark.parametrize("spread", [1, 200])

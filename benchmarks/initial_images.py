@@ -1,0 +1,59 @@
+"""Accuracy of networks trained on uncoded real images, by how the images were chosen.
+
+    python benchmarks/initial_images.py cifar10 --data cifar10.tar.xz --spc 162
+
+Choices are compared on the validation tenth of the training images; the test images are not read.
+"""
+
+import argparse
+import json
+
+import numpy as np
+import torch
+
+from ddcodec.datasets import load_dataset, normalisation, split_validation
+from ddcodec.distill.automatic_pool import automatic_pool
+from ddcodec.distill.initial_images import INITIALISERS, PoolLook, choose_initial_images
+from ddcodec.evaluation import evaluate
+
+
+def main() -> None:
+    """Print a line of JSON for each choice."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset")
+    parser.add_argument("--data")
+    parser.add_argument("--spc", type=int, required=True)
+    parser.add_argument("--init", nargs="+", choices=INITIALISERS, default=list(INITIALISERS))
+    parser.add_argument("--protocol", default="glance")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    arguments = parser.parse_args()
+    dataset = load_dataset(arguments.dataset, arguments.data)
+    training, validation = split_validation(dataset.train.labels)
+    images, labels = dataset.train.images[training], dataset.train.labels[training]
+    mean, std = normalisation(images)
+    device = torch.device("cpu")
+    look = PoolLook(
+        images,
+        labels,
+        dataset.num_classes,
+        device,
+        lambda: automatic_pool(dataset, device, lambda progress: None),
+    )
+    counts = np.full(dataset.num_classes, arguments.spc)
+    for name in arguments.init:
+        chosen = choose_initial_images(name, labels, counts, 0, look)
+        report = evaluate(
+            np.ascontiguousarray(images[chosen]),
+            labels[chosen],
+            dataset.train.images[validation],
+            dataset.train.labels[validation],
+            (mean.tolist(), std.tolist()),
+            arguments.protocol,
+            arguments.seeds,
+            num_classes=dataset.num_classes,
+        )
+        print(json.dumps({"init": name} | report.to_json()), flush=True)
+
+
+if __name__ == "__main__":
+    main()
