@@ -11,9 +11,14 @@ import json
 import numpy as np
 
 from ddcodec.datasets import load_dataset
-from ddcodec.distill.distill import choose_images
+from ddcodec.distill.initial_images import Integers, Seen, choose_initial_images
 from ddcodec.distill.training_part import TrainingPart
 from ddcodec.evaluation import evaluate
+
+
+def _no_look(rows: Integers, label: int) -> Seen:
+    """Refuse: random choices do not look at images."""
+    raise NotImplementedError
 
 
 def main() -> None:
@@ -29,7 +34,7 @@ def main() -> None:
     part = TrainingPart.of(dataset)
     labels = part.labels.numpy()
     counts = np.full(dataset.num_classes, arguments.spc)
-    chosen = choose_images(labels, counts, seed=0)
+    chosen = choose_initial_images("random", labels, counts, 0, _no_look)
     report = evaluate(
         part.images.numpy()[chosen],
         labels[chosen],

@@ -232,10 +232,16 @@ def distill_command(
     watch.checkpoint.unlink(missing_ok=True)
     print_facts(_summary(distilled, path) + [("record", str(name)) for name in outputs[1:]])
     if distilled.is_below_floor:
-        print(
-            "The file stays below 97 % of the budget: even the finest steps need no more; raise "
-            "--spc or choose a larger --synthesis to use the rest."
-        )
+        print(_below_floor(asked))
+
+
+def _below_floor(asked: Recipe) -> str:
+    if asked.parameterization == "pixels":
+        return "The file stays below 97 % of the budget: one more image would exceed it."
+    return (
+        "The file stays below 97 % of the budget: even the finest steps need no more; raise --spc "
+        "or choose a larger --synthesis to use the rest."
+    )
 
 
 def _distill(request: Request, watch: Watch) -> tuple[DatasetOrigin, Recipe, Distilled]:

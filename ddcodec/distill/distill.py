@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +20,6 @@ from ddcodec.datasets.base import Dataset, class_counts
 from ddcodec.distill.allocation import Allocation, allocate
 from ddcodec.distill.checkpoint import DATASET
 from ddcodec.distill.estimate import estimated_file_bytes
-from ddcodec.distill.joint_utility import build_distillation
 from ddcodec.distill.landing import land_on_budget
 from ddcodec.distill.loop import Loop
 from ddcodec.distill.losses import LOSSES
@@ -32,9 +32,12 @@ from ddcodec.distill.phases.joint import Joint
 from ddcodec.distill.phases.joint_phase import JointSettings
 from ddcodec.distill.phases.settle import Settle
 from ddcodec.distill.phases.start import TransformStart
+from ddcodec.distill.pixel_task import PixelTask
+from ddcodec.distill.pixels import distill_pixels
 from ddcodec.distill.progress import Supervision
 from ddcodec.distill.random_streams import normal_table
-from ddcodec.distill.recipe import DESCENT, NO_LOSS, Recipe
+from ddcodec.distill.recipe import DESCENT, NO_LOSS, PIXELS, Recipe
+from ddcodec.distill.recipe_parts import build_distillation, image_chooser
 from ddcodec.distill.representation import Representation
 from ddcodec.distill.run import Run
 from ddcodec.distill.time_plan import TimePlan
@@ -107,6 +110,27 @@ def distill(dataset: Dataset, recipe: Recipe, supervision: Supervision | None = 
     if recipe.loss != NO_LOSS:
         find_loss(recipe.loss, LOSSES)
     part = TrainingPart.of(dataset)
+    settings = checkpoint_settings(dataset, recipe)
+    if not supervision.resume:
+        budget_bytes = Budget(recipe.bytes_per_class, dataset.num_classes).budget_bytes
+        started = {"event": "start", "dataset": dataset.name, "budget_bytes": budget_bytes}
+        supervision.on_record(started | {"recipe": settings, "seconds": 0.0})
+    make = _distill_pixels if recipe.parameterization == PIXELS else _distill_latents
+    distilled = make(dataset, part, recipe, supervision, device)
+    seconds = round(distilled.seconds, 3)
+    finished = {"event": "finish", "size_bytes": distilled.size_bytes, "seconds": seconds}
+    supervision.on_record(finished)
+    return distilled
+
+
+def _distill_latents(
+    dataset: Dataset,
+    part: TrainingPart,
+    recipe: Recipe,
+    supervision: Supervision,
+    device: torch.device,
+) -> Distilled:
+    """Optimise latents under the rate."""
     names = dataset.class_names if recipe.keep_class_names else None
     allocation = allocate(
         recipe,
@@ -114,8 +138,8 @@ def distill(dataset: Dataset, recipe: Recipe, supervision: Supervision | None = 
         part.image_shape,
         names_bytes=sum(len(name) + 1 for name in names or ()),
     )
-    chosen = choose_images(part.labels.numpy(), allocation.class_counts, recipe.seed)
-    targets = np.ascontiguousarray(part.images.numpy()[chosen])
+    choose = image_chooser(dataset, part, recipe, device, supervision.on_progress)
+    targets = np.ascontiguousarray(part.images.numpy()[choose(allocation.class_counts)])
     if recipe.skip_init:
         targets = _noise_like(targets, recipe.seed)
     run = _new_run(part, recipe, allocation, targets, names, device)
@@ -127,27 +151,74 @@ def distill(dataset: Dataset, recipe: Recipe, supervision: Supervision | None = 
             dataset, part, recipe, run.representation, run.header, supervision.on_progress
         )
     run.plan = TimePlan(recipe.time_seconds)
-    started = {"event": "start", "dataset": dataset.name, "budget_bytes": run.budget_bytes}
-    settings = checkpoint_settings(dataset, recipe)
-    if not supervision.resume:
-        supervision.on_record(started | {"recipe": settings, "seconds": 0.0})
-    Loop(run, _phases(run, recipe, targets), supervision, settings).run_all()
+    phases = _phases(run, recipe, targets)
+    Loop(run, phases, supervision, checkpoint_settings(dataset, recipe)).run_all()
     content = _land(run)
     encoded = encode_content(run.header, content)
-    seconds = run.plan.elapsed_seconds
-    size = len(encoded.data)
-    supervision.on_record({"event": "finish", "size_bytes": size, "seconds": round(seconds, 3)})
     return Distilled(
         encoded,
         allocation,
         Budget(recipe.bytes_per_class, dataset.num_classes),
         estimated_file_bytes(run, content),
         targets,
-        seconds,
+        run.plan.elapsed_seconds,
         run.fixed_multiplier,
         run.step_counts,
         None if run.selected is None else run.selected.step,
         None if run.selected is None else run.selected.accuracy,
+    )
+
+
+def _distill_pixels(
+    dataset: Dataset,
+    part: TrainingPart,
+    recipe: Recipe,
+    supervision: Supervision,
+    device: torch.device,
+) -> Distilled:
+    """Optimise plain pixels and code them without loss.
+
+    Raises:
+        RecipeError: if it is to be resumed.
+    """
+    if supervision.resume:
+        raise RecipeError("Runs on pixels keep no checkpoint; leave --resume out to begin anew.")
+    started = time.monotonic()
+    mean, std = _coded_normalisation(part)
+    task = PixelTask(
+        images=part.images.numpy(),
+        available_counts=class_counts(part.labels.numpy(), part.num_classes),
+        class_names=dataset.class_names if recipe.keep_class_names else None,
+        mean=mean,
+        std=std,
+        budget=Budget(recipe.bytes_per_class, dataset.num_classes),
+        images_per_class=recipe.images_per_class,
+        context_width=recipe.context_width,
+        choose=image_chooser(dataset, part, recipe, device, supervision.on_progress),
+        distillation=None
+        if recipe.loss == NO_LOSS
+        else lambda representation: build_distillation(
+            dataset,
+            part,
+            recipe,
+            representation,
+            representation.header(mean, std),
+            supervision.on_progress,
+        ),
+        steps=recipe.joint_steps,
+        seed=recipe.seed,
+        device=device,
+        on_progress=supervision.on_progress,
+    )
+    file = distill_pixels(task)
+    return Distilled(
+        file.encoded,
+        file.allocation,
+        task.budget,
+        file.estimated_bytes,
+        file.real_images,
+        time.monotonic() - started,
+        step_counts={} if recipe.loss == NO_LOSS else {"joint": recipe.joint_steps},
     )
 
 
@@ -174,11 +245,8 @@ def _new_run(
         recipe.seed,
         device,
     )
-    header = representation.header(
-        mean=tuple(round(256 * value) for value in part.mean),
-        std=tuple(max(1, round(256 * value)) for value in part.std),
-        has_class_names=names is not None,
-    )
+    mean, std = _coded_normalisation(part)
+    header = representation.header(mean, std, has_class_names=names is not None)
     header_bits = 8 * len(pack_container(header, b"", 0))
     return Run(
         representation=representation,
@@ -191,6 +259,12 @@ def _new_run(
         seed=recipe.seed,
         fixed_multiplier=recipe.multiplier is not None,
     )
+
+
+def _coded_normalisation(part: TrainingPart) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return mean and deviation of each channel in 1/256, as the header has them."""
+    mean = tuple(round(256 * value) for value in part.mean)
+    return mean, tuple(max(1, round(256 * value)) for value in part.std)
 
 
 def _phases(run: Run, recipe: Recipe, targets: NDArray[np.uint8]) -> list[Phase]:
@@ -241,18 +315,6 @@ def _land(run: Run) -> Content:
         if size >= FULL * run.budget_bytes:
             break
     return run.content(latents)
-
-
-def choose_images(
-    labels: NDArray[np.int64], counts: NDArray[np.int64], seed: int
-) -> NDArray[np.int64]:
-    """Return random images of each class, sorted by class; a larger set contains a smaller one."""
-    chosen = []
-    for label, count in enumerate(counts):
-        members = np.flatnonzero(labels == label)
-        keys = np.random.PCG64([seed, label]).random_raw(len(members))
-        chosen.append(members[np.argsort(keys, kind="stable")[:count]])
-    return np.concatenate(chosen)
 
 
 def _noise_like(images: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:

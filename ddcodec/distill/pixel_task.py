@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ddcodec.budget import Budget
 from ddcodec.codec.encode import EncodedFile
 from ddcodec.distill.allocation import Allocation
-from ddcodec.distill.progress import ProgressCallback
 from ddcodec.distill.pixel_context import ContextFit
+from ddcodec.distill.progress import ProgressCallback
 from ddcodec.distill.representation import Representation
 from ddcodec.distill.utilities import Distillation
 

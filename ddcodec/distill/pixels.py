@@ -30,10 +30,10 @@ from ddcodec.codec.pixels import PixelSynthesis
 from ddcodec.codec.stream import Content
 from ddcodec.distill.allocation import Allocation, default_context_width
 from ddcodec.distill.image_counts import fixed_counts, largest_that_fits, spread_evenly
-from ddcodec.distill.progress import Progress
 from ddcodec.distill.pixel_context import ContextFit, fit_pixel_context
 from ddcodec.distill.pixel_task import Integers, PixelFile, PixelSettings, PixelTask
 from ddcodec.distill.post_quantisation import quantise_networks
+from ddcodec.distill.progress import Progress
 from ddcodec.distill.representation import Rendering, Representation, quantised_parameters
 from ddcodec.distill.utilities import Distillation
 from ddcodec.errors import BudgetError

@@ -95,6 +95,12 @@ class Recipe:
             )
         if self.parameterization == PIXELS and (self.synthesis or self.share):
             raise RecipeError("Pixels have no decoder; leave --synthesis and --share out.")
+        if self.parameterization == PIXELS and (
+            self.skip_init or self.multiplier or self.time_seconds or self.quantizer != DESCENT
+        ):
+            raise RecipeError(
+                "Pixels know no --lambda, --time, --quantizer or --skip-init; leave them out."
+            )
         if self.context not in PYRAMID_CONTEXTS:
             raise RecipeError(
                 f"context '{self.context}' is not one of {', '.join(PYRAMID_CONTEXTS)}."

@@ -1,11 +1,18 @@
-"""What the joint phase minimises: the loss a recipe names, built from the training part."""
+"""What a recipe names, built from the training part: initial images, pool, loss."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ddcodec.datasets.base import Dataset
+from ddcodec.datasets.source import user_path
 from ddcodec.distill.automatic_pool import AUTOMATIC, RANDOM, automatic_pool
+from ddcodec.distill.initial_images import PoolLook, choose_initial_images
 from ddcodec.distill.losses import LOSSES, LossSettings
 from ddcodec.distill.losses.by_name import build_loss, find_loss
 from ddcodec.distill.network_training import TrainingProgress
@@ -44,8 +51,8 @@ def build_distillation(
     mean = tuple(value / 256 for value in header.mean)
     std = tuple(value / 256 for value in header.std)
     pool = None
-    if few_classes:
-        pool = _pool_folder(dataset, recipe, representation.device, on_progress)
+    if few_classes and recipe.pool != RANDOM:
+        pool = str(_pool_folder(dataset, recipe, representation.device, on_progress))
     settings = LossSettings(
         mean=mean,
         std=std,
@@ -62,14 +69,35 @@ def build_distillation(
     return Distillation(loss, representation, mean, std, per_class, recipe.seed)
 
 
+def image_chooser(
+    dataset: Dataset,
+    part: TrainingPart,
+    recipe: Recipe,
+    device: torch.device,
+    on_progress: ProgressCallback,
+) -> Callable[[NDArray[np.int64]], NDArray[np.int64]]:
+    """Return a function from numbers of images per class to rows of the training part.
+
+    Choices that look through networks take those of the pool the recipe names, or else of the
+    automatic one, which is made first if it is missing.
+    """
+    images, labels = part.images.numpy(), part.labels.numpy()
+    look = PoolLook(
+        images,
+        labels,
+        part.num_classes,
+        device,
+        lambda: _pool_folder(dataset, recipe, device, on_progress),
+    )
+    return lambda counts: choose_initial_images(recipe.init, labels, counts, recipe.seed, look)
+
+
 def _pool_folder(
     dataset: Dataset, recipe: Recipe, device: torch.device, on_progress: ProgressCallback
-) -> str | None:
-    """Return the folder of the pool a recipe asks for, made first if it is the automatic one."""
-    if recipe.pool == RANDOM:
-        return None
-    if recipe.pool != AUTOMATIC:
-        return recipe.pool
+) -> Path:
+    """Return the folder of the pool a recipe names, or of the automatic one, made if missing."""
+    if recipe.pool not in (AUTOMATIC, RANDOM):
+        return user_path(recipe.pool)
 
     def report(progress: TrainingProgress) -> None:
         on_progress(
@@ -84,4 +112,4 @@ def _pool_folder(
             )
         )
 
-    return str(automatic_pool(dataset, device, report))
+    return automatic_pool(dataset, device, report)
