@@ -136,7 +136,11 @@ class Representation:
         return torch.isin(self.labels, classes.cpu()).nonzero()[:, 0]
 
     def render(
-        self, indices: Tensor, quantizer: Quantizer, networks: list[Parameters] | None = None
+        self,
+        indices: Tensor,
+        quantizer: Quantizer,
+        networks: list[Parameters] | None = None,
+        with_rate: bool = True,
     ) -> Rendering:
         """Render some images and estimate the bits of their latents, differentiably.
 
@@ -144,6 +148,7 @@ class Representation:
             indices: int64, which images.
             quantizer: stand-in for rounding.
             networks: weights to use instead of the trainable ones.
+            with_rate: whether to estimate bits; they are 0 otherwise.
         """
         networks = networks or self.networks
         images, orders = [], []
@@ -153,7 +158,8 @@ class Representation:
             chosen = indices[order].to(self.device)
             rows = quantizer(embedding(chosen, self.latents, sparse=True))
             images.append(self.synthesis.render(networks[set_index], rows))
-            rate_bits = rate_bits + self.latent_bits(networks[set_index], rows)
+            if with_rate:
+                rate_bits = rate_bits + self.latent_bits(networks[set_index], rows)
             orders.append(order)
         positions = torch.cat(orders).argsort().to(self.device)
         return Rendering(torch.cat(images)[positions], rate_bits, indices)
