@@ -17,9 +17,9 @@ from ddcodec.evaluation.protocols import Protocol
 from ddcodec.networks import Classifier, augment, precision
 
 PROGRESS_EVERY = 10  # updates
-# Of 32×32 pixels. On a CPU compiling saves about 7 % of the time (benchmarks/distill.py) and takes
-# 20 s of an idle machine, which 470 images/s without it turn into this many images and then some.
-COMPILE_FROM_IMAGES = 500_000
+# Of 32×32 pixels. On a CPU compiling took 30 s of one core (5 s once the programs are kept) and
+# then saved 0.2 to 0.5 ms an image (docs/results.md): it pays from 60,000 to 150,000 images on.
+COMPILE_FROM_IMAGES = 250_000
 MICRO_BATCH_PIXELS = 32 * 32 * 32
 """Pixels whose activations stay in the cache of a CPU; gradients of parts add up to the batch's."""
 
