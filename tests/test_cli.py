@@ -561,12 +561,14 @@ def test_eval_maps_classes_by_name(pets: Path, pets_file: Path) -> None:
 
     decoded = decode_bytes(pets_file.read_bytes())
     real = load_dataset(str(pets))
-    same, _ = eval_options.fit_dataset(decoded, real)
-    swapped, _ = eval_options.fit_dataset(decoded, replace(real, class_names=("dog", "cat")))
+    same, _ = eval_options.fit_dataset(decoded, real, "test")
+    swapped, _ = eval_options.fit_dataset(
+        decoded, replace(real, class_names=("dog", "cat")), "test"
+    )
     assert np.array_equal(same, decoded.labels)
     assert np.array_equal(swapped, 1 - decoded.labels)
     nameless = replace(decoded, content=replace(decoded.content, class_names=None))
-    unmapped, _ = eval_options.fit_dataset(nameless, replace(real, class_names=("x", "y")))
+    unmapped, _ = eval_options.fit_dataset(nameless, replace(real, class_names=("x", "y")), "test")
     assert np.array_equal(unmapped, decoded.labels)
 
 
@@ -598,15 +600,78 @@ def test_unexpected_errors(
 
 
 def test_interrupted_distill_leaves_nothing(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C in the middle of the work writes no file."""
+    """Ctrl-C in the middle of the work leaves the checkpoint and no other file."""
 
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ddcodec.distill.distill.encode_content", interrupt)
-    result = _run("distill", pets, "--bpc", "500", "--loss", "none", *QUICK)
-    _fails(result, 130, "no output")
-    assert _left() == []
+    arguments = ("distill", pets, "--bpc", "500", "--loss", "none", "-o", "x.ddc", *QUICK)
+    with monkeypatch.context() as patch:
+        patch.setattr("ddcodec.distill.distill.encode_content", interrupt)
+        result = _run(*arguments)
+    _fails(result, 130, r"'x.ddc.checkpoint' holds the last state .* with --resume goes on")
+    assert _left() == ["x.ddc.checkpoint"]
+    _fails(_run(*arguments), 1, "holds an interrupted run; go on with --resume, or start anew")
+    changed = _run(*arguments, "--resume", "--seed", "5")
+    _fails(changed, 2, r"begun with seed 0, not 5; give the same settings, or start anew")
+    assert _left() == ["x.ddc.checkpoint"]
+    resumed = _run(*arguments, "--resume")
+    assert resumed.exit_code == 0, resumed.output
+    assert _left() == ["x.ddc"]
+    expected = Path("x.ddc").read_bytes()
+    assert _run(*arguments, "--force").exit_code == 0
+    assert Path("x.ddc").read_bytes() == expected
+    _fails(_run(*arguments, "--force", "--resume"), 1, "There is no checkpoint")
+
+
+def test_distill_writes_a_log(pets: Path) -> None:
+    """Every step is a line of JSON, between a start and a finish; other files are kept."""
+    arguments = ("distill", pets, "--bpc", "500", "--loss", "none", "-o", "x.ddc", *QUICK)
+    assert _run(*arguments, "--log", "x.jsonl").exit_code == 0
+    records = [json.loads(line) for line in Path("x.jsonl").read_text().splitlines()]
+    assert records[0]["event"] == "start" and records[-1]["event"] == "finish"
+    assert records[-1]["size_bytes"] == Path("x.ddc").stat().st_size
+    fitted = [r for r in records if r["event"] == "step" and r["phase"] == "fit"]
+    assert [r["step"] for r in fitted] == list(range(1, fitted[0]["steps"] + 1))
+    assert all(r["multiplier"] > 0 and r["images_per_second"] > 0 for r in fitted)
+    before = Path("x.ddc").read_bytes()
+    result = _run(*arguments[:-len(QUICK) - 1], "y.ddc", *QUICK, "--log", "x.ddc", "--force")
+    _fails(result, 1, "x.ddc")
+    assert Path("x.ddc").read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["30", "1.5m", "2h", "0", "-3", "soon", "m", "5 weeks"])
+def test_time_is_read(text: str) -> None:
+    """Seconds, minutes and hours; anything else is refused."""
+    expected = {"30": 30.0, "1.5m": 90.0, "2h": 7200.0}
+    if text in expected:
+        assert distill_options.parse_time(text) == expected[text]
+    else:
+        with pytest.raises(click.BadParameter, match="not like 30m"):
+            distill_options.parse_time(text)
+
+
+def test_fixed_lambda_lets_the_size_fall(pets: Path) -> None:
+    """A larger λ makes a larger file, and no budget is enforced."""
+    sizes = []
+    for weight in ("20", "20000"):
+        output = f"lambda-{weight}.ddc"
+        arguments = ("--bpc", "500", "--loss", "none", "--synthesis", "wavelet", "--spc", "2")
+        result = _run("distill", pets, *arguments, "--lambda", weight, "-o", output)
+        assert result.exit_code == 0, result.output
+        assert "97 %" not in result.stdout
+        sizes.append(Path(output).stat().st_size)
+    assert sizes[0] < sizes[1]
+
+
+@pytest.mark.usefixtures("short_protocol")
+def test_eval_on_the_validation_part(pets: Path, pets_file: Path) -> None:
+    """--split val tests on training images kept back, and says so."""
+    arguments = ("--data", pets, "--protocol", "quick", "--repeats", "1", "--split", "val")
+    facts = _facts(_run("eval", pets_file, *arguments).stdout)
+    assert "of the validation part; not the test set" in facts["tested on"]
+    report = json.loads(_run("eval", pets_file, *arguments, "--json").stdout)
+    assert report["split"] == "val"
 
 
 def test_tracebacks_on_request(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 PROTOCOLS = ("quick", "standard", "glance")
 ARCHITECTURES = ("convnet",)
+SPLITS = ("test", "val")
 
 DEFAULT_REPEATS = {"quick": 3, "glance": 1}
 """Networks where that differs from the protocol's own number."""
@@ -65,6 +66,11 @@ DEFAULT_REPEATS = {"quick": 3, "glance": 1}
 @click.option(
     "--arch", type=click.Choice(ARCHITECTURES), default="convnet", help="Network to train."
 )
+@click.option(
+    "--split", type=click.Choice(SPLITS), default="test",
+    help="What to test on: the test images, once per finished file, or the validation tenth of "
+    "the training images, to choose among files.",
+)  # fmt: skip
 @device_option
 @json_option
 @limit_options
@@ -72,43 +78,52 @@ def eval_command(
     file: Path,
     data: str,
     dataset: str | None,
+    split: str,
     as_json: bool,
     limits: DecodeLimits,
     **settings: Any,
 ) -> None:
-    """Train networks on FILE and test each once on real test images."""
+    """Train networks on FILE and test each once on real images it has not seen."""
     decoded = decode_file(file, limits)
     check_device(settings["device"])
     from ddcodec.datasets import load_dataset
 
     with waiting(f"Loading {dataset or data}."):
         real = load_dataset(dataset or data, data if dataset else None)
-    labels, test = fit_dataset(decoded, real)
+    labels, test = fit_dataset(decoded, real, split)
     report = _evaluate(decoded, labels, test, settings)
     size = file_bytes(decoded.container)
     if as_json:
         facts = {
             "file": str(file),
             "dataset": real.name,
+            "split": split,
             "file_bytes": size,
             "bits_per_class": bits_per_class(size, real.num_classes),
             "bytes_per_class": size / real.num_classes,
         }
         print(json.dumps(facts | report.to_json(), indent=2))
         return
-    print_facts(_summary(file, size, real, len(test), report))
+    print_facts(
+        _summary(
+            file, size, f"{real.name}, {_split_name(split, len(test))}", report, real.num_classes
+        )
+    )
 
 
-def fit_dataset(decoded: DecodedFile, real: Dataset) -> tuple[NDArray[np.int64], ImageSplit]:
-    """Return the file's labels as the dataset numbers its classes, and the test images.
+def fit_dataset(
+    decoded: DecodedFile, real: Dataset, split: str
+) -> tuple[NDArray[np.int64], ImageSplit]:
+    """Return the file's labels as the dataset numbers its classes, and the images to test on.
 
     Raises:
         DataError: if the file was made of another dataset, or there are no test images.
     """
     header = decoded.header
-    if real.test is None:
+    if split == "test" and real.test is None:
         raise DataError(
-            f"'{real.name}' has no test images; put some into test/CLASS/ beside train/."
+            f"'{real.name}' has no test images; put some into test/CLASS/ beside train/, "
+            "or pass --split val."
         )
     of_file = (header.height, header.width, header.channels)
     of_data = (real.height, real.width, real.channels)
@@ -122,7 +137,13 @@ def fit_dataset(decoded: DecodedFile, real: Dataset) -> tuple[NDArray[np.int64],
             f"The file holds {header.num_classes} classes, '{real.name}' has "
             f"{real.num_classes}; evaluate on the dataset the file was made of."
         )
-    return _map_labels(decoded, real), real.test
+    labels = _map_labels(decoded, real)
+    if split == "test":
+        assert real.test is not None
+        return labels, real.test
+    from ddcodec.datasets.base import validation_part
+
+    return labels, validation_part(real)
 
 
 def _map_labels(decoded: DecodedFile, real: Dataset) -> NDArray[np.int64]:
@@ -190,17 +211,23 @@ def _show_on(report: ProgressReport) -> Callable[[EvaluationProgress], None]:
     return show
 
 
+def _split_name(split: str, count: int) -> str:
+    if split == "test":
+        return f"{count} images, read once per network"
+    return f"{count} images of the validation part; not the test set"
+
+
 def _summary(
-    file: Path, size: int, real: Dataset, num_test: int, report: AccuracyReport
+    file: Path, size: int, tested_on: str, report: AccuracyReport, num_classes: int
 ) -> list[tuple[str, str]]:
-    bytes_per_class = size / real.num_classes
+    bytes_per_class = size / num_classes
     return [
         ("file", str(file)),
         ("size", format_bytes(size)),
         ("bits per class", f"{8 * bytes_per_class:,.1f}"),
         ("bytes per class", f"{bytes_per_class:,.1f}"),
         ("training set", f"{report.num_images} images, {report.label_mode} labels"),
-        ("test set", f"{real.name}, {num_test} images, read once per network"),
+        ("tested on", tested_on),
         ("protocol", report.protocol),
         ("network", report.arch),
         ("updates", f"{report.updates} per network, {report.epochs:.4g} epochs"),

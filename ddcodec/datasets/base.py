@@ -127,6 +127,13 @@ def split_validation(
     )
 
 
+def validation_part(dataset: Dataset) -> ImageSplit:
+    """Take the training images that no stage trains on; see `split_validation`."""
+    _, validation = split_validation(dataset.train.labels)
+    images = np.ascontiguousarray(dataset.train.images[validation])
+    return ImageSplit(images, dataset.train.labels[validation])
+
+
 def normalisation(images: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Measure the mean and standard deviation of each channel.
 

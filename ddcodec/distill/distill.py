@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ddcodec import __version__
 from ddcodec.budget import Budget
 from ddcodec.codec.encode import EncodedFile, encode_content
 from ddcodec.codec.stream import Content
@@ -113,8 +114,9 @@ def distill(dataset: Dataset, recipe: Recipe, supervision: Supervision | None = 
     settings = checkpoint_settings(dataset, recipe)
     if not supervision.resume:
         budget_bytes = Budget(recipe.bytes_per_class, dataset.num_classes).budget_bytes
-        started = {"event": "start", "dataset": dataset.name, "budget_bytes": budget_bytes}
-        supervision.on_record(started | {"recipe": settings, "seconds": 0.0})
+        facts = {"dataset": dataset.name, "budget_bytes": budget_bytes, "recipe": settings}
+        start = {"event": "start", "ddcodec": __version__, **facts, "seconds": 0.0}
+        supervision.on_record(start)
     make = _distill_pixels if recipe.parameterization == PIXELS else _distill_latents
     distilled = make(dataset, part, recipe, supervision, device)
     seconds = round(distilled.seconds, 3)

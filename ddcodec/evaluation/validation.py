@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ddcodec.datasets.base import Dataset, normalisation, split_validation
+from ddcodec.datasets.base import Dataset, normalisation, split_validation, validation_part
 from ddcodec.evaluation.protocols import Protocol
 from ddcodec.evaluation.train import LabelledImages, TrainingOptions, accuracy, train_network
 
@@ -23,13 +23,13 @@ class Validation:
     """
 
     def __init__(self, dataset: Dataset, device: str) -> None:
-        training, validation = split_validation(dataset.train.labels)
+        training, _ = split_validation(dataset.train.labels)
         mean, std = normalisation(dataset.train.images[training])
         self._normalisation = mean.tolist(), np.maximum(std, 1 / 255).tolist()
         self._num_classes = dataset.num_classes
         self._device = device
-        images = np.ascontiguousarray(dataset.train.images[validation])
-        self._real = self._labelled(images, dataset.train.labels[validation])
+        real = validation_part(dataset)
+        self._real = self._labelled(real.images, real.labels)
 
     def __call__(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> float:
         """Return the mean percentage of validation images that the networks classify rightly.
