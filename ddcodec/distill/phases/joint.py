@@ -19,8 +19,10 @@ from ddcodec.distill.rate_control import RateController
 from ddcodec.distill.representation import unquantized
 from ddcodec.distill.weight_rate import WeightRate
 
-GAIN = 12.0
-"""Integral gain of rate control times the steps of the phase, which starts at its target."""
+GAIN = 0.15
+"""Integral gain of rate control for a visit to every image: however many steps there are, the rate
+answers λ within a few visits. One that fell with the number of steps left the rate 10 % above its
+target for a thousand steps."""
 
 LONGEST_STEP = 3.0
 """Largest change of one image, in units of the usual one."""
@@ -38,6 +40,7 @@ class Joint(JointPhase):
         bits = run.estimated_latent_bits(latents, run.representation.networks)
         count = run.representation.num_images
         self._image_bits = torch.full((count,), bits / count)
+        self._visited_share = 1.0
         self._scale = 0.0
         self._weight_rate = WeightRate.of(run)
         self._controller: RateController | None = None
@@ -46,7 +49,7 @@ class Joint(JointPhase):
     def _new_controller(self) -> RateController:
         if self._run.fixed_multiplier:
             return RateController.fixed(self._run.multiplier)
-        return RateController(self._run.multiplier, GAIN / self._steps)
+        return RateController(self._run.multiplier, GAIN * self._visited_share)
 
     def _new_optimiser(self) -> torch.optim.Adam:
         groups = [{"params": self._contexts(), "lr": CONTEXT_RATE}]
@@ -72,7 +75,7 @@ class Joint(JointPhase):
         self._move(gradient.coalesce())
         bits = self._follow(indices)
         self._learn(len(indices), dict(zip(own, own_gradients, strict=True)))
-        run.multiplier = self._control(bits)
+        run.multiplier = self._control(bits, len(indices))
         return bits, float(loss.detach()), len(indices)
 
     def _learn(self, num_images: int, gradients: dict[Tensor, Tensor]) -> None:
@@ -117,8 +120,9 @@ class Joint(JointPhase):
         self._image_bits[indices] = bits / len(indices)
         return float(self._image_bits.sum())
 
-    def _control(self, bits: float) -> float:
+    def _control(self, bits: float, num_images: int) -> float:
         if self._controller is None:
+            self._visited_share = num_images / self._run.representation.num_images
             self._controller = self._new_controller()
         return self._controller.update(bits, self._run.target_bits)
 
@@ -126,6 +130,7 @@ class Joint(JointPhase):
         controller, rate = self._controller, self._weight_rate
         return {
             "scale": self._scale,
+            "visited_share": self._visited_share,
             "image_bits": self._image_bits,
             "controller": None if controller is None else controller.state(),
             "optimiser": self._optimiser.state_dict(),
@@ -134,6 +139,7 @@ class Joint(JointPhase):
 
     def _restore_own(self, state: State) -> None:
         self._scale = state["scale"]
+        self._visited_share = state["visited_share"]
         self._image_bits = state["image_bits"].clone()
         self._controller = None
         if state["controller"] is not None:
