@@ -20,6 +20,7 @@ from ddcodec.cli import distill as distill_options
 from ddcodec.cli import eval as eval_options
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.distill.recipe import SHARES, Recipe
+from ddcodec.errors import OutputError
 from ddcodec.evaluation import protocols
 
 ROOT = Path(__file__).parents[1]
@@ -624,6 +625,30 @@ def test_interrupted_distill_leaves_nothing(pets: Path, monkeypatch: pytest.Monk
     _fails(_run(*arguments, "--force", "--resume"), 1, "There is no checkpoint")
 
 
+def test_full_disk_at_the_end_keeps_the_run(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that cannot be written is one sentence, and the finished run is not lost."""
+    arguments = ("distill", pets, "--bpc", "500", "--loss", "none", "-o", "x.ddc", *QUICK)
+
+    def fill(data: bytes, path: Path) -> None:
+        raise OutputError(f"Cannot write '{path}': No space left on device.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ddcodec.codec.encode.write_atomically", fill)
+        result = _run(*arguments)
+    _fails(result, 1, r"Cannot write 'x.ddc': No space .* holds the finished run; add --resume")
+    assert _left() == ["x.ddc.checkpoint"]
+    assert _run(*arguments, "--resume").exit_code == 0
+    assert _left() == ["x.ddc"]
+
+
+def test_disk_without_room_for_the_run(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that could not hold the checkpoint is refused before the work."""
+    monkeypatch.setattr("ddcodec.distill.distill.CHECKPOINT_COPIES", 10**15)
+    result = _run("distill", pets, "--bpc", "500", "--loss", "none", "-o", "x.ddc", *QUICK)
+    _fails(result, 1, "bytes but its disk has .* left; make room")
+    assert _left() == []
+
+
 def test_distill_writes_a_log(pets: Path) -> None:
     """Every step is a line of JSON, between a start and a finish; other files are kept."""
     arguments = ("distill", pets, "--bpc", "500", "--loss", "none", "-o", "x.ddc", *QUICK)
@@ -635,7 +660,7 @@ def test_distill_writes_a_log(pets: Path) -> None:
     assert [r["step"] for r in fitted] == list(range(1, fitted[0]["steps"] + 1))
     assert all(r["multiplier"] > 0 and r["images_per_second"] > 0 for r in fitted)
     before = Path("x.ddc").read_bytes()
-    result = _run(*arguments[:-len(QUICK) - 1], "y.ddc", *QUICK, "--log", "x.ddc", "--force")
+    result = _run(*arguments[: -len(QUICK) - 1], "y.ddc", *QUICK, "--log", "x.ddc", "--force")
     _fails(result, 1, "x.ddc")
     assert Path("x.ddc").read_bytes() == before
 

@@ -27,6 +27,7 @@ from ddcodec.console import (
     print_facts,
     waiting,
 )
+from ddcodec.errors import OutputError
 
 if TYPE_CHECKING:
     from ddcodec.distill.distill import Distilled
@@ -220,19 +221,34 @@ def distill_command(
     watch.check(force)
     check_device(request.settings["device"])
     origin, asked, distilled = _distill(request, watch)
-    for file in outputs:
-        check_output(file, force)
-    from ddcodec.codec.encode import write_atomically
-
-    write_atomically(distilled.encoded.data, path)
-    if record:
-        from ddcodec.distill.record import record_json
-
-        write_atomically(record_json(origin, asked, distilled), outputs[1])
+    try:
+        _write(outputs, force, origin, asked, distilled)
+    except OutputError as error:
+        if not watch.checkpoint.exists():
+            raise
+        raise OutputError(
+            f"{error} '{watch.checkpoint}' holds the finished run; add --resume to write it."
+        ) from error
     watch.checkpoint.unlink(missing_ok=True)
     print_facts(_summary(distilled, path) + [("record", str(name)) for name in outputs[1:]])
     if distilled.is_below_floor:
         print(_below_floor(asked))
+
+
+def _write(
+    outputs: list[Path], force: bool, origin: DatasetOrigin, asked: Recipe, distilled: Distilled
+) -> None:
+    """Write the file, and its record if there is a second output."""
+    from ddcodec.codec.encode import write_atomically
+    from ddcodec.export import check_output
+
+    for file in outputs:
+        check_output(file, force)
+    write_atomically(distilled.encoded.data, outputs[0])
+    if len(outputs) > 1:
+        from ddcodec.distill.record import record_json
+
+        write_atomically(record_json(origin, asked, distilled), outputs[1])
 
 
 def _below_floor(asked: Recipe) -> str:

@@ -41,6 +41,7 @@ from ddcodec.distill.recipe import DESCENT, NO_LOSS, PIXELS, Recipe
 from ddcodec.distill.recipe_parts import build_distillation, image_chooser
 from ddcodec.distill.representation import Representation
 from ddcodec.distill.run import Run
+from ddcodec.distill.store import check_room
 from ddcodec.distill.time_plan import TimePlan
 from ddcodec.distill.training_part import TrainingPart
 from ddcodec.distill.utilities import Likeness
@@ -56,6 +57,10 @@ MOST_GRADIENT_START_IMAGES = 240_000
 """Images seen in the gradient start of a pyramid at most: larger sets get fewer epochs."""
 
 FULL = 0.97
+
+CHECKPOINT_COPIES = 7
+"""Float32 tensors of the size of all latents in a checkpoint at most: latents and wishes, now and
+of the best candidate, the state of an optimiser, and the file before."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,7 @@ def distill(dataset: Dataset, recipe: Recipe, supervision: Supervision | None = 
         RecipeError: if the loss or the device does not exist, or a resumed run had other settings.
         BudgetError: if the budget cannot hold the networks.
         DataError: if a class has too few images, or a checkpoint is missing or damaged.
+        OutputError: if the disk of the checkpoint has no room for it.
         RunInterrupted: if somebody asked to stop.
     """
     supervision = supervision or Supervision()
@@ -153,6 +159,9 @@ def _distill_latents(
             dataset, part, recipe, run.representation, run.header, supervision.on_progress
         )
     run.plan = TimePlan(recipe.time_seconds)
+    if supervision.checkpoint is not None:
+        room = CHECKPOINT_COPIES * 4 * run.representation.latents.numel() + run.budget_bytes
+        check_room(supervision.checkpoint.parent, room)
     phases = _phases(run, recipe, targets)
     Loop(run, phases, supervision, checkpoint_settings(dataset, recipe)).run_all()
     content = _land(run)
