@@ -28,7 +28,7 @@ from ddcodec.codec.neighbours import all_neighbours
 from ddcodec.datasets import Dataset, load_dataset, normalisation, split_validation
 from ddcodec.distill.allocation import allocate
 from ddcodec.distill.distill import distill
-from ddcodec.distill.loop import Progress
+from ddcodec.distill.progress import Progress, Supervision
 from ddcodec.distill.losses.base import DEFAULT_NETWORK_WIDTH
 from ddcodec.distill.recipe import Recipe
 from ddcodec.distill.representation import Representation
@@ -135,9 +135,9 @@ def real_steps(dataset: Dataset, recipe: Recipe, clock: Clock) -> Timed:
         if progress.phase == "joint":
             moments.append(clock())
 
-    distill(dataset, recipe, report)
+    distill(dataset, recipe, Supervision(report))
     seconds = [after - before for before, after in zip(moments, moments[1:], strict=False)]
-    # Half of the classes in a step, as many as fit 320 images; see ddcodec/distill/distill.py.
+    # Half of the classes in a step, as many as fit 320 images; see ddcodec/distill/recipe_parts.py.
     return Timed(seconds[1:], min(320, IMAGES_PER_CLASS * dataset.num_classes))
 
 

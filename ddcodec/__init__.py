@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ddcodec.codec.decode import DecodedFile, decode_bytes
     from ddcodec.datasets import load_dataset
-    from ddcodec.distill.distill import Distilled
     from ddcodec.distill.distill import distill as distill_dataset
+    from ddcodec.distill.distilled import Distilled
     from ddcodec.distill.recipe import Recipe
     from ddcodec.errors import (
         BudgetError,
@@ -36,7 +36,7 @@ _HOMES = {
     "DdcError": "ddcodec.errors",
     "DecodeLimits": "ddcodec.format.limits",
     "DecodedFile": "ddcodec.codec.decode",
-    "Distilled": "ddcodec.distill.distill",
+    "Distilled": "ddcodec.distill.distilled",
     "FormatError": "ddcodec.errors",
     "Inspection": "ddcodec.inspection",
     "OutputError": "ddcodec.errors",

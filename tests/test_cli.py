@@ -608,7 +608,7 @@ def test_interrupted_distill_leaves_nothing(pets: Path, monkeypatch: pytest.Monk
 
     arguments = ("distill", pets, "--bpc", "500", "--loss", "none", "-o", "x.ddc", *QUICK)
     with monkeypatch.context() as patch:
-        patch.setattr("ddcodec.distill.distill.encode_content", interrupt)
+        patch.setattr("ddcodec.distill.latent_run.encode_content", interrupt)
         result = _run(*arguments)
     _fails(result, 130, r"'x.ddc.checkpoint' holds the last state .* with --resume goes on")
     assert _left() == ["x.ddc.checkpoint"]
@@ -643,7 +643,7 @@ def test_full_disk_at_the_end_keeps_the_run(pets: Path, monkeypatch: pytest.Monk
 
 def test_disk_without_room_for_the_run(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that could not hold the checkpoint is refused before the work."""
-    monkeypatch.setattr("ddcodec.distill.distill.CHECKPOINT_COPIES", 10**15)
+    monkeypatch.setattr("ddcodec.distill.latent_run.CHECKPOINT_COPIES", 10**15)
     result = _run("distill", pets, "--bpc", "500", "--loss", "none", "-o", "x.ddc", *QUICK)
     _fails(result, 1, "bytes but its disk has .* left; make room")
     assert _left() == []

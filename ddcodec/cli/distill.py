@@ -30,7 +30,7 @@ from ddcodec.console import (
 from ddcodec.errors import OutputError
 
 if TYPE_CHECKING:
-    from ddcodec.distill.distill import Distilled
+    from ddcodec.distill.distilled import Distilled
     from ddcodec.distill.recipe import Recipe
     from ddcodec.distill.record import DatasetOrigin
 

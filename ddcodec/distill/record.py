@@ -22,7 +22,7 @@ from ddcodec.errors import DataError
 from ddcodec.format.planes import PYRAMID, WAVELET, WAVELET_HALF_CHROMA
 
 if TYPE_CHECKING:
-    from ddcodec.distill.distill import Distilled
+    from ddcodec.distill.distilled import Distilled
 
 _FAMILIES = {
     PYRAMID: PYRAMID_FAMILY,

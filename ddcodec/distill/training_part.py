@@ -68,6 +68,12 @@ class TrainingPart:
             "std": list(self.std),
         }
 
+    @property
+    def coded_normalisation(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return mean and deviation of each channel in 1/256, as a header has them."""
+        mean = tuple(round(256 * value) for value in self.mean)
+        return mean, tuple(max(1, round(256 * value)) for value in self.std)
+
     def seen(self, rows: Tensor, device: torch.device) -> Tensor:
         """Return some images as networks see them: normalised float32 on a device."""
         return networks.normalise(self.images[rows].to(device), self.mean, self.std)

@@ -8,7 +8,8 @@ from distill.tiny_dataset import tiny_dataset
 
 from ddcodec.budget import Budget
 from ddcodec.codec.decode import decode_bytes
-from ddcodec.distill.distill import Distilled, distill
+from ddcodec.distill.distill import distill
+from ddcodec.distill.distilled import Distilled
 from ddcodec.distill.losses import LOSSES
 from ddcodec.distill.progress import Progress, Supervision
 from ddcodec.distill.recipe import Recipe

@@ -13,7 +13,8 @@ import torch
 from distill.tiny_dataset import tiny_dataset
 
 from ddcodec.distill.checkpoint import checkpoint_path
-from ddcodec.distill.distill import Distilled, distill
+from ddcodec.distill.distill import distill
+from ddcodec.distill.distilled import Distilled
 from ddcodec.distill.progress import Progress, Supervision
 from ddcodec.distill.recipe import Recipe
 from ddcodec.errors import DataError, RecipeError, RunInterrupted

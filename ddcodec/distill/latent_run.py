@@ -1,0 +1,205 @@
+"""A run on latents under the rate, from its recipe to the encoded file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ddcodec.budget import Budget
+from ddcodec.codec.encode import encode_content
+from ddcodec.codec.stream import Content
+from ddcodec.codec.wavelet import WaveletSynthesis
+from ddcodec.datasets.base import Dataset, class_counts
+from ddcodec.distill.allocation import Allocation, allocate
+from ddcodec.distill.distilled import Distilled
+from ddcodec.distill.estimate import estimated_file_bytes
+from ddcodec.distill.landing import land_on_budget
+from ddcodec.distill.loop import Loop
+from ddcodec.distill.phases.base import Phase
+from ddcodec.distill.phases.fit import Fit
+from ddcodec.distill.phases.gradient_joint import GradientJoint
+from ddcodec.distill.phases.gradient_start import GradientStart
+from ddcodec.distill.phases.joint import Joint
+from ddcodec.distill.phases.joint_phase import JointSettings
+from ddcodec.distill.phases.settle import Settle
+from ddcodec.distill.phases.start import TransformStart
+from ddcodec.distill.progress import Supervision
+from ddcodec.distill.random_streams import normal_table
+from ddcodec.distill.recipe import DESCENT, NO_LOSS, Recipe
+from ddcodec.distill.recipe_parts import build_distillation, image_chooser
+from ddcodec.distill.representation import Representation
+from ddcodec.distill.run import Run
+from ddcodec.distill.store import check_room
+from ddcodec.distill.time_plan import TimePlan
+from ddcodec.distill.training_part import TrainingPart
+from ddcodec.distill.utilities import Likeness
+from ddcodec.errors import BudgetError
+from ddcodec.format.container import pack_container
+
+FIT_BATCH = 64
+FIT_STEPS = 960
+"""Network steps of the fit, between which latents move."""
+
+GRADIENT_START_EPOCHS = 100
+MOST_GRADIENT_START_IMAGES = 240_000
+"""Images seen in the gradient start of a pyramid at most: larger sets get fewer epochs."""
+
+FULL = 0.97
+
+CHECKPOINT_COPIES = 7
+"""Float32 tensors of the size of all latents in a checkpoint at most: latents and wishes, now and
+of the best candidate, the state of an optimiser, and the file before."""
+
+
+def distill_latents(
+    dataset: Dataset,
+    part: TrainingPart,
+    recipe: Recipe,
+    supervision: Supervision,
+    device: torch.device,
+    settings: Mapping[str, Any],
+) -> Distilled:
+    """Optimise latents under the rate; see `distill` for what is raised.
+
+    Args:
+        dataset: for its names and fingerprint.
+        part: what may be seen of it.
+        recipe: of the run.
+        supervision: who watches.
+        device: where to compute.
+        settings: that a checkpoint has to agree with.
+    """
+    names = dataset.class_names if recipe.keep_class_names else None
+    allocation = allocate(
+        recipe,
+        class_counts(part.labels.numpy(), dataset.num_classes),
+        part.image_shape,
+        names_bytes=sum(len(name) + 1 for name in names or ()),
+    )
+    choose = image_chooser(dataset, part, recipe, device, supervision.on_progress)
+    targets = np.ascontiguousarray(part.images.numpy()[choose(allocation.class_counts)])
+    if recipe.skip_init:
+        targets = _noise_like(targets, recipe.seed)
+    run = _new_run(part, recipe, allocation, targets, names, device)
+    if recipe.validate:
+        run.validate = supervision.validate
+    # Built first: a pool of another dataset should not be found out after minutes of fitting.
+    if recipe.loss != NO_LOSS:
+        run.utility = build_distillation(
+            dataset, part, recipe, run.representation, run.header, supervision.on_progress
+        )
+    run.plan = TimePlan(recipe.time_seconds)
+    if supervision.checkpoint is not None:
+        room = CHECKPOINT_COPIES * 4 * run.representation.latents.numel() + run.budget_bytes
+        check_room(supervision.checkpoint.parent, room)
+    phases = _phases(run, recipe, targets)
+    Loop(run, phases, supervision, settings).run_all()
+    content = _land(run)
+    encoded = encode_content(run.header, content)
+    return Distilled(
+        encoded,
+        allocation,
+        Budget(recipe.bytes_per_class, dataset.num_classes),
+        estimated_file_bytes(run, content),
+        targets,
+        run.plan.elapsed_seconds,
+        run.fixed_multiplier,
+        run.step_counts,
+        None if run.selected is None else run.selected.step,
+        None if run.selected is None else run.selected.accuracy,
+    )
+
+
+def _new_run(
+    part: TrainingPart,
+    recipe: Recipe,
+    allocation: Allocation,
+    targets: NDArray[np.uint8],
+    names: tuple[str, ...] | None,
+    device: torch.device,
+) -> Run:
+    representation = Representation(
+        allocation.class_counts,
+        allocation.class_sets,
+        allocation.context,
+        allocation.synthesis,
+        recipe.seed,
+        device,
+    )
+    mean, std = part.coded_normalisation
+    header = representation.header(mean, std, has_class_names=names is not None)
+    header_bits = 8 * len(pack_container(header, b"", 0))
+    return Run(
+        representation=representation,
+        likeness=Likeness(representation, torch.from_numpy(targets), FIT_BATCH, recipe.seed),
+        header=header,
+        class_names=names,
+        budget_bytes=Budget(recipe.bytes_per_class, part.num_classes).budget_bytes,
+        other_bits=8 * allocation.network_bytes + header_bits,
+        multiplier=recipe.multiplier or 0.0,
+        seed=recipe.seed,
+        fixed_multiplier=recipe.multiplier is not None,
+    )
+
+
+def _phases(run: Run, recipe: Recipe, targets: NDArray[np.uint8]) -> list[Phase]:
+    """Return the phases that a recipe asks for, in order."""
+    phases: list[Phase] = []
+    if isinstance(run.representation.synthesis, WaveletSynthesis):
+        phases.append(TransformStart(run, targets))
+    else:
+        phases.append(GradientStart(run, _gradient_start_steps(run, recipe)))
+    if not recipe.skip_init:
+        phases.append(Fit(run, recipe.fit_steps or FIT_STEPS, is_last=run.utility is None))
+    if run.utility is not None:
+        settings = JointSettings(recipe.joint_steps)
+        if recipe.quantizer == DESCENT:
+            phases.append(Joint(run, run.utility, settings))
+        else:
+            phases.append(GradientJoint(run, run.utility, settings, recipe.quantizer))
+    return [*phases, Settle(run)]
+
+
+def _gradient_start_steps(run: Run, recipe: Recipe) -> int:
+    count = run.representation.num_images
+    epochs = min(GRADIENT_START_EPOCHS, MOST_GRADIENT_START_IMAGES / count)
+    return recipe.fit_steps or max(600, round(epochs * count / FIT_BATCH))
+
+
+def _land(run: Run) -> Content:
+    """Bring the coded size to the budget, unless λ is fixed.
+
+    Bits that the goal has no use for make images resemble the real ones.
+
+    Raises:
+        BudgetError: if not even a file without latents fits.
+    """
+    networks = run.fixed_networks()
+    latents = run.representation.latents.data
+    if run.fixed_multiplier:
+        return run.content(latents)
+    smallest = run.size_bytes(torch.zeros_like(latents))
+    if smallest > run.budget_bytes:
+        raise BudgetError(
+            f"The file takes {smallest} bytes before any image, above the budget of "
+            f"{run.budget_bytes}; give a larger budget or a smaller decoder (--synthesis)."
+        )
+    for goal in (run.goal, run.likeness):
+        descent = run.descent(goal, networks)
+        size = land_on_budget(descent, latents, run.multiplier, run.size_bytes, run.budget_bytes)
+        if size >= FULL * run.budget_bytes:
+            break
+    return run.content(latents)
+
+
+def _noise_like(images: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+    """Return Gaussian noise with the mean and deviation of each channel of images."""
+    mean = images.mean(axis=(0, 2, 3))[:, None, None]
+    std = images.std(axis=(0, 2, 3))[:, None, None]
+    noise = mean + std * normal_table(seed, *images.shape).numpy()
+    pixels: NDArray[np.uint8] = np.rint(noise).clip(0, 255).astype(np.uint8)
+    return pixels
