@@ -28,8 +28,8 @@ from ddcodec.codec.neighbours import all_neighbours
 from ddcodec.datasets import Dataset, load_dataset, normalisation, split_validation
 from ddcodec.distill.allocation import allocate
 from ddcodec.distill.distill import distill
-from ddcodec.distill.progress import Progress, Supervision
 from ddcodec.distill.losses.base import DEFAULT_NETWORK_WIDTH
+from ddcodec.distill.progress import Progress, Supervision
 from ddcodec.distill.recipe import Recipe
 from ddcodec.distill.representation import Representation
 from ddcodec.entropy.laplace import LaplaceModel
