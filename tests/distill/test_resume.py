@@ -164,3 +164,41 @@ def test_full_disk_does_not_end_the_run(tmp_path: Path) -> None:
     result = _run(_recipe(loss="none"), path, [], on_notice=notices.append)
     assert result.size_bytes > 970
     assert "Cannot write to" in notices[0] and "goes on without a new checkpoint" in notices[0]
+
+
+class _Favourite:
+    """Prefer one candidate, by its number from 0."""
+
+    def __init__(self, wanted: int) -> None:
+        self._wanted = wanted
+        self.num_images: list[int] = []
+
+    def __call__(self, images: Any, labels: Any) -> float:
+        self.num_images.append(len(images))
+        return 90.0 if len(self.num_images) == self._wanted + 1 else 10.0
+
+
+def test_best_candidate_is_taken(tmp_path: Path) -> None:
+    """Of the start and the thirds of the joint phase the one that validation prefers is coded."""
+    best: dict[int, Distilled] = {}
+    for wanted in (0, 2):
+        calls: list[int] = []
+
+        def judge(
+            images: Any, labels: Any, calls: list[int] = calls, wanted: int = wanted
+        ) -> float:
+            calls.append(len(images))
+            return 90.0 if len(calls) == wanted + 1 else 10.0
+
+        path = tmp_path / f"{wanted}.checkpoint"
+        best[wanted] = _run(_recipe(), path, [], validate=judge)
+        assert calls == [12] * 4
+    assert [best[n].selected_step for n in (0, 2)] == [0, 6]
+    assert [best[n].accuracy for n in (0, 2)] == [90.0, 90.0]
+    assert best[0].encoded.data != best[2].encoded.data
+    # Candidates are not asked for where nobody is to choose.
+    last = _run(_recipe(validate=False), tmp_path / "x.checkpoint", [])
+    assert last.selected_step is None and last.encoded.data not in (
+        best[0].encoded.data,
+        best[2].encoded.data,
+    )
