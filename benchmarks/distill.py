@@ -172,7 +172,7 @@ def joint_kinds(arguments: argparse.Namespace) -> dict[str, Callable[[], Timed]]
     return {
         "plain": lambda: plain_steps(dataset, recipe("random"), max(2, steps // 4), clock),
         "random networks": lambda: real_steps(dataset, recipe("random"), clock),
-        "pool": lambda: real_steps(dataset, recipe("auto"), clock),
+        "pool": lambda: real_steps(dataset, recipe("own"), clock),
     }
 
 

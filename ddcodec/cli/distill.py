@@ -114,9 +114,9 @@ def parse_positive(text: str) -> float:
     show_default="those of the loss", help="A setting of the loss alone; may be repeated.",
 )  # fmt: skip
 @click.option(
-    "--pool", metavar="auto|random|FOLDER", default="auto",
-    help="Networks for dm and ncfm: made once and kept in the cache, random ones, or those of "
-    "`ddc pool`.",
+    "--pool", metavar="auto|own|random|FOLDER", default="auto",
+    help="Networks for dm and ncfm: own is made once for a dataset and kept in the cache, random "
+    "are fresh ones, auto chooses by images per class; or those of `ddc pool`.",
 )  # fmt: skip
 @click.option(
     "--experts", metavar="FOLDER", show_default="none",

@@ -14,11 +14,24 @@ from ddcodec.distill.network_training import ProgressCallback
 from ddcodec.distill.pools import PoolSettings, make_pool
 from ddcodec.errors import OutputError
 
-AUTOMATIC, RANDOM = "auto", "random"
-"""Names that stand for no folder: a pool of the cache, and fresh random networks."""
+AUTOMATIC, OWN, RANDOM = "auto", "own", "random"
+"""Names that stand for no folder: the better of the other two for the number of images, the pool of
+the cache, and fresh random networks."""
 
 SETTINGS = PoolSettings(count=2, epochs=(0.5, 1.0, 2.0, 3.0), draws=6, frequencies=256)
 """Minutes of two cores on CIFAR-10; what it gains is measured in docs/results.md."""
+
+
+def uses_random_networks(pool: str, random_from: int | None, images_per_class: int) -> bool:
+    """Tell whether a loss looks through fresh random networks instead of a pool.
+
+    Args:
+        pool: as the recipe names it.
+        random_from: images per class from which the loss does as well without a pool, or None.
+        images_per_class: of the largest class.
+    """
+    enough = random_from is not None and images_per_class >= random_from
+    return pool == RANDOM or (pool == AUTOMATIC and enough)
 
 
 def automatic_pool(dataset: Dataset, device: torch.device, on_progress: ProgressCallback) -> Path:

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from ddcodec.datasets.base import Dataset
 from ddcodec.datasets.source import user_path
-from ddcodec.distill.automatic_pool import AUTOMATIC, RANDOM, automatic_pool
+from ddcodec.distill.automatic_pool import (
+    AUTOMATIC,
+    OWN,
+    RANDOM,
+    automatic_pool,
+    uses_random_networks,
+)
 from ddcodec.distill.initial_images import PoolLook, choose_initial_images
 from ddcodec.distill.losses import LOSSES, LossSettings
 from ddcodec.distill.losses.by_name import build_loss, find_loss
@@ -51,7 +57,8 @@ def build_distillation(
     mean = tuple(value / 256 for value in header.mean)
     std = tuple(value / 256 for value in header.std)
     pool = None
-    if few_classes and recipe.pool != RANDOM:
+    random_from = getattr(builder, "random_networks_from", None)
+    if few_classes and not uses_random_networks(recipe.pool, random_from, most_per_class):
         pool = str(_pool_folder(dataset, recipe, representation.device, on_progress))
     settings = LossSettings(
         mean=mean,
@@ -96,7 +103,7 @@ def _pool_folder(
     dataset: Dataset, recipe: Recipe, device: torch.device, on_progress: ProgressCallback
 ) -> Path:
     """Return the folder of the pool a recipe names, or of the automatic one, made if missing."""
-    if recipe.pool not in (AUTOMATIC, RANDOM):
+    if recipe.pool not in (AUTOMATIC, OWN, RANDOM):
         return user_path(recipe.pool)
 
     def report(progress: TrainingProgress) -> None:

@@ -19,6 +19,7 @@ from distill.loss_inputs import (
 )
 
 from ddcodec.distill import store
+from ddcodec.distill.automatic_pool import uses_random_networks
 from ddcodec.distill.losses import LOSSES, CharacteristicMatching, DistributionMatching
 from ddcodec.distill.losses.real_data import Renormalisation
 from ddcodec.distill.pools import Pool, PoolSettings, make_pool
@@ -214,3 +215,14 @@ def test_settings_that_make_no_pool(change: dict[str, object]) -> None:
     """Each setting is checked."""
     with pytest.raises(RecipeError):
         dataclasses.replace(PoolSettings(), **change)
+
+
+def test_who_looks_through_random_networks() -> None:
+    """`auto` leaves the pool only where the loss is known to do without, and by number."""
+    assert uses_random_networks("random", None, 1)
+    assert not uses_random_networks("own", 100, 500)
+    assert not uses_random_networks("my-pool", 100, 500)
+    assert not uses_random_networks("auto", 100, 99)
+    assert uses_random_networks("auto", 100, 100)
+    assert not uses_random_networks("auto", None, 10_000)
+    assert LOSSES["dm"].random_networks_from == 100

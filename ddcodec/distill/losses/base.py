@@ -101,6 +101,9 @@ class DistillationLoss(Protocol):
     class_by_class: ClassVar[bool] = False
     """Whether classes are matched apart from each other: a step then takes all images of a few."""
 
+    random_networks_from: ClassVar[int | None] = None
+    """Images per class from which the loss does as well without a pool, where that was measured."""
+
     def classes_for_step(self, step: int) -> Tensor | None:
         """Return the classes (int64, K) whose synthetic images a step wants, or None for all."""
         return None
