@@ -147,7 +147,7 @@ def parse_positive(text: str) -> float:
     help="What latents of a pyramid decoder are predicted from.",
 )  # fmt: skip
 @click.option(
-    "--steps", "joint_steps", type=COUNT, default=300, metavar="N",
+    "--steps", "joint_steps", type=COUNT, default=1000, metavar="N",
     help="Steps of the joint optimisation.",
 )  # fmt: skip
 @click.option(

@@ -74,7 +74,7 @@ class Recipe:
     context_width: int | None = None
     context_depth: int = 2
     fit_steps: int | None = None
-    joint_steps: int = 300
+    joint_steps: int = 1000
     quantizer: str = DESCENT
     skip_init: bool = False
     multiplier: float | None = None

@@ -26,7 +26,7 @@ class JointSettings:
         validations: parts of the phase after which candidates are judged, besides the start.
     """
 
-    steps: int = 300
+    steps: int = 1000
     speed: float = 0.01
     validations: int = 3
 
