@@ -35,6 +35,8 @@ from ddcodec.distill.representation import Representation
 from ddcodec.entropy.laplace import LaplaceModel
 from ddcodec.evaluation import LabelledImages, Protocol, TrainingOptions, train_network
 from ddcodec.networks import augment
+from ddcodec.networks.classifier import Classifier
+from ddcodec.networks.convnet import ConvNet
 
 IMAGES_PER_CLASS, REAL_BATCH, TRAINING_BATCH = 64, 256, 256
 CLOCKS = {"cpu": time.process_time, "wall": time.perf_counter}
@@ -49,10 +51,12 @@ class Timed:
     images: int
 
 
-def plain_network(classes: int, width: int, shape: tuple[int, int, int], seed: int) -> nn.Module:
+def plain_network(classes: int, width: int, shape: tuple[int, int, int], seed: int) -> Classifier:
     """Return a ConvNet as torch's own layers make it."""
     network = networks.build("convnet", shape, classes, seed=seed, network_width=width)
+    assert isinstance(network, ConvNet)
     for block in network.blocks:
+        assert isinstance(block, nn.Sequential)
         block[3] = nn.AvgPool2d(2)
     return network
 
@@ -118,7 +122,8 @@ class PlainStep:
             own = augment.apply(seen[representation.labels == label], drawn)
             loss = loss + (network.features(own).mean(0) - real).square().sum()
         self._optimiser.zero_grad()
-        (1000 * loss + plain_rate_bits(representation, rows + noise)).backward()
+        total = 1000 * loss + plain_rate_bits(representation, rows + noise)
+        total.backward()  # type: ignore[no-untyped-call]
         self._optimiser.step()
 
     def _real(self, label: int) -> Tensor:
@@ -209,7 +214,7 @@ def plain_training(updates: int, clock: Clock) -> Timed:
         batch = augment.apply(images[order], augment.draw(random, len(order), siamese=False))
         loss = F.cross_entropy(network(batch), data.labels[order])
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         moments.append(clock())
     pairs = zip(moments, moments[1:], strict=False)

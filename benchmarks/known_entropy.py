@@ -9,6 +9,7 @@ descent, quantised and really coded; the bits of its weights are listed apart.
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,7 @@ def stripes() -> tuple[Latents, float]:
 
 
 SOURCES: dict[str, tuple[bool, Callable[[], tuple[Latents, float]]]] = {
-    **{f"Laplace {b}": (True, lambda b=b: laplace_source(b)) for b in (0.1, 0.3, 1.0, 3.0)},
+    **{f"Laplace {b}": (True, partial(laplace_source, b)) for b in (0.1, 0.3, 1.0, 3.0)},
     "Markov 0.8, scale 0.5": (True, lambda: markov_source(0.8, 0.5)),
     "Markov 0.5, scale 1.5": (True, lambda: markov_source(0.5, 1.5)),
     "checkerboard": (False, checkerboard),
@@ -86,14 +87,19 @@ SOURCES: dict[str, tuple[bool, Callable[[], tuple[Latents, float]]]] = {
 }
 
 
-def _laplace_bits(values: NDArray[np.floating], loc: object, scale: float) -> NDArray[np.floating]:
+def _laplace_bits(
+    values: NDArray[np.floating], loc: float | NDArray[np.floating], scale: float
+) -> NDArray[np.floating]:
     def cdf(x: NDArray[np.floating]) -> NDArray[np.floating]:
-        return np.where(x < 0, np.exp(np.minimum(x, 0)) / 2, 1 - np.exp(-np.maximum(x, 0)) / 2)
+        left, right = np.exp(np.minimum(x, 0)) / 2, 1 - np.exp(-np.maximum(x, 0)) / 2
+        share: NDArray[np.floating] = np.where(x < 0, left, right)
+        return share
 
     upper, lower = (values + 0.5 - loc) / scale, (values - 0.5 - loc) / scale
     # Far from the centre both sides are nearly 1: mirror them to keep their difference.
     mass = np.where(lower > 0, cdf(-lower) - cdf(-upper), cdf(upper) - cdf(lower))
-    return -np.log2(mass)
+    bits: NDArray[np.floating] = -np.log2(mass)
+    return bits
 
 
 def _empirical_bits(values: NDArray[np.int16]) -> float:
@@ -116,7 +122,7 @@ def fit_context(latents: Latents, model: ContextModel, steps: int = 600) -> Netw
         estimate = model.estimate_flat(parameters, rows[chosen])
         rate = LaplaceModel().rate_bits(estimate.values, estimate.loc, estimate.log2_scale).mean()
         optimiser.zero_grad()
-        rate.backward()
+        rate.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
     return {name: quantize(value.detach().numpy(), 10) for name, value in parameters.items()}

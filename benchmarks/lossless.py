@@ -5,6 +5,7 @@ python benchmarks/lossless.py cifar10 --data cifar10.tar.xz --images 160
 
 import argparse
 import io
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from ddcodec.codec.encode import encode_content
 from ddcodec.codec.pixels import PixelSynthesis
 from ddcodec.datasets import load_dataset
 from ddcodec.distill.image_counts import spread_evenly
-from ddcodec.distill.initial_images import at_random
+from ddcodec.distill.initial_images import at_random, no_look
 from ddcodec.distill.pixel_context import ContextFit, fit_pixel_context
 from ddcodec.distill.post_quantisation import quantise_networks
 from ddcodec.distill.representation import Representation
@@ -43,7 +44,10 @@ def ddc_file(images: np.ndarray, counts: np.ndarray, steps: int) -> bytes:
 
 def coded_by(kind: str, pictures: list[Image.Image]) -> int:
     """Return the bytes of pictures in a format of Pillow at its greatest effort."""
-    options = {"PNG": {"optimize": True}, "WEBP": {"lossless": True, "quality": 100, "method": 6}}
+    options: dict[str, dict[str, Any]] = {
+        "PNG": {"optimize": True},
+        "WEBP": {"lossless": True, "quality": 100, "method": 6},
+    }
     total = 0
     for picture in pictures:
         stream = io.BytesIO()
@@ -64,7 +68,7 @@ def main() -> None:
     counts = spread_evenly(arguments.images, np.bincount(train.labels).astype(np.int64))
     rows = np.concatenate(
         [
-            at_random(np.flatnonzero(train.labels == label), label, int(count), 0, None)
+            at_random(np.flatnonzero(train.labels == label), label, int(count), 0, no_look)
             for label, count in enumerate(counts)
         ]
     )

@@ -11,14 +11,9 @@ import json
 import numpy as np
 
 from ddcodec.datasets import load_dataset
-from ddcodec.distill.initial_images import Integers, Seen, choose_initial_images
+from ddcodec.distill.initial_images import choose_initial_images, no_look
 from ddcodec.distill.training_part import TrainingPart
 from ddcodec.evaluation import evaluate
-
-
-def _no_look(rows: Integers, label: int) -> Seen:
-    """Refuse: random choices do not look at images."""
-    raise NotImplementedError
 
 
 def main() -> None:
@@ -31,15 +26,18 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments = parser.parse_args()
     dataset = load_dataset(arguments.dataset, arguments.data)
+    test = dataset.test
+    if test is None:
+        parser.error("this dataset has no test images")
     part = TrainingPart.of(dataset)
     labels = part.labels.numpy()
     counts = np.full(dataset.num_classes, arguments.spc)
-    chosen = choose_initial_images("random", labels, counts, 0, _no_look)
+    chosen = choose_initial_images("random", labels, counts, 0, no_look)
     report = evaluate(
         part.images.numpy()[chosen],
         labels[chosen],
-        dataset.test.images,
-        dataset.test.labels,
+        test.images,
+        test.labels,
         (part.mean, part.std),
         arguments.protocol,
         arguments.seeds,

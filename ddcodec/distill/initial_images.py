@@ -46,6 +46,11 @@ Look = Callable[[Integers, int], Seen]
 """(rows of images, their class) → what is seen in them"""
 
 
+def no_look(rows: Integers, label: int) -> Seen:
+    """Refuse, as the `look` of initialisers that see nothing."""
+    raise AssertionError("this initialiser should not look at images")
+
+
 class Initialiser(Protocol):
     """Choose images of one class."""
 

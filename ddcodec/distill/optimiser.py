@@ -61,8 +61,8 @@ class Optimiser:
             optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._weights, float("inf"), error_if_nonfinite=True)
-        _set_rate(self._latents, cosine(self._rates.latents, progress))
-        _set_rate(self._networks, cosine(self._rates.networks, progress))
+        set_rate(self._latents, cosine(self._rates.latents, progress))
+        set_rate(self._networks, cosine(self._rates.networks, progress))
         for optimiser in self._all():
             optimiser.step()
 
@@ -80,6 +80,7 @@ class Optimiser:
         return both if self._own is None else [*both, self._own]
 
 
-def _set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Give all parameters of an optimiser one learning rate."""
     for group in optimiser.param_groups:
         group["lr"] = rate

@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from copy import copy
 from dataclasses import replace
-from math import cos, pi
 
 import numpy as np
 import torch
@@ -30,17 +29,16 @@ from ddcodec.codec.pixels import PixelSynthesis
 from ddcodec.codec.stream import Content
 from ddcodec.distill.allocation import Allocation, default_context_width
 from ddcodec.distill.image_counts import fixed_counts, largest_that_fits, spread_evenly
+from ddcodec.distill.optimiser import cosine, set_rate
 from ddcodec.distill.pixel_context import ContextFit, fit_pixel_context
 from ddcodec.distill.pixel_task import Integers, PixelFile, PixelSettings, PixelTask
 from ddcodec.distill.post_quantisation import quantise_networks
 from ddcodec.distill.progress import Progress
 from ddcodec.distill.representation import Rendering, Representation, quantised_parameters
-from ddcodec.distill.utilities import Distillation
+from ddcodec.distill.utilities import Distillation, Hints, student_hints
 from ddcodec.errors import BudgetError
 from ddcodec.format.container import pack_container
-from ddcodec.format.header import HINT_LEARNING_RATE, Header
-
-Hints = tuple[tuple[int, int], ...]
+from ddcodec.format.header import Header
 
 DARKEST, BRIGHTEST = -128, 127
 """Bounds of a latent that is a pixel."""
@@ -137,9 +135,7 @@ class _PixelRun:
             if step == recount and step > 0 and task.images_per_class is None:
                 representation.keep_first(self._recount(representation))
                 optimiser = torch.optim.SparseAdam([representation.latents])
-            start, end = self._settings.learning_rates
-            for group in optimiser.param_groups:
-                group["lr"] = end + (start - end) * (1 + cos(pi * step / steps)) / 2
+            set_rate(optimiser, cosine(self._settings.learning_rates, step / steps))
             loss = _loss(representation, utility, step)
             optimiser.zero_grad()
             if own_optimiser is not None:
@@ -150,8 +146,7 @@ class _PixelRun:
                 own_optimiser.step()
             representation.latents.data.clamp_(DARKEST, BRIGHTEST)
             self._report("joint", step + 1, steps, None, float(loss.detach()))
-        rate = utility.student_rate
-        return () if rate is None else ((HINT_LEARNING_RATE, max(1, round(1e6 * rate))),)
+        return student_hints(utility)
 
     def _recount(self, representation: Representation) -> Integers:
         """Return how many of half-optimised images to go on with."""

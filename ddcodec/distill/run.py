@@ -21,7 +21,7 @@ from ddcodec.distill.starting_point import rescale_steps
 from ddcodec.distill.time_plan import TimePlan
 from ddcodec.distill.utilities import Distillation, Likeness
 from ddcodec.distill.wishes import Wishes, initial_wishes
-from ddcodec.format.header import HINT_LEARNING_RATE, Header
+from ddcodec.format.header import Header
 
 _MEASURE_BATCH = 256
 
@@ -177,11 +177,6 @@ class Run:
         """Go back to the best candidate."""
         if self.selected is not None:
             self._restore_judged(self.selected.tensors)
-
-    def hints(self) -> tuple[tuple[int, int], ...]:
-        """Return what a student should know: the learning rate, if the loss has learned one."""
-        rate = None if self.utility is None else self.utility.student_rate
-        return () if rate is None else ((HINT_LEARNING_RATE, max(1, round(1e6 * rate))),)
 
     def _judged_state(self) -> dict[str, Any]:
         networks = [dict(tensors) for tensors in self.representation.networks]

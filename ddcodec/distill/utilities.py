@@ -12,6 +12,9 @@ from ddcodec.distill.descent import Distortion, image_curvature
 from ddcodec.distill.losses.base import DistillationLoss
 from ddcodec.distill.random_streams import random_stream
 from ddcodec.distill.representation import Parameters, Rendering, Representation
+from ddcodec.format.header import HINT_LEARNING_RATE
+
+Hints = tuple[tuple[int, int], ...]
 
 # Purposes of random streams; those below 100 belong to losses.
 _LIKENESS_ORDER, _JOINT_ORDER = 100, 101
@@ -147,3 +150,9 @@ class Distillation:
         """The learning rate that the loss has learned for the student, if any."""
         rate = getattr(self._loss, "student_rate", None)
         return None if rate is None else float(rate)
+
+
+def student_hints(utility: Distillation | None) -> Hints:
+    """Return what a student should know: the learning rate, if the loss has learned one."""
+    rate = None if utility is None else utility.student_rate
+    return () if rate is None else ((HINT_LEARNING_RATE, max(1, round(1e6 * rate))),)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ddcodec.distill.phases.base import State, Step
 from ddcodec.distill.run import Run, copied
-from ddcodec.distill.utilities import Distillation
+from ddcodec.distill.utilities import Distillation, student_hints
 
 PROBED_STEPS = 4
 """Steps that are timed and undone where a time is to be met; the first is not counted."""
@@ -68,7 +68,7 @@ class JointPhase:
             if not self._is_done:
                 self._is_done = True
                 self._run.take_selected()
-                self._run.header = replace(self._run.header, hints=self._run.hints())
+                self._run.header = replace(self._run.header, hints=student_hints(self._run.utility))
                 self._end()
             return None
         bits, loss, count = self._make_step()
