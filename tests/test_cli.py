@@ -485,7 +485,7 @@ def test_wrong_distill_arguments(pets: Path, arguments: list[str], code: int, pa
 
 def test_wrong_datasets(tmp_path: Path) -> None:
     """Unknown names, missing and unusable paths are data errors."""
-    _fails(_run("distill", "nonsense", "--bpc", "1k"), 1, "glyphs or cifar10")
+    _fails(_run("distill", "nonsense", "--bpc", "1k"), 1, "'ddc datasets' lists all")
     _fails(_run("distill", "cifar10", "--data", "none.tar", "--bpc", "1k"), 1, "none.tar")
     _fails(_run("distill", tmp_path / "none", "--bpc", "1k"), 1, "nknown dataset")
     broken = _image_tree(tmp_path / "broken", ("a", "b"), 8)

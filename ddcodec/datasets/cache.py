@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ddcodec.datasets.base import CHUNK_BYTES, Dataset, ImageSplit
+from ddcodec.datasets.base import Dataset, ImageSplit, content_fingerprint
 from ddcodec.datasets.source import user_path
 from ddcodec.errors import DataError
 
@@ -118,20 +118,18 @@ def _load_split(folder: Path, split: str, num_classes: int) -> ImageSplit:
 
 def _describe(folder: Path, class_names: tuple[str, ...]) -> None:
     """Write down what the arrays in `folder` are, with the fingerprint of their content."""
-    splits = [split for split in ("train", "test") if _images_file(folder, split).exists()]
-    digest = hashlib.sha256(json.dumps(class_names).encode())
-    for split in splits:
-        images = np.load(_images_file(folder, split), mmap_mode="r")
-        labels = np.load(_labels_file(folder, split))
-        digest.update(f"{split} {images.shape}".encode())
-        digest.update(labels.astype("<i8").tobytes())
-        step = max(1, CHUNK_BYTES // int(np.prod(images.shape[1:])))
-        for start in range(0, len(images), step):
-            digest.update(images[start : start + step].tobytes())
+    splits = {
+        split: ImageSplit(
+            np.load(_images_file(folder, split), mmap_mode="r"),
+            np.load(_labels_file(folder, split)),
+        )
+        for split in ("train", "test")
+        if _images_file(folder, split).exists()
+    }
     description = {
         "class_names": class_names,
         "has_test": "test" in splits,
-        "fingerprint": digest.hexdigest(),
+        "fingerprint": content_fingerprint(class_names, splits),
     }
     text = json.dumps(description, indent=1)
     (folder / "dataset.json").write_text(text + "\n", encoding="utf-8")
