@@ -114,7 +114,7 @@ def test_help_lists_every_command() -> None:
     assert result.exit_code == 0
     names = re.findall(r"^  (\w+)  ", result.stdout.partition("Commands:")[2], re.MULTILINE)
     assert names == [
-        "experts", "pool", "recipes", "distill", "inspect",
+        "datasets", "experts", "pool", "recipes", "distill", "inspect",
         "verify", "decode", "view", "eval", "plot",
     ]  # fmt: skip
     for name in names:
@@ -208,6 +208,7 @@ def _loaded_modules(*arguments: object) -> set[str]:
         ["--help"],
         ["distill", "--help"],
         ["plot", "--help"],
+        ["datasets", "--help"],
         ["inspect", "--header", COLOUR],
         ["-V"],
     ],

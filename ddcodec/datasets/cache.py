@@ -38,6 +38,24 @@ def default_cache_dir() -> Path:
     return user_path("~/.cache/ddcodec")
 
 
+def cached_bytes(cache_dir: Path) -> dict[str, int]:
+    """Return the bytes of decoded arrays by the name of their dataset, as file names spell it.
+
+    Raises DataError where the cache cannot be read.
+    """
+    sizes: dict[str, int] = {}
+    try:
+        for folder in sorted((cache_dir / "datasets").glob("*-" + 24 * "[0-9a-f]")):
+            num_bytes = sum(path.stat().st_size for path in folder.iterdir())
+            name = folder.name[:-25]
+            sizes[name] = sizes.get(name, 0) + num_bytes
+    except OSError as error:
+        raise DataError(
+            f"cannot read the cache in '{cache_dir}' ({error.strerror}); check its mode."
+        ) from error
+    return sizes
+
+
 def cached_dataset(name: str, key: str, cache_dir: Path, build: Build) -> Dataset:
     """Load the dataset stored under `key`, building it first where there is none.
 

@@ -73,6 +73,13 @@ def download(file: OfficialFile, cache_dir: Path, on_progress: OnProgress) -> Pa
     return target
 
 
+def downloaded_bytes(files: tuple[OfficialFile, ...], cache_dir: Path) -> int:
+    """Return how many bytes of the files are in the cache, unfinished downloads included."""
+    paths = [downloads_dir(cache_dir) / file.path for file in files]
+    paths += [path.with_name(f"{path.name}.part") for path in paths]
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
 def check_sha256(path: Path, sha256: str, shown: str | None = None) -> None:
     """Raise DataError unless the file has this hex SHA-256; `shown` names it in the message."""
     digest = hashlib.sha256()
