@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
@@ -70,20 +70,33 @@ def format_duration(seconds: float) -> str:
 
 
 @contextmanager
-def waiting(what: str) -> Iterator[None]:
-    """Say what is going on while nothing can be counted."""
+def waiting(what: str) -> Iterator[Callable[[str], None]]:
+    """Say what is going on; yields a function that says it anew, as often as one likes."""
     if not sys.stderr.isatty():
         # What is quick needs no line of its own.
         line = threading.Timer(1.0, lambda: print(what, file=sys.stderr, flush=True))
         line.daemon = True
         line.start()
         try:
-            yield
+            yield _every(PLAIN_LINE_SECONDS)
         finally:
             line.cancel()
         return
-    with _console(terminal=True, stderr=True).status(what):
-        yield
+    with _console(terminal=True, stderr=True).status(printable(what)) as status:
+        yield lambda text: status.update(printable(text))
+
+
+def _every(seconds: float) -> Callable[[str], None]:
+    """Return a function that prints a line unless it has been called shortly before."""
+    last = time.monotonic()
+
+    def say(text: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= seconds:
+            last = time.monotonic()
+            print(printable(text), file=sys.stderr, flush=True)
+
+    return say
 
 
 class ProgressReport:

@@ -114,7 +114,7 @@ def test_help_lists_every_command() -> None:
     assert result.exit_code == 0
     names = re.findall(r"^  (\w+)  ", result.stdout.partition("Commands:")[2], re.MULTILINE)
     assert names == [
-        "experts", "pool", "recipes", "distill", "inspect",
+        "datasets", "experts", "pool", "recipes", "distill", "inspect",
         "verify", "decode", "view", "eval", "plot",
     ]  # fmt: skip
     for name in names:
@@ -208,6 +208,7 @@ def _loaded_modules(*arguments: object) -> set[str]:
         ["--help"],
         ["distill", "--help"],
         ["plot", "--help"],
+        ["datasets", "--help"],
         ["inspect", "--header", COLOUR],
         ["-V"],
     ],
@@ -485,7 +486,7 @@ def test_wrong_distill_arguments(pets: Path, arguments: list[str], code: int, pa
 
 def test_wrong_datasets(tmp_path: Path) -> None:
     """Unknown names, missing and unusable paths are data errors."""
-    _fails(_run("distill", "nonsense", "--bpc", "1k"), 1, "glyphs or cifar10")
+    _fails(_run("distill", "nonsense", "--bpc", "1k"), 1, "'ddc datasets' lists all")
     _fails(_run("distill", "cifar10", "--data", "none.tar", "--bpc", "1k"), 1, "none.tar")
     _fails(_run("distill", tmp_path / "none", "--bpc", "1k"), 1, "nknown dataset")
     broken = _image_tree(tmp_path / "broken", ("a", "b"), 8)

@@ -11,6 +11,7 @@ import warnings
 import click
 
 from ddcodec import __version__
+from ddcodec.cli.datasets import datasets_command
 from ddcodec.cli.decode import decode_command
 from ddcodec.cli.distill import distill_command
 from ddcodec.cli.eval import eval_command
@@ -58,6 +59,7 @@ def ddc(context: click.Context) -> None:
 
 
 for _command in (
+    datasets_command,
     experts_command,
     pool_command,
     recipes_command,

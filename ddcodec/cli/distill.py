@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ddcodec.cli.loading import load, size_option
 from ddcodec.cli.options import (
     COUNT,
     PATH,
@@ -90,7 +91,8 @@ def parse_positive(text: str) -> float:
     help="Take what is not given here from a recipe: a .toml, the .ddc.json of --record, or a "
     "preset that `ddc recipes` lists.",
 )  # fmt: skip
-@click.option("--data", metavar="PATH", help="Folder or archive that holds the dataset.")
+@click.option("--data", metavar="PATH", help="Folder, archive or .npz that holds the dataset.")
+@size_option
 @click.option(
     "--bpc", "budget", type=parse_size, metavar="SIZE", show_default="that of the recipe",
     help="Budget per class: 10k and 10kB are 10,000 bytes; also 10KiB, 80kbit.",
@@ -190,6 +192,7 @@ def parse_positive(text: str) -> float:
 def distill_command(
     dataset: str | None,
     data: str | None,
+    size: str | None,
     budget: Size | None,
     output: Path | None,
     force: bool,
@@ -201,9 +204,9 @@ def distill_command(
 ) -> None:
     """Distill DATASET into a file of at most SIZE bytes per class.
 
-    DATASET is glyphs (embedded), cifar10, or the path of an image folder or archive with
-    train/CLASS/IMAGE; with --data it may be any name. A recipe may name it, and all else; options
-    given here win.
+    DATASET is glyphs (embedded), cifar10 or another that `ddc datasets` lists, or the path of an
+    .npz or of an image folder or archive with train/CLASS/IMAGE; with --data it may be any name. A
+    recipe may name it, and all else; options given here win.
 
     Every minute the run is kept in FILE.checkpoint, until it is done: after Ctrl-C or a crash the
     same command with --resume goes on to the same file.
@@ -261,13 +264,12 @@ def _below_floor(asked: Recipe) -> str:
 
 
 def _distill(request: Request, watch: Watch) -> tuple[DatasetOrigin, Recipe, Distilled]:
-    from ddcodec.datasets import load_dataset
     from ddcodec.distill.recipe import Recipe
 
     budget = request.budget.num_bytes
     recipe = Recipe.from_mapping({**request.settings, "bytes_per_class": budget})
-    with waiting(f"Loading {request.dataset}."):
-        dataset = load_dataset(request.dataset, request.data)
+    with waiting(f"Loading {request.dataset}.") as say:
+        dataset = load(request.dataset, request.data, request.size, say)
         from ddcodec.distill.distill import distill
         from ddcodec.distill.record import DatasetOrigin, compare
         from ddcodec.evaluation.validation import Validation
@@ -278,7 +280,7 @@ def _distill(request: Request, watch: Watch) -> tuple[DatasetOrigin, Recipe, Dis
     validate = Validation(dataset, recipe.device) if recipe.validate else None
     with watch.supervision(validate) as supervision:
         distilled = distill(dataset, recipe, supervision)
-    origin = DatasetOrigin(request.dataset, request.data, dataset.fingerprint)
+    origin = DatasetOrigin(request.dataset, request.data, dataset.fingerprint, request.size)
     return origin, recipe, distilled
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ddcodec.budget import bits_per_class
+from ddcodec.cli.loading import load, size_option
 from ddcodec.cli.options import (
     COUNT,
     check_device,
@@ -45,12 +46,14 @@ DEFAULT_REPEATS = {"quick": 3, "glance": 1}
 @file_argument
 @click.option(
     "--data", metavar="DATASET|PATH", required=True,
-    help="Where the test images are: glyphs, cifar10, or an image folder or archive.",
+    help="Where the test images are: a dataset that `ddc datasets` lists, or an image folder, "
+    "an archive or an .npz.",
 )  # fmt: skip
 @click.option(
     "--dataset", metavar="NAME", show_default="follows from --data",
     help="Name of the dataset at --data, such as cifar10 for its official archives.",
 )  # fmt: skip
+@size_option
 @click.option(
     "--protocol", type=click.Choice(PROTOCOLS), default="standard",
     help="standard: 1000 epochs; quick: 2000 updates; glance: 500 updates.",
@@ -78,6 +81,7 @@ def eval_command(
     file: Path,
     data: str,
     dataset: str | None,
+    size: str | None,
     split: str,
     as_json: bool,
     limits: DecodeLimits,
@@ -86,27 +90,29 @@ def eval_command(
     """Train networks on FILE and test each once on real images it has not seen."""
     decoded = decode_file(file, limits)
     check_device(settings["device"])
-    from ddcodec.datasets import load_dataset
-
-    with waiting(f"Loading {dataset or data}."):
-        real = load_dataset(dataset or data, data if dataset else None)
+    with waiting(f"Loading {dataset or data}.") as say:
+        real = load(dataset or data, data if dataset else None, size, say)
     labels, test = fit_dataset(decoded, real, split)
     report = _evaluate(decoded, labels, test, settings)
-    size = file_bytes(decoded.container)
+    num_bytes = file_bytes(decoded.container)
     if as_json:
         facts = {
             "file": str(file),
             "dataset": real.name,
             "split": split,
-            "file_bytes": size,
-            "bits_per_class": bits_per_class(size, real.num_classes),
-            "bytes_per_class": size / real.num_classes,
+            "file_bytes": num_bytes,
+            "bits_per_class": bits_per_class(num_bytes, real.num_classes),
+            "bytes_per_class": num_bytes / real.num_classes,
         }
         print(json.dumps(facts | report.to_json(), indent=2))
         return
     print_facts(
         _summary(
-            file, size, f"{real.name}, {_split_name(split, len(test))}", report, real.num_classes
+            file,
+            num_bytes,
+            f"{real.name}, {_split_name(split, len(test))}",
+            report,
+            real.num_classes,
         )
     )
 

@@ -23,7 +23,9 @@ DTYPES = ("bf16", "fp32")
 @click.option(
     "--dtype", type=click.Choice(DTYPES), default="bf16", help="Number format of stored weights."
 )
-def experts_command(dataset: str, data: str | None, folder: Path, **settings: Any) -> None:
+def experts_command(
+    dataset: str, data: str | None, size: str | None, folder: Path, **settings: Any
+) -> None:
     """Train expert networks for `ddc distill --loss tm --experts`.
 
     They are trained on the training part of DATASET, the validation tenth left out, and their
@@ -38,4 +40,4 @@ def experts_command(dataset: str, data: str | None, folder: Path, **settings: An
         networks = f"{experts.count} of {experts.epochs} epochs"
         return partial(make_experts, settings=experts), networks
 
-    make_networks(dataset, data, folder, device, prepare)
+    make_networks(dataset, data, size, folder, device, prepare)

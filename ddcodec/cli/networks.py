@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ddcodec.cli.group import Interrupted
+from ddcodec.cli.loading import load, size_option
 from ddcodec.cli.options import COUNT, PATH, check_device, device_option, whole_number
 from ddcodec.console import (
     ProgressReport,
@@ -29,7 +30,8 @@ ARCHITECTURES = ("convnet",)
 
 _SHARED = (
     click.argument("dataset"),
-    click.option("--data", metavar="PATH", help="Folder or archive that holds the dataset."),
+    click.option("--data", metavar="PATH", help="Folder, archive or .npz that holds the dataset."),
+    size_option,
     click.option("--arch", type=click.Choice(ARCHITECTURES), default="convnet", help="Network."),
     click.option(
         "--width", "network_width", type=COUNT, default=64, metavar="N",
@@ -61,6 +63,7 @@ def folder_option(default: str) -> Callable[[Command], Command]:
 def make_networks(
     dataset: str,
     data: str | None,
+    size: str | None,
     folder: Path,
     device: str,
     prepare: Callable[[], tuple[Callable[..., None], str]],
@@ -70,6 +73,7 @@ def make_networks(
     Args:
         dataset: A dataset's name or folder.
         data: What `--data` says.
+        size: What `--size` says.
         folder: To fill.
         device: What `--device` says.
         prepare: Called when the dataset is there, so that what is slow to import comes late;
@@ -77,11 +81,9 @@ def make_networks(
             networks.
     """
     check_device(device)
-    from ddcodec.datasets import load_dataset
-
     started = time.monotonic()
-    with waiting(f"Loading {dataset}."):
-        loaded = load_dataset(dataset, data)
+    with waiting(f"Loading {dataset}.") as say:
+        loaded = load(dataset, data, size, say)
         import torch
 
         make, networks = prepare()

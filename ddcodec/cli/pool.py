@@ -38,7 +38,9 @@ def parse_numbers(text: str) -> tuple[float, ...]:
     "--frequencies", type=COUNT, default=1024, metavar="N",
     help="Arguments of the characteristic functions kept for --loss ncfm.",
 )  # fmt: skip
-def pool_command(dataset: str, data: str | None, folder: Path, **settings: Any) -> None:
+def pool_command(
+    dataset: str, data: str | None, size: str | None, folder: Path, **settings: Any
+) -> None:
     """Make a pool of partly trained networks for `ddc distill --pool`.
 
     Networks are trained on the training part of DATASET, the validation tenth left out, and what
@@ -54,4 +56,4 @@ def pool_command(dataset: str, data: str | None, folder: Path, **settings: Any) 
         networks = f"{pool.count} trained, {members} of each in the pool"
         return partial(make_pool, settings=pool), networks
 
-    make_networks(dataset, data, folder, device, prepare)
+    make_networks(dataset, data, size, folder, device, prepare)

@@ -52,7 +52,7 @@ class Request:
     """A run as recipe and command line together ask for it.
 
     Attributes:
-        dataset, data: as for `load_dataset`.
+        dataset, data, size: as for `load_dataset`.
         budget: per class.
         settings: fields of `Recipe` other than the budget, by name.
         recipe: where they came from, if they did.
@@ -63,13 +63,14 @@ class Request:
     budget: Size
     settings: dict[str, Any]
     recipe: RecipeFile
+    size: str | None = None
 
 
 def read_request(context: click.Context, source: str | None, settings: dict[str, Any]) -> Request:
     """Take what the command line leaves open from a recipe.
 
     Args:
-        context: of `ddc distill`; has DATASET, --data and --bpc.
+        context: of `ddc distill`; has DATASET, --data, --size and --bpc.
         source: a file or the name of a preset, or None.
         settings: fields of `Recipe` as the command line has them, defaults included.
 
@@ -88,9 +89,10 @@ def read_request(context: click.Context, source: str | None, settings: dict[str,
         taken.pop("loss_options", None)
     options = {**taken.get("loss_options", {}), **given.get("loss_options", {})}
     dataset = context.params["dataset"] or recipe.dataset
-    data = context.params["data"]
-    if data is None and dataset == recipe.dataset:
-        data = recipe.data
+    data, size = context.params["data"], context.params["size"]
+    if dataset == recipe.dataset:
+        data = recipe.data if data is None else data
+        size = recipe.size if size is None else size
     budget: Size | None = context.params["budget"]
     if budget is None and recipe.budget is not None:
         budget = Size(recipe.budget, parse_bytes(recipe.budget))
@@ -100,7 +102,7 @@ def read_request(context: click.Context, source: str | None, settings: dict[str,
     if budget is None:
         raise click.UsageError(f"Missing option '--bpc', {names_none}.", context)
     asked = {**settings, **taken, **given, "loss_options": options}
-    return Request(dataset, data, budget, asked, recipe)
+    return Request(dataset, data, budget, asked, recipe, size)
 
 
 def _is_explicit(context: click.Context, name: str) -> bool:

@@ -2,31 +2,56 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from ddcodec.datasets.archive import ARCHIVE_SUFFIXES
+from ddcodec.datasets.arrays import from_arrays
 from ddcodec.datasets.base import (
     Dataset,
-    DatasetLoader,
     ImageSplit,
     class_counts,
     normalisation,
     split_validation,
 )
 from ddcodec.datasets.cache import default_cache_dir
-from ddcodec.datasets.cifar10 import load_cifar10
+from ddcodec.datasets.cifar import CIFAR10, CIFAR100
 from ddcodec.datasets.folder import load_folder
-from ddcodec.datasets.glyphs import generate_glyphs, load_glyphs
+from ddcodec.datasets.glyphs import GLYPHS, generate_glyphs
+from ddcodec.datasets.imagenet import (
+    IMAGEFRUIT128,
+    IMAGEMEOW128,
+    IMAGENETTE128,
+    IMAGESQUAWK128,
+    IMAGEWOOF128,
+    IMAGEYELLOW128,
+)
+from ddcodec.datasets.mnist import FASHION_MNIST, MNIST
+from ddcodec.datasets.named import DatasetLoader, NamedDataset
+from ddcodec.datasets.own import load_own
+from ddcodec.datasets.request import LoadProgress, LoadRequest, OnProgress, ignore_progress
+from ddcodec.datasets.resize import ImageSize
 from ddcodec.datasets.source import source_exists, source_name, user_path
+from ddcodec.datasets.stl10 import STL10
+from ddcodec.datasets.svhn import SVHN
+from ddcodec.datasets.tiny_imagenet import TINY_IMAGENET
+from ddcodec.datasets.torch_dataset import from_torch
 from ddcodec.errors import DataError
 
 __all__ = [
     "DATASETS",
     "Dataset",
     "DatasetLoader",
+    "ImageSize",
     "ImageSplit",
+    "LoadProgress",
+    "LoadRequest",
+    "NamedDataset",
     "class_counts",
     "default_cache_dir",
+    "from_arrays",
+    "from_torch",
     "generate_glyphs",
     "load_dataset",
     "load_folder",
@@ -34,32 +59,67 @@ __all__ = [
     "split_validation",
 ]
 
-DATASETS: dict[str, DatasetLoader] = {
-    "glyphs": load_glyphs,
-    "cifar10": load_cifar10,
+DATASETS: dict[str, NamedDataset] = {
+    "glyphs": GLYPHS,
+    "mnist": MNIST,
+    "fashion-mnist": FASHION_MNIST,
+    "svhn": SVHN,
+    "cifar10": CIFAR10,
+    "cifar100": CIFAR100,
+    "stl10": STL10,
+    "tiny-imagenet": TINY_IMAGENET,
+    "imagenette128": IMAGENETTE128,
+    "imagewoof128": IMAGEWOOF128,
+    "imagefruit128": IMAGEFRUIT128,
+    "imageyellow128": IMAGEYELLOW128,
+    "imagemeow128": IMAGEMEOW128,
+    "imagesquawk128": IMAGESQUAWK128,
 }
 
 
 def load_dataset(
-    name: str, data: str | Path | None = None, cache_dir: Path | None = None
+    name: str,
+    data: str | Path | None = None,
+    cache_dir: Path | None = None,
+    size: ImageSize | int | tuple[int, int] | str | None = None,
+    on_progress: OnProgress = ignore_progress,
 ) -> Dataset:
     """Load a dataset by name, by path, or by a name of your choice for the images at `data`.
 
-    `name` is a key of DATASETS, or, without `data`, the path of an image folder or archive;
-    `data` is a folder or archive that overrides the default source; `cache_dir` is where
-    decoded arrays are kept, by default `default_cache_dir()`. Raises DataError.
+    Args:
+        name: a key of DATASETS, or, without `data`, the path of an image folder, an archive of one
+            or an .npz.
+        data: a folder, archive or .npz that overrides the default source.
+        cache_dir: where decoded arrays are kept, by default `default_cache_dir()`.
+        size: what to bring all images to, such as 128 or (96, 128), height first; the short side is
+            scaled and the middle kept (`resize.fit`). By default images stay as they are.
+        on_progress: called now and then while something is downloaded or decoded.
+
+    Raises:
+        DataError: if there is no such dataset or something is wrong with it.
     """
-    cache_dir = default_cache_dir() if cache_dir is None else cache_dir
-    path = None if data is None else user_path(data)
-    loader = DATASETS.get(name)
-    if loader is not None:
-        return loader(name, path, cache_dir)
-    if path is not None:
-        return load_folder(name, path, cache_dir)
-    named = user_path(name)
-    if name and source_exists(named):
-        return load_folder(source_name(named), named, cache_dir)
+    request = LoadRequest(
+        name,
+        None if data is None else user_path(data),
+        default_cache_dir() if cache_dir is None else cache_dir,
+        None if size is None else ImageSize.of(size),
+        on_progress,
+    )
+    if name in DATASETS:
+        return DATASETS[name].load(request)
+    if request.data is None:
+        request = _by_path(request)
+    return load_own(request)
+
+
+def _by_path(request: LoadRequest) -> LoadRequest:
+    """Return a request for the data whose path is given for a name."""
+    path = user_path(request.name)
+    if request.name and source_exists(path):
+        return replace(request, name=source_name(path), data=path)
+    near = get_close_matches(request.name, DATASETS, n=3, cutoff=0.6)
+    what = f"near ones: {', '.join(near)}; " if near else ""
     raise DataError(
-        f"unknown dataset '{name}'; choose {' or '.join(DATASETS)}, or pass --data with a folder "
-        f"of images or an archive ({', '.join(ARCHIVE_SUFFIXES)})."
+        f"unknown dataset '{request.name}'; {what}'ddc datasets' lists all, or pass --data with a "
+        f"folder of images, an archive ({', '.join(ARCHIVE_SUFFIXES)}) or an .npz."
     )

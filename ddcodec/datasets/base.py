@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,16 +72,16 @@ class Dataset:
         return int(self.train.images.shape[3])
 
 
-class DatasetLoader(Protocol):
-    """Load one kind of dataset."""
-
-    def __call__(self, name: str, data: Path | None, cache_dir: Path) -> Dataset:
-        """Load the dataset called `name`.
-
-        `data` is an existing folder or archive, or None for the loader's default source;
-        `cache_dir` is where decoded arrays are kept. Raises DataError.
-        """
-        ...
+def content_fingerprint(class_names: tuple[str, ...], splits: Mapping[str, ImageSplit]) -> str:
+    """Return the hex SHA-256 of class names and of the splits, `train` first."""
+    digest = hashlib.sha256(json.dumps(class_names).encode())
+    for name, split in splits.items():
+        digest.update(f"{name} {split.images.shape}".encode())
+        digest.update(split.labels.astype("<i8").tobytes())
+        step = max(1, CHUNK_BYTES // int(np.prod(split.images.shape[1:])))
+        for start in range(0, len(split), step):
+            digest.update(split.images[start : start + step].tobytes())
+    return digest.hexdigest()
 
 
 def class_counts(labels: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:

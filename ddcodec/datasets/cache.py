@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ddcodec.datasets.base import CHUNK_BYTES, Dataset, ImageSplit
+from ddcodec.datasets.base import Dataset, ImageSplit, content_fingerprint
 from ddcodec.datasets.source import user_path
 from ddcodec.errors import DataError
 
@@ -36,6 +36,24 @@ def default_cache_dir() -> Path:
     if shared := os.environ.get("XDG_CACHE_HOME"):
         return user_path(shared) / "ddcodec"
     return user_path("~/.cache/ddcodec")
+
+
+def cached_bytes(cache_dir: Path) -> dict[str, int]:
+    """Return the bytes of decoded arrays by the name of their dataset, as file names spell it.
+
+    Raises DataError where the cache cannot be read.
+    """
+    sizes: dict[str, int] = {}
+    try:
+        for folder in sorted((cache_dir / "datasets").glob("*-" + 24 * "[0-9a-f]")):
+            num_bytes = sum(path.stat().st_size for path in folder.iterdir())
+            name = folder.name[:-25]
+            sizes[name] = sizes.get(name, 0) + num_bytes
+    except OSError as error:
+        raise DataError(
+            f"cannot read the cache in '{cache_dir}' ({error.strerror}); check its mode."
+        ) from error
+    return sizes
 
 
 def cached_dataset(name: str, key: str, cache_dir: Path, build: Build) -> Dataset:
@@ -118,20 +136,18 @@ def _load_split(folder: Path, split: str, num_classes: int) -> ImageSplit:
 
 def _describe(folder: Path, class_names: tuple[str, ...]) -> None:
     """Write down what the arrays in `folder` are, with the fingerprint of their content."""
-    splits = [split for split in ("train", "test") if _images_file(folder, split).exists()]
-    digest = hashlib.sha256(json.dumps(class_names).encode())
-    for split in splits:
-        images = np.load(_images_file(folder, split), mmap_mode="r")
-        labels = np.load(_labels_file(folder, split))
-        digest.update(f"{split} {images.shape}".encode())
-        digest.update(labels.astype("<i8").tobytes())
-        step = max(1, CHUNK_BYTES // int(np.prod(images.shape[1:])))
-        for start in range(0, len(images), step):
-            digest.update(images[start : start + step].tobytes())
+    splits = {
+        split: ImageSplit(
+            np.load(_images_file(folder, split), mmap_mode="r"),
+            np.load(_labels_file(folder, split)),
+        )
+        for split in ("train", "test")
+        if _images_file(folder, split).exists()
+    }
     description = {
         "class_names": class_names,
         "has_test": "test" in splits,
-        "fingerprint": digest.hexdigest(),
+        "fingerprint": content_fingerprint(class_names, splits),
     }
     text = json.dumps(description, indent=1)
     (folder / "dataset.json").write_text(text + "\n", encoding="utf-8")

@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from ddcodec.datasets.member import Member
 from ddcodec.errors import DataError
 
-# A wrapping folder, a split, a class, a file: a folder that deep is an error, whatever is in it.
-# The limit also ends the walk where a link leads back up.
-MAX_DEPTH = 4
+Keeps = Callable[[str], bool]
+"""Tells by its path whether a file or folder is wanted; below unwanted folders nothing is seen."""
+
+# A wrapping folder, a split, a class, `images` as in Tiny-ImageNet, a file. The limit also ends the
+# walk where a link leads back up.
+MAX_DEPTH = 5
 
 
-def directory_members(root: Path) -> Iterator[Member]:
-    """Yield every file and folder below `root`, sorted, links followed, hidden ones left out.
+def keep_all(path: str) -> bool:
+    """Want everything."""
+    return True
+
+
+def directory_members(root: Path, keeps: Keeps = keep_all) -> Iterator[Member]:
+    """Yield every wanted file and folder below `root`, sorted, links followed, none hidden.
 
     Raises DataError naming the folder or file that cannot be read.
     """
-    yield from _below(root, "", 1)
+    yield from _below(root, "", 1, keeps)
 
 
-def _below(root: Path, prefix: str, depth: int) -> Iterator[Member]:
+def _below(root: Path, prefix: str, depth: int, keeps: Keeps) -> Iterator[Member]:
     folder = root / prefix
     try:
         with os.scandir(folder) as scan:
@@ -35,10 +43,12 @@ def _below(root: Path, prefix: str, depth: int) -> Iterator[Member]:
         if entry.name.startswith("."):
             continue
         path = f"{prefix}/{entry.name}" if prefix else entry.name
+        if not keeps(path):
+            continue
         member = _member(entry, path)
         yield member
         if member.is_folder and depth < MAX_DEPTH:
-            yield from _below(root, path, depth + 1)
+            yield from _below(root, path, depth + 1, keeps)
 
 
 def _member(entry: os.DirEntry[str], path: str) -> Member:

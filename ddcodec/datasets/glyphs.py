@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from ddcodec.datasets.base import Dataset, ImageSplit
 from ddcodec.datasets.cache import allocate_split, cached_dataset
 from ddcodec.datasets.glyph_drawing import SIZE, draw_glyph
+from ddcodec.datasets.named import NamedDataset
+from ddcodec.datasets.own import resized
+from ddcodec.datasets.request import LoadProgress, LoadRequest, OnProgress
+from ddcodec.datasets.tree import PROGRESS_IMAGES
 from ddcodec.errors import DataError
 
 CLASS_NAMES = tuple("0123456789")
@@ -24,13 +28,14 @@ TEST_SEED = 1
 DRAWING_VERSION = 1
 
 
-def load_glyphs(name: str, data: Path | None, cache_dir: Path) -> Dataset:
+def load_glyphs(request: LoadRequest) -> Dataset:
     """Load the glyphs, drawing them on first use (about a minute).
 
     60,000 training and 10,000 test images, RGB, 32×32, ten equally frequent digits. Raises
     DataError when given `data`.
     """
-    if data is not None:
+    name = request.name
+    if request.data is not None:
         raise DataError(
             f"'{name}' is drawn by this program and takes no --data; leave it out, or choose "
             "another name for your own images."
@@ -41,7 +46,11 @@ def load_glyphs(name: str, data: Path | None, cache_dir: Path) -> Dataset:
         f"{TRAIN_IMAGES} {TRAIN_SEED} {TEST_IMAGES} {TEST_SEED}"
     )
     key = hashlib.sha256(recipe.encode()).hexdigest()
-    return cached_dataset(name, key, cache_dir, _draw_both_splits)
+
+    def build(folder: Path) -> tuple[str, ...]:
+        return _draw_both_splits(folder, request.on_progress)
+
+    return resized(cached_dataset(name, key, request.cache_dir, build), request)
 
 
 def generate_glyphs(num_images: int, seed: int, start: int = 0) -> ImageSplit:
@@ -59,13 +68,18 @@ def generate_glyphs(num_images: int, seed: int, start: int = 0) -> ImageSplit:
     return ImageSplit(images, labels)
 
 
-def _draw_both_splits(folder: Path) -> tuple[str, ...]:
+def _draw_both_splits(folder: Path, on_progress: OnProgress) -> tuple[str, ...]:
+    done, total = 0, TRAIN_IMAGES + TEST_IMAGES
     for split, count, seed in (
         ("train", TRAIN_IMAGES, TRAIN_SEED),
         ("test", TEST_IMAGES, TEST_SEED),
     ):
         images, labels = allocate_split(folder, split, (count, 3, SIZE, SIZE))
-        _draw_into(images, labels, seed, 0)
+        for start in range(0, count, PROGRESS_IMAGES):
+            part = slice(start, start + PROGRESS_IMAGES)
+            _draw_into(images[part], labels[part], seed, start)
+            on_progress(LoadProgress("drawing", done + start, total, "images"))
+        done += count
     return CLASS_NAMES
 
 
@@ -75,3 +89,8 @@ def _draw_into(images: NDArray[np.uint8], labels: NDArray[np.int64], seed: int, 
         labels[place] = index % len(CLASS_NAMES)
         generator = np.random.Generator(np.random.PCG64([seed, index]))
         images[place] = draw_glyph(int(labels[place]), generator)
+
+
+GLYPHS = NamedDataset(
+    load_glyphs, len(CLASS_NAMES), (3, SIZE, SIZE), TRAIN_IMAGES, TEST_IMAGES, "drawn by ddc"
+)

@@ -13,7 +13,7 @@ from ddcodec.datasets.archive import (
     archive_stem,
     is_archive_name,
 )
-from ddcodec.datasets.directory import directory_members
+from ddcodec.datasets.directory import Keeps, directory_members, keep_all
 from ddcodec.datasets.member import Member
 from ddcodec.errors import DataError
 
@@ -44,36 +44,41 @@ def check_source(path: Path) -> None:
     if not path.is_dir() and not is_archive_name(path):
         raise DataError(
             f"'{path}' is neither a folder nor an archive; pass a folder of images or a file "
-            f"ending in {', '.join(ARCHIVE_SUFFIXES)}."
+            f"ending in {', '.join(ARCHIVE_SUFFIXES)} or .npz."
         )
 
 
 def source_name(path: Path) -> str:
-    """Return what to call the dataset at `path`: its name without an archive suffix."""
+    """Return what to call the dataset at `path`: its name without the suffix of a file."""
     path = path.resolve()
     return path.name if path.is_dir() else archive_stem(path)
 
 
-def source_members(path: Path) -> Iterator[Member]:
-    """Yield the visible files and folders of the source, each readable until the next.
+def source_members(path: Path, keeps: Keeps = keep_all) -> Iterator[Member]:
+    """Yield the visible, wanted files and folders of the source, each readable until the next.
 
     Raises DataError for whatever cannot be read.
     """
-    members = directory_members(path) if path.is_dir() else archive_members(path)
-    return (member for member in members if member.path and not member.is_hidden)
+    if path.is_dir():
+        return (member for member in directory_members(path, keeps) if not member.is_hidden)
+    return (
+        member
+        for member in archive_members(path)
+        if member.path and not member.is_hidden and keeps(member.path)
+    )
 
 
-def source_key(path: Path) -> str:
+def source_key(path: Path, keeps: Keeps = keep_all) -> str:
     """Identify the state of the source without reading its contents.
 
-    Returns a hex SHA-256 over the absolute path and, of every file, name, size and time of
-    last change: what a cache needs to notice a changed source. Raises DataError for what
-    cannot be read.
+    Returns a hex SHA-256 over the absolute path and, of every wanted file, name, size and time
+    of last change, of an archive its own: what a cache needs to notice a changed source. Raises
+    DataError for what cannot be read.
     """
     path = path.resolve()
     digest = hashlib.sha256(os.fsencode(path))
     if path.is_dir():
-        for member in directory_members(path):
+        for member in directory_members(path, keeps):
             digest.update(os.fsencode(member.path))
             digest.update(f"\0{member.size} {member.modified_ns}\n".encode())
         return digest.hexdigest()

@@ -23,7 +23,7 @@ else:
 TOML_SUFFIX, RECORD_SUFFIX = ".toml", ".json"
 
 _BUDGET = "bytes_per_class"
-_WHERE = ("dataset", "data", "bpc")
+_WHERE = ("dataset", "data", "size", "bpc")
 """What a recipe may say besides the fields of `Recipe`."""
 
 
@@ -48,6 +48,7 @@ class RecipeFile:
         source: its path or the name of a preset.
         dataset: a name or path as for `load_dataset`.
         data: folder or archive that holds the dataset.
+        size: what images are brought to, such as `128` or `96x128`.
         budget: bytes per class as written, such as `13k`.
         settings: fields of `Recipe` other than the budget, by name.
         recorded: for the record of an earlier run.
@@ -59,6 +60,7 @@ class RecipeFile:
     budget: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     recorded: Recorded | None = None
+    size: str | None = None
 
 
 _LARGEST = 1e300
@@ -100,8 +102,7 @@ def _read_record(source: str) -> RecipeFile:
     if not isinstance(fingerprint, str) or not isinstance(dataset.get("name"), str):
         raise strange
     where = {"dataset": dataset["name"]}
-    if dataset.get("data") is not None:
-        where["data"] = dataset["data"]
+    where |= {key: dataset[key] for key in ("data", "size") if dataset.get(key) is not None}
     return _from_table(source, settings | where, Recorded(fingerprint, record))
 
 
@@ -118,7 +119,8 @@ def _read_text(source: str) -> str:
 def _from_table(
     source: str, table: Mapping[str, Any], recorded: Recorded | None = None
 ) -> RecipeFile:
-    hints = {**get_type_hints(Recipe), **dict.fromkeys(_WHERE[:2], str), "bpc": str | float}
+    where = {"dataset": str, "data": str, "size": str | int, "bpc": str | float}
+    hints = {**get_type_hints(Recipe), **where}
     known = [*_WHERE, *(setting.name for setting in fields(Recipe))]
     for name, value in table.items():
         if name not in known:
@@ -131,7 +133,8 @@ def _from_table(
             )
     settings = {name: value for name, value in table.items() if name not in (*_WHERE, _BUDGET)}
     dataset, data = table.get("dataset"), table.get("data")
-    return RecipeFile(source, dataset, data, _budget(source, table), settings, recorded)
+    size = str(table["size"]) if "size" in table else None
+    return RecipeFile(source, dataset, data, _budget(source, table), settings, recorded, size)
 
 
 def _budget(source: str, table: Mapping[str, Any]) -> str | None:

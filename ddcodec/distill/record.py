@@ -43,11 +43,13 @@ class DatasetOrigin:
         name: as given.
         data: as given, or None.
         fingerprint: of its content.
+        size: as given, or None.
     """
 
     name: str
     data: str | None
     fingerprint: str
+    size: str | None = None
 
 
 def record_json(origin: DatasetOrigin, recipe: Recipe, distilled: Distilled) -> bytes:

@@ -5,12 +5,13 @@ import os
 import shutil
 from collections import namedtuple
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from image_trees import flat, split_tree, write_folder, write_source
 
-from ddcodec.datasets import Dataset, cache, folder, load_folder
+from ddcodec.datasets import Dataset, cache, load_folder, tree
 from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.errors import DataError
 
@@ -23,8 +24,8 @@ def forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object) -> None:
         raise AssertionError("an image was decoded again")
 
-    monkeypatch.setattr(folder, "decode_image", fail)
-    monkeypatch.setattr(folder, "read_header", fail)
+    monkeypatch.setattr(tree, "decode_image", fail)
+    monkeypatch.setattr(tree, "read_header", fail)
 
 
 def entries(cache_dir: Path) -> list[Path]:
@@ -147,14 +148,14 @@ def test_two_processes_at_once(tmp_path: Path) -> None:
 def test_loser_of_a_race_takes_the_winner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A builder that finds a sound entry in its way uses it."""
     source = write_source(tmp_path, "", split_tree())
-    decode = folder._decode_tree
+    decode = tree.TreeReader.decode
 
-    def slow(source: Path, temporary: Path) -> tuple[str, ...]:
-        monkeypatch.setattr(folder, "_decode_tree", decode)
+    def slow(reader: tree.TreeReader, *arguments: Any) -> tuple[str, ...]:
+        monkeypatch.setattr(tree.TreeReader, "decode", decode)
         load_folder("insects", source, tmp_path / "cache")
-        return decode(source, temporary)
+        return decode(reader, *arguments)
 
-    monkeypatch.setattr(folder, "_decode_tree", slow)
+    monkeypatch.setattr(tree.TreeReader, "decode", slow)
     assert len(load_folder("insects", source, tmp_path / "cache").train) == 5
     assert len(entries(tmp_path / "cache")) == 1
 

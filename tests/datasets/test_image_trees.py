@@ -139,11 +139,11 @@ def test_debris_is_ignored(tmp_path: Path, kind: str) -> None:
         ({"train/ant/b.png": flat(1)[:-30]}, r"'train/ant/b.png' is not a readable image"),
         (
             {"train/bee/a.png": flat(1, size=(6, 5))},
-            r"'train/bee/a.png' has 6x5 pixels but 'train/ant/a.png' has 6x4; resize",
+            r"'train/bee/a.png' has 6x5 pixels but 'train/ant/a.png' has 6x4; pass --size N to",
         ),
         (
             {"test/bee/a.png": flat(1, size=(7, 4))},
-            r"'test/bee/a.png' has 7x4 pixels but 'train/ant/a.png' has 6x4; resize",
+            r"'test/bee/a.png' has 7x4 pixels but 'train/ant/a.png' has 6x4; pass --size N to",
         ),
         ({"train/cow/": b""}, r"class folder 'train/cow' .* holds no images"),
         ({"train/cow/notes.txt": b""}, r"class folder 'train/cow' .* holds no images"),

@@ -6,41 +6,75 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from image_trees import python_batches, split_tree, write_folder, write_source, write_tar
+from image_trees import split_tree, write_folder, write_source
+from official_files import OFFICIAL
 
 from ddcodec.datasets import DATASETS, Dataset, glyphs, load_dataset
 from ddcodec.errors import DataError
 
 
-def load_small(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
-    """Load a named dataset kept small: glyphs by its constants, others from a tiny archive."""
+def load_small(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int | None = None
+) -> Dataset:
+    """Load a named dataset kept small: glyphs by its constants, others from tiny files."""
     monkeypatch.setattr(glyphs, "TRAIN_IMAGES", 30)
     monkeypatch.setattr(glyphs, "TEST_IMAGES", 10)
     data = None
     if name != "glyphs":
-        data = write_tar(tmp_path / "tiny.tar.gz", python_batches(), "w:gz")
-    return load_dataset(name, data, tmp_path / "cache")
+        data = write_source(tmp_path, ".zip", OFFICIAL[name])
+    return load_dataset(name, data, tmp_path / "cache", size=size)
 
 
 @pytest.mark.parametrize("name", DATASETS)
 def test_contract(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every named dataset has the promised shapes, types and ranges, twice alike."""
+    facts = DATASETS[name]
     dataset = load_small(name, tmp_path, monkeypatch)
     assert dataset.name == name
     assert dataset.test is not None
-    assert len(set(dataset.class_names)) == dataset.num_classes == 10
+    num_classes = 2 if name == "tiny-imagenet" else facts.num_classes
+    assert len(set(dataset.class_names)) == dataset.num_classes == num_classes
+    assert (dataset.channels, dataset.height, dataset.width) == facts.shape
     assert len(dataset.fingerprint) == 64
     int(dataset.fingerprint, 16)
     for split in (dataset.train, dataset.test):
         assert split.images.dtype == np.uint8
         assert split.labels.dtype == np.int64
-        assert split.images.shape[1:] == (dataset.channels, dataset.height, dataset.width)
+        assert split.images.shape[1:] == facts.shape
         assert split.labels.shape == (len(split.images),) == (len(split),)
         assert 0 <= split.labels.min() <= split.labels.max() < dataset.num_classes
         assert not split.images.flags.writeable
     again = load_small(name, tmp_path, monkeypatch)
     assert again.fingerprint == dataset.fingerprint
     assert np.array_equal(again.train.images, dataset.train.images)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_dataset_at_any_size(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every named dataset can be asked for at another size, with the same labels."""
+    dataset = load_small(name, tmp_path, monkeypatch)
+    small = load_small(name, tmp_path, monkeypatch, size=16)
+    assert dataset.test is not None and small.test is not None
+    for split, resized in ((dataset.train, small.train), (dataset.test, small.test)):
+        assert resized.images.shape == (len(split), dataset.channels, 16, 16)
+        assert np.array_equal(resized.labels, split.labels)
+    assert small.class_names == dataset.class_names
+    assert small.fingerprint != dataset.fingerprint
+    means = [split.images.mean() for split in (small.train, dataset.train)]
+    assert means[0] == pytest.approx(means[1], abs=2.0)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_facts(name: str) -> None:
+    """What is said of a dataset beforehand makes sense."""
+    facts = DATASETS[name]
+    assert facts.num_classes >= 10
+    assert facts.shape[0] in (1, 3)
+    assert facts.train_images is None or facts.train_images % 1 == 0 < facts.train_images
+    assert facts.test_images is None or facts.test_images > 0
+    assert facts.home
 
 
 @pytest.mark.parametrize("kind", ["", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz"])
@@ -74,12 +108,18 @@ def test_default_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["cifra10", "", "no/such/folder", "a" * 5000, "zero\0byte"])
 def test_unknown_name(tmp_path: Path, name: str) -> None:
-    """An unknown name lists the known ones and the way to bring one's own."""
-    with pytest.raises(DataError, match=r"choose glyphs or cifar10, or pass --data"):
+    """An unknown name says how to list the known ones and how to bring one's own."""
+    with pytest.raises(DataError, match=r"'ddc datasets' lists all, or pass --data"):
         load_dataset(name, cache_dir=tmp_path)
 
 
-@pytest.mark.parametrize("name", ["mine", "cifar10"])
+def test_near_name(tmp_path: Path) -> None:
+    """A misspelt name is answered with the names it is near to."""
+    with pytest.raises(DataError, match=r"'imagenete128'; near ones: imagenette128"):
+        load_dataset("imagenete128", cache_dir=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["mine", *(name for name in DATASETS if name != "glyphs")])
 def test_data_that_is_not_there(tmp_path: Path, name: str) -> None:
     """A path to nothing is named."""
     with pytest.raises(DataError, match=r"nowhere' does not exist"):
@@ -90,7 +130,9 @@ def test_data_of_another_kind(tmp_path: Path) -> None:
     """A file that is no archive says which kinds there are."""
     (tmp_path / "notes.pdf").write_bytes(b"%PDF")
     for name, data in (("mine", tmp_path / "notes.pdf"), (str(tmp_path / "notes.pdf"), None)):
-        with pytest.raises(DataError, match=r"neither a folder nor an archive; .*\.tar\.xz"):
+        with pytest.raises(
+            DataError, match=r"neither a folder nor an archive; .*\.tar\.xz or \.npz"
+        ):
             load_dataset(name, data, tmp_path)
 
 

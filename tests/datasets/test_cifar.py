@@ -1,6 +1,5 @@
-"""CIFAR-10 in the official formats, as an image tree, and as a download."""
+"""CIFAR-10 in the official formats and as an image tree."""
 
-import hashlib
 import os
 import pickle
 from pathlib import Path
@@ -19,7 +18,7 @@ from image_trees import (
     write_tar,
 )
 
-from ddcodec.datasets import cifar10, class_counts, load_dataset
+from ddcodec.datasets import cifar, class_counts, load_dataset
 from ddcodec.datasets.restricted_pickle import load_arrays
 from ddcodec.errors import DataError
 
@@ -38,7 +37,7 @@ def test_official_formats(tmp_path: Path, batches: object, packed: str) -> None:
         if packed == "inner folder":
             (source,) = source.iterdir()
     dataset = load_dataset("cifar10", source, tmp_path / "cache")
-    assert dataset.class_names == cifar10.CLASS_NAMES
+    assert dataset.class_names == cifar.CIFAR10_CLASSES
     assert dataset.test is not None
     pixels = np.concatenate([cifar_pixels(batch) for batch in range(5)])
     labels = [label for batch in range(5) for label in cifar_labels(batch)]
@@ -63,12 +62,12 @@ def test_second_load_does_not_decode(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Batches are unpickled once."""
     source = write_tar(tmp_path / "tiny.tar.gz", python_batches(), "w:gz")
     first = load_dataset("cifar10", source, tmp_path / "cache")
-    monkeypatch.delattr(cifar10, "_decode_pickle")
+    monkeypatch.delattr(cifar.CifarBatches, "_from_pickle")
     second = load_dataset("cifar10", source, tmp_path / "cache")
     assert np.array_equal(first.train.images, second.train.images)
 
 
-@pytest.mark.parametrize("name", cifar10.OFFICIAL_SHA256)
+@pytest.mark.parametrize("name", [cifar.CIFAR10_FILE.name, *cifar.CIFAR10_BINARY])
 def test_official_name_needs_official_content(tmp_path: Path, name: str) -> None:
     """A file that calls itself the official archive must be it."""
     source = write_tar(tmp_path / name, python_batches(), "w:gz")
@@ -112,6 +111,7 @@ def test_pickles_cannot_run_code(tmp_path: Path) -> None:
         python2_pickle(cifar_pixels(0), [0, 1, 2]),
         python2_pickle(cifar_pixels(0), [0, 1, 2, 10]),
         python2_pickle(cifar_pixels(0), [0, 1, 2, -1]),
+        pickle.dumps({b"data": cifar_pixels(0), b"labels": [0, 1, 2, 2**70]}),
         python2_pickle(cifar_pixels(0)[:, 1:], [0, 1, 2, 3]),
         python2_pickle(cifar_pixels(0)[:0], []),
         python2_pickle(cifar_pixels(0), [0, 1, 2, 3])[:-40],
@@ -152,62 +152,6 @@ def test_image_tree(tmp_path: Path) -> None:
     assert dataset.class_names == ("cat", "dog")
 
 
-def serve(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the loader download a tiny archive from a file of this machine."""
-    archive = write_tar(folder / "served.tar.gz", python_batches(), "w:gz")
-    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    monkeypatch.setattr(cifar10, "URL", archive.as_uri())
-    monkeypatch.setitem(cifar10.OFFICIAL_SHA256, cifar10.PYTHON_ARCHIVE, digest)
-
-
-def test_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The archive is fetched once; afterwards neither it nor the network is needed."""
-    serve(tmp_path, monkeypatch)
-    cache = tmp_path / "cache"
-    dataset = load_dataset("cifar10", cache_dir=cache)
-    assert len(dataset.train) == 20
-    (kept,) = (cache / "downloads").iterdir()
-    assert kept.name == cifar10.PYTHON_ARCHIVE
-    kept.unlink()
-    (tmp_path / "served.tar.gz").unlink()
-    assert load_dataset("cifar10", cache_dir=cache).fingerprint == dataset.fingerprint
-
-
-def test_archive_put_into_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file put where the message said is used without a network."""
-    serve(tmp_path, monkeypatch)
-    place = tmp_path / "cache" / "downloads" / cifar10.PYTHON_ARCHIVE
-    place.parent.mkdir(parents=True)
-    (tmp_path / "served.tar.gz").rename(place)
-    assert len(load_dataset("cifar10", cache_dir=tmp_path / "cache").train) == 20
-
-
-def test_download_with_a_wrong_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A download that is not the official file is refused and not kept."""
-    serve(tmp_path, monkeypatch)
-    monkeypatch.setitem(cifar10.OFFICIAL_SHA256, cifar10.PYTHON_ARCHIVE, "0" * 64)
-    with pytest.raises(DataError, match=r"served.tar.gz' is damaged or not the official file"):
-        load_dataset("cifar10", cache_dir=tmp_path / "cache")
-    assert list((tmp_path / "cache" / "downloads").iterdir()) == []
-
-
-def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a network one sentence says where the file belongs."""
-    monkeypatch.setattr(cifar10, "URL", (tmp_path / "nothing").as_uri())
-    place = tmp_path / "cache" / "downloads" / "cifar-10-python.tar.gz"
-    with pytest.raises(DataError, match="--data") as caught:
-        load_dataset("cifar10", cache_dir=tmp_path / "cache")
-    assert f"put the file at '{place}' yourself" in str(caught.value)
-    assert list(place.parent.iterdir()) == []
-
-
-def test_download_into_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
-    """A cache that cannot be written is noticed before the network is used."""
-    (tmp_path / "cache").write_text("a file")
-    with pytest.raises(DataError, match="set DDC_CACHE"):
-        load_dataset("cifar10", cache_dir=tmp_path / "cache")
-
-
 @pytest.mark.slow
 def test_real_images(tmp_path: Path) -> None:
     """The real dataset, packed as an image tree, has its known size and balance."""
@@ -216,7 +160,7 @@ def test_real_images(tmp_path: Path) -> None:
     if not source.exists():
         pytest.skip("no CIFAR-10 image archive: set DDC_CIFAR10_ARCHIVE to one")
     dataset = load_dataset("cifar10", source, tmp_path)
-    assert dataset.class_names == cifar10.CLASS_NAMES
+    assert dataset.class_names == cifar.CIFAR10_CLASSES
     assert dataset.train.images.shape == (50_000, 3, 32, 32)
     assert class_counts(dataset.train.labels, 10).tolist() == [5_000] * 10
     assert dataset.test is not None

@@ -1,0 +1,48 @@
+"""Load a dataset for a command, saying how far it is where that takes long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ddcodec.datasets import Dataset
+
+
+def parse_image_size(text: str) -> str:
+    """Read the value of --size."""
+    from ddcodec.datasets import ImageSize
+    from ddcodec.errors import DataError
+
+    try:
+        return str(ImageSize.of(text))
+    except DataError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+size_option = click.option(
+    "--size", type=parse_image_size, metavar="N|HxW", show_default="as they are",
+    help="Bring images to this size: the short side is scaled, the middle kept.",
+)  # fmt: skip
+
+
+def load(name: str, data: str | None, size: str | None, say: Callable[[str], None]) -> Dataset:
+    """Load a dataset as `load_dataset` does.
+
+    Args:
+        name: as for `load_dataset`.
+        data: what `--data` says.
+        size: what `--size` says.
+        say: what `waiting` yields.
+
+    Raises:
+        DataError: if there is no such dataset or something is wrong with it.
+    """
+    from ddcodec.datasets import LoadProgress, load_dataset
+
+    def show(progress: LoadProgress) -> None:
+        say(f"Loading {name}, the first time only: {progress}.")
+
+    return load_dataset(name, data, size=size, on_progress=show)
