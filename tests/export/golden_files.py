@@ -1,6 +1,7 @@
 """Small files of every kind, decoded."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from ddcodec.codec.decode import DecodedFile
@@ -9,6 +10,7 @@ from ddcodec.inspection import decode_file
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.ddc"))
 
 
+@cache
 def golden(name: str) -> DecodedFile:
     """Return a golden file, decoded."""
     return decode_file(GOLDEN[0].with_name(f"{name}.ddc"))
