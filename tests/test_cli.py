@@ -116,7 +116,7 @@ def test_help_lists_every_command() -> None:
     assert result.exit_code == 0
     names = re.findall(r"^  (\w+)  ", result.stdout.partition("Commands:")[2], re.MULTILINE)
     assert names == [
-        "experts", "pool", "recipes", "distill", "inspect",
+        "experts", "pool", "recipes", "distill", "encode", "inspect",
         "verify", "decode", "view", "eval", "plot",
     ]  # fmt: skip
     for name in names:
@@ -210,6 +210,7 @@ def _loaded_modules(*arguments: object) -> set[str]:
     [
         ["--help"],
         ["distill", "--help"],
+        ["encode", "--help"],
         ["plot", "--help"],
         ["inspect", "--header", COLOUR],
         ["-V"],
