@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from math import floor
 from pathlib import Path
@@ -17,7 +19,7 @@ from ddcodec.format.limits import DecodeLimits
 from ddcodec.format.planes import PIXELS, PYRAMID, WAVELET_HALF_CHROMA
 
 if TYPE_CHECKING:
-    from ddcodec.codec.decode import DecodedFile
+    from ddcodec.codec.decode import DecodedFile, DecodedSymbols
 
 EXPLICIT, IMPLICIT, CONTAINER = "explicit", "implicit", "container"
 """What a part is: data of single images, networks they share, or what holds the file together."""
@@ -154,8 +156,29 @@ def decode_file(path: Path, limits: DecodeLimits | None = None) -> DecodedFile:
     from ddcodec.codec.decode import decode_bytes
 
     data = read_ddc(path, limits)
-    try:
+    with naming(path):
         return decode_bytes(data, limits)
+
+
+def decode_file_symbols(path: Path, limits: DecodeLimits | None = None) -> DecodedSymbols:
+    """Read a file and decode all but its pixels; these follow batch by batch, and verify it.
+
+    Raises:
+        DataError: if it cannot be read.
+        FormatError: if it is no valid file within the limits; names the file.
+    """
+    from ddcodec.codec.decode import decode_symbols
+
+    data = read_ddc(path, limits)
+    with naming(path):
+        return decode_symbols(data, limits)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the name of a file in front of what is wrong with it."""
+    try:
+        yield
     except FormatError as error:
         raise FormatError(f"'{path}': {error}") from error
 

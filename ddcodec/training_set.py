@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from ddcodec.budget import bits_per_class
 from ddcodec.codec.decode import DecodedFile
+from ddcodec.errors import DataError
 from ddcodec.format.limits import DecodeLimits
 from ddcodec.inspection import decode_file, file_bytes
+from ddcodec.vision_dataset import VisionTrainingSet
+
+Transform = Callable[[Any], Any]
+Indices = slice | Sequence[int] | Sequence[bool] | NDArray[Any] | Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingSet(Dataset[tuple[Tensor, int]]):
+class TrainingSet(Dataset[tuple[Any, int]]):
     """A decoded training set; item i is (normalised image, label).
+
+    A slice, indices or a mask give a training set of these images. A `DataLoader` takes it as it
+    is, with workers, too.
 
     Attributes:
         images: uint8, N × C × H × W, sorted by class.
         labels: int64, N.
         class_names: one per class; numbers where the file keeps no names.
         mean, std: per channel, of pixels scaled to [0, 1].
-        file_size_bytes: size of the file all this came from.
+        file_size_bytes: size of the file all this came from, also of a part of it.
+        transform: called with the normalised image of an item, C × H × W float32; None leaves it
+            as it is.
     """
 
     images: Tensor
@@ -34,16 +47,22 @@ class TrainingSet(Dataset[tuple[Tensor, int]]):
     mean: tuple[float, ...]
     std: tuple[float, ...]
     file_size_bytes: int
+    transform: Transform | None = None
 
     @classmethod
-    def load(cls, path: str | Path, limits: DecodeLimits | None = None) -> TrainingSet:
+    def load(
+        cls,
+        path: str | Path,
+        limits: DecodeLimits | None = None,
+        transform: Transform | None = None,
+    ) -> TrainingSet:
         """Decode a file and check both of its checksums.
 
         Raises:
             DataError: if it cannot be read.
             FormatError: if it is no valid file within the limits.
         """
-        return cls.from_decoded(decode_file(Path(path), limits))
+        return replace(cls.from_decoded(decode_file(Path(path), limits)), transform=transform)
 
     @classmethod
     def from_decoded(cls, decoded: DecodedFile) -> TrainingSet:
@@ -75,8 +94,59 @@ class TrainingSet(Dataset[tuple[Tensor, int]]):
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        return self._normalized(self.images[index]), int(self.labels[index])
+    @overload
+    def __getitem__(self, index: int) -> tuple[Any, int]: ...
+
+    @overload
+    def __getitem__(self, index: Indices) -> TrainingSet: ...
+
+    def __getitem__(self, index: int | Indices) -> tuple[Any, int] | TrainingSet:
+        if isinstance(index, slice) or np.ndim(index):
+            return self._part(index)
+        number = int(np.asarray(index))
+        image = self._normalized(self.images[number])
+        return image if self.transform is None else self.transform(image), int(self.labels[number])
+
+    def _part(self, chosen: Any) -> TrainingSet:
+        """Return the images of a slice, of indices or of a mask, in that order."""
+        if not isinstance(chosen, slice):
+            chosen = np.asarray(chosen)
+            # An empty list has no type of its own.
+            chosen = chosen if chosen.size else chosen.astype(np.int64)
+        rows = torch.from_numpy(np.arange(len(self))[chosen].copy())
+        return replace(self, images=self.images[rows], labels=self.labels[rows])
+
+    def by_class(self, *classes: int | str) -> TrainingSet:
+        """Return the images of some classes, given by label or by name; labels stay as they are.
+
+        Raises:
+            DataError: if there is no such class.
+        """
+        labels = [self._label_of(which) for which in classes]
+        return self._part(np.isin(self.labels.numpy(), labels))
+
+    def _label_of(self, which: int | str) -> int:
+        if isinstance(which, str) and which in self.class_names:
+            return self.class_names.index(which)
+        if not isinstance(which, str) and 0 <= which < self.num_classes:
+            return which
+        raise DataError(f"There is no class {which!r}; see class_names.")
+
+    def to_torchvision(
+        self, transform: Transform | None = None, target_transform: Transform | None = None
+    ) -> VisionTrainingSet:
+        """Return the same images as pictures, under the names that torchvision uses.
+
+        Args:
+            transform: called with the PIL picture of an item; that of this set is not taken over.
+            target_transform: called with its label.
+        """
+        pixels = self.images.permute(0, 2, 3, 1).contiguous().numpy()
+        if pixels.shape[3] == 1:
+            pixels = pixels[..., 0]
+        return VisionTrainingSet(
+            pixels, self.labels.tolist(), list(self.class_names), transform, target_transform
+        )
 
     def _normalized(self, images: Tensor) -> Tensor:
         mean = torch.tensor(self.mean, dtype=torch.float32)[:, None, None]
@@ -91,6 +161,8 @@ class TrainingSet(Dataset[tuple[Tensor, int]]):
         )
 
 
-def load(path: str | Path, limits: DecodeLimits | None = None) -> TrainingSet:
+def load(
+    path: str | Path, limits: DecodeLimits | None = None, transform: Transform | None = None
+) -> TrainingSet:
     """Decode a `.ddc` file into a torch Dataset; see `TrainingSet.load`."""
-    return TrainingSet.load(path, limits)
+    return TrainingSet.load(path, limits, transform)

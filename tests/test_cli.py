@@ -15,7 +15,9 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from ddcodec import export
 from ddcodec.cli import ddc, group
+from ddcodec.cli import decode as decode_options
 from ddcodec.cli import distill as distill_options
 from ddcodec.cli import eval as eval_options
 from ddcodec.codec.decode import decode_bytes
@@ -114,7 +116,7 @@ def test_help_lists_every_command() -> None:
     assert result.exit_code == 0
     names = re.findall(r"^  (\w+)  ", result.stdout.partition("Commands:")[2], re.MULTILINE)
     assert names == [
-        "datasets", "experts", "pool", "recipes", "distill", "inspect",
+        "datasets", "experts", "pool", "recipes", "distill", "encode", "inspect",
         "verify", "decode", "view", "eval", "plot",
     ]  # fmt: skip
     for name in names:
@@ -146,6 +148,7 @@ def test_choices_are_those_of_the_package() -> None:
     from ddcodec.distill.recipe import INITS, PARAMETERIZATIONS, PYRAMID_CONTEXTS
     from ddcodec.networks import NETWORKS
 
+    assert tuple(export.EXPORTERS) == decode_options.FORMATS
     assert set(distill_options.LOSSES) == {"none", *LOSSES}
     assert distill_options.CONTEXTS == PYRAMID_CONTEXTS
     assert distill_options.INITS == INITS == tuple(INITIALISERS)
@@ -207,6 +210,7 @@ def _loaded_modules(*arguments: object) -> set[str]:
     [
         ["--help"],
         ["distill", "--help"],
+        ["encode", "--help"],
         ["plot", "--help"],
         ["datasets", "--help"],
         ["inspect", "--header", COLOUR],
@@ -368,6 +372,32 @@ def test_decode_names_outputs_after_the_file() -> None:
     decoded = decode_bytes(NAMED.read_bytes())
     assert np.array_equal(np.load("sets.npz")["images"], decoded.images)
     assert np.array_equal(torch.load("sets.pt")["images"].numpy(), decoded.images)
+
+
+def test_decode_selects() -> None:
+    """Images by number and by class; the line counts what was written."""
+    result = _run("decode", NAMED, "--format", "npz", "--classes", "2", "-o", "two")
+    count = int((decode_bytes(NAMED.read_bytes()).labels == 2).sum())
+    assert result.stdout == f"two.npz: {count} images, 1 class\n"
+    result = _run("decode", NAMED, "--images", "0:2,-1", "-o", "three")
+    assert result.stdout.startswith("three: 3 images, ") and len(list(Path().rglob("*.png"))) == 3
+
+
+@pytest.mark.parametrize("kind", export.EXPORTERS)
+@pytest.mark.parametrize(
+    ("arguments", "pattern"),
+    [
+        (["--classes", "unicorn"], "no class 'unicorn'"),
+        (["--images", "0:0"], "No image is selected"),
+        (["--images", "6"], "no image 6"),
+        (["--images", "a-b"], "write numbers and ranges"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else "",
+)
+def test_wrong_selections(kind: str, arguments: list[str], pattern: str) -> None:
+    """One sentence, and nothing is written."""
+    _fails(_run("decode", NAMED, "--format", kind, *arguments, "-o", "out"), 2, pattern)
+    assert _left() == []
 
 
 def test_decode_keeps_what_is_there() -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -100,3 +101,76 @@ def test_names_are_imported_on_first_use() -> None:
     light, numeric = json.loads(result.stdout)
     assert not {"torch", "numpy"} & set(light)
     assert "numpy" in numeric and "torch" not in numeric
+
+
+def _sets() -> ddcodec.TrainingSet:
+    return ddcodec.load(GOLDEN[0].with_name("sets.ddc"))
+
+
+def test_parts_are_training_sets() -> None:
+    """Slices, indices, masks and classes give the images numpy would, and the same items."""
+    whole = _sets()
+    mask = torch.tensor([False, True, False, False, True, False])
+    cases = [(slice(1, 5, 2), [1, 3]), (slice(None, None, -1), [5, 4, 3, 2, 1, 0]), ([], [])]
+    cases += [([4, 0, 0], [4, 0, 0]), (np.array([2, -1]), [2, 5]), (mask, [1, 4])]
+    for index, rows in cases:
+        part = whole[index]
+        assert torch.equal(part.images, torch.stack([*whole.images])[rows])
+        assert part.labels.tolist() == [int(whole.labels[row]) for row in rows]
+        assert part.class_names == whole.class_names and len(part) == len(rows)
+    assert torch.equal(whole[[4, 0]][0][0], whole[4][0])
+    assert torch.equal(whole[torch.tensor(3)][0], whole[np.int64(3)][0])
+    with pytest.raises(IndexError):
+        whole[[6]]
+    with pytest.raises(IndexError):
+        whole[6]
+
+
+def test_by_class() -> None:
+    """Classes by label or name keep their labels; others do not exist."""
+    whole = _sets()
+    assert torch.equal(whole.by_class(2).images, whole.images[whole.labels == 2])
+    both = whole.by_class(whole.class_names[2], 0)
+    assert both.labels.unique().tolist() == [0, 2] and both.num_classes == 3
+    for which in (3, -1, "unicorn", "2x"):
+        with pytest.raises(ddcodec.DataError, match="no class"):
+            whole.by_class(which)
+
+
+def _brighter(image: torch.Tensor) -> torch.Tensor:
+    return image + 1
+
+
+def test_transform_is_applied_to_items() -> None:
+    """Items are transformed after normalisation, in parts too; `normalize` is not."""
+    plain = _sets()
+    changed = ddcodec.load(GOLDEN[0].with_name("sets.ddc"), transform=_brighter)
+    assert torch.equal(changed[2][0], plain[2][0] + 1)
+    assert torch.equal(changed[1:][1][0], plain[2][0] + 1)
+    assert torch.equal(changed.normalize(), plain.normalize())
+
+
+def test_workers_and_pickles() -> None:
+    """A set can be sent to other processes, as `DataLoader` does."""
+    whole = ddcodec.load(GOLDEN[0].with_name("sets.ddc"), transform=_brighter)
+    copy = pickle.loads(pickle.dumps(whole))
+    assert torch.equal(copy.images, whole.images) and copy.class_names == whole.class_names
+    batches = list(DataLoader(whole, batch_size=4, num_workers=2))
+    assert torch.equal(torch.cat([images for images, _ in batches]), whole.normalize() + 1)
+    assert torch.cat([labels for _, labels in batches]).tolist() == whole.labels.tolist()
+
+
+@pytest.mark.parametrize("name", ["sets", "grey", "colour"])
+def test_to_torchvision(name: str) -> None:
+    """Pictures, targets and classes as torchvision names them, with both transforms."""
+    whole = ddcodec.load(GOLDEN[0].with_name(f"{name}.ddc"))
+    vision = whole.to_torchvision(np.asarray, str)
+    assert len(vision) == len(whole) and vision.targets == whole.labels.tolist()
+    assert tuple(vision.classes) == whole.class_names
+    assert list(vision.class_to_idx.values()) == list(range(whole.num_classes))
+    pixels, target = vision[0]
+    assert target == str(vision.targets[0])
+    image = whole.images[0].permute(1, 2, 0).numpy()
+    assert np.array_equal(pixels, image[..., 0] if image.shape[2] == 1 else image)
+    assert np.array_equal(pixels, vision.data[0]) and vision.data.dtype == np.uint8
+    assert whole.to_torchvision()[0][0].size == (image.shape[1], image.shape[0])

@@ -14,6 +14,7 @@ from ddcodec import __version__
 from ddcodec.cli.datasets import datasets_command
 from ddcodec.cli.decode import decode_command
 from ddcodec.cli.distill import distill_command
+from ddcodec.cli.encode import encode_command
 from ddcodec.cli.eval import eval_command
 from ddcodec.cli.experts import experts_command
 from ddcodec.cli.group import SentenceGroup, silence_stdout
@@ -64,6 +65,7 @@ for _command in (
     pool_command,
     recipes_command,
     distill_command,
+    encode_command,
     inspect_command,
     verify_command,
     decode_command,

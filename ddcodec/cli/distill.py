@@ -233,7 +233,7 @@ def distill_command(
             f"{error} '{watch.checkpoint}' holds the finished run; add --resume to write it."
         ) from error
     watch.checkpoint.unlink(missing_ok=True)
-    print_facts(_summary(distilled, path) + [("record", str(name)) for name in outputs[1:]])
+    print_facts(run_summary(distilled, path) + [("record", str(name)) for name in outputs[1:]])
     if distilled.is_below_floor:
         print(_below_floor(asked))
 
@@ -295,7 +295,8 @@ def _default_name(dataset: str, data: str | None, budget: Size) -> str:
     return re.sub(r"[^\w.-]+", "_", f"{name}-{size}.ddc")
 
 
-def _summary(distilled: Distilled, path: Path) -> list[tuple[str, str]]:
+def run_summary(distilled: Distilled, path: Path) -> list[tuple[str, str]]:
+    """Return what to print about a finished run."""
     from ddcodec.inspection import describe_decoder
 
     size, budget = distilled.size_bytes, distilled.budget

@@ -2,6 +2,8 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,21 +86,33 @@ def write_atomically(data: bytes, path: Path) -> None:
     Raises:
         OutputError: if the folder cannot be written.
     """
+    with atomic_file(path) as partial:
+        partial.write_bytes(data)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Hand out a file that takes the place of `path` once it is complete.
+
+    Raises:
+        OutputError: if the folder cannot be written, or there was an OSError in between.
+    """
     try:
-        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
         raise OutputError(f"Cannot write to '{path.parent}': {error.strerror}.") from error
+    os.close(handle)
+    partial = Path(name)
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
+        yield partial
         # A private temporary file becomes an ordinary one.
         mask = os.umask(0)
         os.umask(mask)
-        Path(partial).chmod(0o666 & ~mask)
-        Path(partial).replace(path)
+        partial.chmod(0o666 & ~mask)
+        partial.replace(path)
     except BaseException as error:
         # An interrupt, too, must not leave half a file behind.
-        Path(partial).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise OutputError(f"Cannot write '{path}': {error.strerror}.") from error
+            raise OutputError(f"Cannot write '{path}': {error.strerror or error}.") from error
         raise

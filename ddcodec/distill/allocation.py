@@ -94,7 +94,22 @@ def allocate(
         DataError: if a class has fewer images than asked for.
     """
     channels, height, width = image_shape
-    num_classes = len(available_counts)
+    counts = _image_counts(recipe, available_counts, channels * height * width)
+    return allocate_counts(recipe, counts, image_shape, names_bytes)
+
+
+def allocate_counts(
+    recipe: Recipe,
+    counts: NDArray[np.int64],
+    image_shape: tuple[int, int, int],
+    names_bytes: int,
+) -> Allocation:
+    """Do the same for numbers of images per class that are settled; see `allocate`.
+
+    Raises:
+        BudgetError: if the networks alone exceed the budget; names the smallest possible one.
+    """
+    num_classes = len(counts)
     budget = Budget(recipe.bytes_per_class, num_classes)
     synthesis = _synthesis(recipe, budget, image_shape)
     context = ContextModel(
@@ -104,7 +119,7 @@ def allocate(
         synthesis.planes,
     )
     allocation = Allocation(
-        class_counts=_image_counts(recipe, available_counts, channels * height * width),
+        class_counts=counts,
         class_sets=_class_sets(recipe, num_classes),
         context=context,
         synthesis=synthesis,

@@ -34,7 +34,7 @@ def distill(dataset: Dataset, recipe: Recipe, supervision: Supervision | None = 
         RunInterrupted: if somebody asked to stop.
     """
     supervision = supervision or Supervision()
-    device = _device(recipe)
+    device = find_device(recipe)
     if recipe.loss != NO_LOSS:
         find_loss(recipe.loss, LOSSES)
     part = TrainingPart.of(dataset)
@@ -61,7 +61,12 @@ def checkpoint_settings(dataset: Dataset, recipe: Recipe) -> Mapping[str, Any]:
     return {DATASET: dataset.fingerprint, **settings}
 
 
-def _device(recipe: Recipe) -> torch.device:
+def find_device(recipe: Recipe) -> torch.device:
+    """Return the device of a recipe.
+
+    Raises:
+        RecipeError: if it does not exist.
+    """
     try:
         device = torch.device(recipe.device)
     except RuntimeError as error:

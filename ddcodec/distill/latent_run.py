@@ -84,7 +84,7 @@ def distill_latents(
     targets = np.ascontiguousarray(part.images.numpy()[choose(allocation.class_counts)])
     if recipe.skip_init:
         targets = _noise_like(targets, recipe.seed)
-    run = _new_run(part, recipe, allocation, targets, names, device)
+    run = new_run(part, recipe, allocation, targets, names, device)
     if recipe.validate:
         run.validate = supervision.validate
     # Built first: a pool of another dataset should not be found out after minutes of fitting.
@@ -92,6 +92,18 @@ def distill_latents(
         run.utility = build_distillation(
             dataset, part, recipe, run.representation, run.header, supervision.on_progress
         )
+    return finish_run(run, recipe, allocation, targets, supervision, settings)
+
+
+def finish_run(
+    run: Run,
+    recipe: Recipe,
+    allocation: Allocation,
+    targets: NDArray[np.uint8],
+    supervision: Supervision,
+    settings: Mapping[str, Any],
+) -> Distilled:
+    """Make all phases of a new run, land on the budget and encode; see `distill_latents`."""
     run.plan = TimePlan(recipe.time_seconds)
     if supervision.checkpoint is not None:
         room = CHECKPOINT_COPIES * 4 * run.representation.latents.numel() + run.budget_bytes
@@ -103,7 +115,7 @@ def distill_latents(
     return Distilled(
         encoded,
         allocation,
-        Budget(recipe.bytes_per_class, dataset.num_classes),
+        Budget(recipe.bytes_per_class, len(allocation.class_counts)),
         estimated_file_bytes(run, content),
         targets,
         run.plan.elapsed_seconds,
@@ -114,7 +126,7 @@ def distill_latents(
     )
 
 
-def _new_run(
+def new_run(
     part: TrainingPart,
     recipe: Recipe,
     allocation: Allocation,
@@ -122,6 +134,16 @@ def _new_run(
     names: tuple[str, ...] | None,
     device: torch.device,
 ) -> Run:
+    """Return a run before its first phase.
+
+    Args:
+        part: for its normalisation and number of classes.
+        recipe: of the run.
+        allocation: of its budget.
+        targets: N × C × H × W, uint8, what phase 1 resembles, sorted by class.
+        names: kept in the file, or None.
+        device: where to compute.
+    """
     representation = Representation(
         allocation.class_counts,
         allocation.class_sets,

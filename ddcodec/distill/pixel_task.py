@@ -56,6 +56,7 @@ class PixelTask:
         mean, std: of the header, per channel in 1/256.
         budget: of the file.
         images_per_class: as the user fixed it; None follows from the budget.
+        keeps_all: whether all images are coded, whatever the budget.
         context_width: inputs of the context model; None follows from the budget.
         choose: returns rows of `images`, sorted by class, for numbers of images per class; a
             larger choice begins, class by class, with the smaller one.
@@ -80,6 +81,12 @@ class PixelTask:
     seed: int
     device: torch.device
     on_progress: ProgressCallback
+    keeps_all: bool = False
+
+    @property
+    def has_fixed_counts(self) -> bool:
+        """Whether the number of images does not follow from the budget."""
+        return self.keeps_all or self.images_per_class is not None
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def distill_pixels(task: PixelTask, settings: PixelSettings | None = None) -> Pi
         file = run.finish(representation, hints)
         used = len(file.encoded.data) / task.budget.budget_bytes
         more = spread_evenly(round(int(counts.sum()) / used * 1.1) + 1, task.available_counts)
-        fixed = task.images_per_class is not None or task.distillation is not None
+        fixed = task.has_fixed_counts or task.distillation is not None
         if fixed or used >= FULL or more.sum() <= counts.sum() or attempt == MOST_STARTS - 1:
             break
         counts = more
@@ -104,6 +104,8 @@ class _PixelRun:
     def first_counts(self) -> Integers:
         """Return how many images of each class to begin with."""
         task = self._task
+        if task.keeps_all:
+            return task.available_counts
         if task.images_per_class is not None:
             return fixed_counts(task.images_per_class, task.available_counts)
         count = max(self._settings.probe_images, len(task.available_counts))
@@ -132,7 +134,7 @@ class _PixelRun:
         recount = round(self._settings.recount_at * steps)
         optimiser = torch.optim.SparseAdam([representation.latents])
         for step in range(steps):
-            if step == recount and step > 0 and task.images_per_class is None:
+            if step == recount and step > 0 and not task.has_fixed_counts:
                 representation.keep_first(self._recount(representation))
                 optimiser = torch.optim.SparseAdam([representation.latents])
             set_rate(optimiser, cosine(self._settings.learning_rates, step / steps))
@@ -178,7 +180,7 @@ class _PixelRun:
 
         most = representation.num_images
         count = largest_that_fits(most, lambda n: size(n) <= task.budget.budget_bytes)
-        fixed = task.images_per_class is not None
+        fixed = task.has_fixed_counts
         fewest = most if fixed else int(np.count_nonzero(representation.class_counts))
         if count < fewest:
             raise BudgetError(_too_small(size(fewest), fewest, task))
@@ -259,8 +261,9 @@ def _latent_bits(section_bits: dict[str, float]) -> float:
 
 def _too_small(size: int, images: int, task: PixelTask) -> str:
     per_class = -(-size // task.budget.num_classes)
+    fewer = "" if task.keeps_all else " by --spc"
     return (
         f"{images} images of pixels coded without loss take {size} bytes, above the budget of "
         f"{task.budget.budget_bytes}; give at least about {per_class} bytes per class, or fewer "
-        "images by --spc."
+        f"images{fewer}."
     )

@@ -39,6 +39,11 @@ class TrainingPart:
     def of(cls, dataset: Dataset) -> TrainingPart:
         """Take the training part of a dataset, split as every stage splits it."""
         rows, _ = split_validation(dataset.train.labels)
+        return cls.of_rows(dataset, rows)
+
+    @classmethod
+    def of_rows(cls, dataset: Dataset, rows: NDArray[np.int64]) -> TrainingPart:
+        """Take some of the training images of a dataset, in the order of `rows`."""
         images = np.ascontiguousarray(dataset.train.images[rows])
         labels = dataset.train.labels[rows]
         mean, std = normalisation(images)

@@ -1,0 +1,207 @@
+"""Images and labels that somebody else made: a folder, an archive, `.npz` or `.pt`.
+
+A distilled set of another method is one; so is what `ddc decode` writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddcodec.datasets.base import Dataset, ImageSplit
+from ddcodec.datasets.cache import default_cache_dir
+from ddcodec.datasets.folder import load_folder
+from ddcodec.datasets.image import MAX_SIDE
+from ddcodec.datasets.source import source_exists, source_name
+from ddcodec.errors import DataError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ARRAY_SUFFIXES = (".npz", ".pt")
+
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]
+
+_TOLERANCE = 1e-3
+"""By how much scaled pixels may leave [0, 1]."""
+
+
+@dataclass(frozen=True)
+class GivenImages:
+    """A labelled set of images.
+
+    Attributes:
+        dataset: the images as its training split, as they came; it has no test images.
+        has_names: whether the source names its classes.
+        normalisation: mean and deviation of each channel that the source states, of pixels scaled
+            to [0, 1], or None.
+    """
+
+    dataset: Dataset
+    has_names: bool
+    normalisation: Statistics | None = None
+
+
+def load_given_images(path: Path, cache_dir: Path | None = None) -> GivenImages:
+    """Read a folder or archive of images (its training part), `.npz` or `.pt`.
+
+    Arrays are named `images` (uint8, or floats scaled to [0, 1], or normalised with `mean` and
+    `std` beside them; N×C×H×W, N×H×W×C or N×H×W) and `labels` (integers, N); `class_names`, `mean`
+    and `std` may be there. A `.pt` may also hold the pair (images, labels).
+
+    Raises:
+        DataError: if something is missing, damaged or does not fit together.
+    """
+    if not source_exists(path):
+        raise DataError(f"'{path}' does not exist; check the path of the images.")
+    if path.suffix.lower() not in ARRAY_SUFFIXES or path.is_dir():
+        dataset = load_folder(source_name(path), path, cache_dir or default_cache_dir())
+        return GivenImages(dataset, has_names=True)
+    return _from_arrays(_read_npz(path) if path.suffix.lower() == ".npz" else _read_pt(path), path)
+
+
+def _read_npz(path: Path) -> Mapping[str, Any]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise _unreadable(path, error) from error
+    except (AttributeError, TypeError, NotImplementedError, RuntimeError) as error:
+        # A lone array, a pickle or an exotic archive under the name.
+        raise _unreadable(path, "it is no archive of arrays") from error
+
+
+def _read_pt(path: Path) -> Mapping[str, Any]:
+    import torch
+
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        # What unpickling damaged bytes raises is anything.
+        raise _unreadable(path, "it holds more than tensors, or is damaged") from error
+    if isinstance(content, list | tuple) and len(content) == 2:
+        content = {"images": content[0], "labels": content[1]}
+    if not isinstance(content, dict):
+        raise DataError(f"'{path}' holds neither images and labels by name nor a pair of them.")
+    return {
+        str(name): _array(value) if isinstance(value, torch.Tensor) else value
+        for name, value in content.items()
+    }
+
+
+def _array(tensor: Tensor) -> NDArray[Any]:
+    tensor = tensor.detach()
+    # NumPy has no bfloat16.
+    array: NDArray[Any] = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+    return array
+
+
+def _from_arrays(arrays: Mapping[str, Any], path: Path) -> GivenImages:
+    for name in ("images", "labels"):
+        if name not in arrays:
+            found = ", ".join(sorted(arrays)) or "nothing"
+            raise DataError(f"'{path}' has no '{name}'; it holds {found}.")
+    values = _channels_first(np.asarray(arrays["images"]), path)
+    statistics = _statistics(arrays, values.shape[1], path)
+    images = _pixels(values, statistics, path)
+    names = arrays.get("class_names")
+    class_names = None if names is None else tuple(str(name) for name in names)
+    labels = _labels(np.asarray(arrays["labels"]), len(images), class_names, path)
+    digest = hashlib.sha256(repr((images.shape, class_names)).encode())
+    digest.update(labels.astype("<i8").tobytes())
+    digest.update(images.tobytes())
+    count = int(labels.max()) + 1
+    dataset = Dataset(
+        path.stem,
+        class_names or tuple(str(label) for label in range(count)),
+        ImageSplit(images, labels),
+        None,
+        digest.hexdigest(),
+    )
+    return GivenImages(dataset, class_names is not None, statistics)
+
+
+def _channels_first(images: NDArray[Any], path: Path) -> NDArray[Any]:
+    if images.ndim == 3:
+        images = images[:, None]
+    if images.ndim == 4 and images.shape[1] not in (1, 3) and images.shape[3] in (1, 3):
+        images = images.transpose(0, 3, 1, 2)
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or 0 in images.shape:
+        shape = "x".join(map(str, images.shape))
+        raise DataError(f"The images in '{path}' are {shape}; they must be NxCxHxW, C 1 or 3.")
+    if max(images.shape[2:]) > MAX_SIDE:
+        raise DataError(
+            f"The images in '{path}' are larger than {MAX_SIDE}x{MAX_SIDE} pixels; resize them."
+        )
+    return images
+
+
+def _pixels(images: NDArray[Any], statistics: Statistics | None, path: Path) -> NDArray[np.uint8]:
+    """Return N×C×H×W as uint8."""
+    if images.dtype == np.uint8:
+        return np.ascontiguousarray(images)
+    if not np.issubdtype(images.dtype, np.floating) or not np.isfinite(images).all():
+        raise DataError(
+            f"The images in '{path}' are neither uint8 nor finite floats; save them as uint8."
+        )
+    if images.min() < -_TOLERANCE or images.max() > 1 + _TOLERANCE:
+        if statistics is None:
+            raise DataError(
+                f"The images in '{path}' run from {images.min():.4g} to {images.max():.4g}; save "
+                "uint8, or floats from 0 to 1, or put 'mean' and 'std' beside normalised ones."
+            )
+        mean, std = (np.array(values)[:, None, None] for values in statistics)
+        images = images * std + mean
+    pixels: NDArray[np.uint8] = np.rint(images * 255).clip(0, 255).astype(np.uint8)
+    return np.ascontiguousarray(pixels)
+
+
+def _labels(
+    labels: NDArray[Any], count: int, class_names: tuple[str, ...] | None, path: Path
+) -> NDArray[np.int64]:
+    if labels.shape != (count,) or not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(
+            f"The labels in '{path}' must be {count} integers, one for each image; they are "
+            f"{'x'.join(map(str, labels.shape)) or 'a single'} of {labels.dtype}."
+        )
+    most = 65_535 if class_names is None else len(class_names) - 1
+    if labels.min() < 0 or labels.max() > most:
+        raise DataError(
+            f"The labels in '{path}' run from {labels.min()} to {labels.max()}; they must be "
+            f"from 0 to {most}."
+        )
+    return labels.astype(np.int64)
+
+
+def _statistics(arrays: Mapping[str, Any], channels: int, path: Path) -> Statistics | None:
+    if "mean" not in arrays or "std" not in arrays:
+        return None
+    try:
+        mean, std = (
+            tuple(float(value) for value in np.ravel(arrays[name])) for name in ("mean", "std")
+        )
+        fits = len(mean) == len(std) == channels
+        fits = fits and all(0 <= value <= 1 for value in mean) and all(0 < v <= 1 for v in std)
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise DataError(
+            f"'mean' and 'std' in '{path}' must be one number per channel, of pixels scaled to "
+            "[0, 1], 'std' above 0."
+        )
+    return mean, std
+
+
+def _unreadable(path: Path, reason: object) -> DataError:
+    said = str(reason).strip().splitlines()
+    return DataError(
+        f"Cannot read '{path}' ({said[0].rstrip('.') if said else 'it is damaged'}); save it again."
+    )
