@@ -68,7 +68,7 @@ def main() -> None:
         "file_bytes": size,
         "bits_per_class": bits_per_class(size, dataset.num_classes),
         "bytes_per_class": size / dataset.num_classes,
-        "protocol": f"{protocol.total_epochs(len(part.images)):.1f} epochs of the real images",
+        "protocol": f"{protocol.total_epochs(len(part.images)):.1f} epochs",
         "arch": f"convnet, width {width}",
         "num_weights": coded_weights(network),
         "bits_per_weight": 8 * size / coded_weights(network),
