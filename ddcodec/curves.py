@@ -1,13 +1,13 @@
-"""Curves of logged runs as a picture; the only file that knows matplotlib."""
+"""Curves of logged runs as a picture."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ddcodec.errors import DataError, DdcError
+from ddcodec.drawing import colour, draw_picture
+from ddcodec.errors import DataError
 from ddcodec.run_log import LoggedRun, LoggedStep
 
 if TYPE_CHECKING:
@@ -15,32 +15,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SECONDS, STEPS = "seconds", "steps"
-PICTURE_FORMATS = ("png", "svg", "pdf")
 
 POOL_PHASES = "pool"
 """Prefix of phases that are about networks made beforehand, not about the run's own curves."""
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
-"""Okabe and Ito's palette, which colour-blind readers can tell apart."""
-
-_STYLE: Any = {
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "lines.linewidth": 0.9,
-    "legend.frameon": False,
-    # The same curves give the same bytes.
-    "svg.hashsalt": "ddcodec",
-}
 _PANEL_INCHES = (2.6, 1.9)
 _LEGEND_INCHES = 1.5
 _MOST_COLUMNS = 3
-_DPI = 200
 _SMOOTHED_SHARE = 40
 """A noisy curve is drawn as means of one in so many of its points, over the points themselves."""
 
@@ -82,20 +63,8 @@ def draw_curves(runs: Sequence[NamedRun], x_axis: str, picture_format: str) -> b
         DdcError: if matplotlib is not installed.
         DataError: if no run has a step to draw.
     """
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise DdcError("Drawing needs matplotlib; pip install 'ddcodec[plot]'.") from error
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
-        figure = Figure(dpi=_DPI, layout="constrained")
-        _draw_panels(figure, [_Timeline(named, x_axis) for named in runs], x_axis)
-        stream = io.BytesIO()
-        undated = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
-        figure.savefig(stream, format=picture_format, metadata=undated[picture_format])
-    return stream.getvalue()
+    timelines = [_Timeline(named, x_axis) for named in runs]
+    return draw_picture(lambda figure: _draw_panels(figure, timelines, x_axis), picture_format)
 
 
 class _Timeline:
@@ -193,7 +162,7 @@ def _draw_panels(figure: Figure, timelines: list[_Timeline], x_axis: str) -> Non
 def _draw_legend(figure: Figure, names: list[str]) -> None:
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], color=_colour(number)) for number in range(len(names))]
+    handles = [Line2D([], [], color=colour(number)) for number in range(len(names))]
     columns = max(1, int(figure.get_figwidth() // _LEGEND_INCHES))
     figure.legend(handles, names, loc="outside upper left", ncols=min(columns, len(names)))
 
@@ -201,15 +170,15 @@ def _draw_legend(figure: Figure, names: list[str]) -> None:
 def _draw_panel(axes: Axes, panel: Panel, unit: float) -> None:
     title, label, curves = panel
     for number, curve in enumerate(curves):
-        colour = _colour(number)
+        shade = colour(number)
         x = [place / unit for place in curve.x]
         if title.startswith(("size", "loss")) and len(x) > 2 * _SMOOTHED_SHARE:
-            axes.plot(x, curve.y, ".", color=colour, alpha=0.25, markersize=2, markeredgewidth=0)
-            axes.plot(x, _smoothed(curve.y), color=colour)
+            axes.plot(x, curve.y, ".", color=shade, alpha=0.25, markersize=2, markeredgewidth=0)
+            axes.plot(x, _smoothed(curve.y), color=shade)
             continue
         marker = "o" if len(x) <= _SMOOTHED_SHARE and label != "λ" else ""
         style = "steps-post" if label == "λ" else "default"
-        axes.plot(x, curve.y, color=colour, marker=marker, markersize=2.5, drawstyle=style)
+        axes.plot(x, curve.y, color=shade, marker=marker, markersize=2.5, drawstyle=style)
     values = [value for curve in curves for value in curve.y]
     if min(values) > 0 and (label == "λ" or max(values) > _LOG_RATIO * min(values)):
         _use_log_axis(axes, max(values) / min(values))
@@ -235,8 +204,8 @@ def _draw_budgets(axes: Axes, timelines: list[_Timeline]) -> None:
     known = [(number, line.run.budget_bytes) for number, line in enumerate(timelines)]
     budgets = {budget / 1000: number for number, budget in reversed(known) if budget is not None}
     for budget, number in budgets.items():
-        colour = "0.4" if len(budgets) == 1 else _colour(number)
-        axes.axhline(budget, color=colour, linestyle="--", linewidth=0.8)
+        shade = "0.4" if len(budgets) == 1 else colour(number)
+        axes.axhline(budget, color=shade, linestyle="--", linewidth=0.8)
     if len(budgets) == 1:
         axes.set_title(f"size, budget {next(iter(budgets)):,.6g} kB")
     if budgets:
@@ -265,10 +234,6 @@ def _unit(timelines: list[_Timeline], x_axis: str) -> tuple[float, str]:
     if longest < 300:
         return 1.0, "seconds"
     return (60.0, "minutes") if longest < 4 * 3600 else (3600.0, "hours")
-
-
-def _colour(number: int) -> str:
-    return _COLOURS[number % len(_COLOURS)]
 
 
 def _smoothed(values: list[float]) -> list[float]:

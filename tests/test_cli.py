@@ -117,7 +117,7 @@ def test_help_lists_every_command() -> None:
     names = re.findall(r"^  (\w+)  ", result.stdout.partition("Commands:")[2], re.MULTILINE)
     assert names == [
         "datasets", "experts", "pool", "recipes", "distill", "encode", "inspect",
-        "verify", "decode", "view", "eval", "plot",
+        "verify", "decode", "view", "eval", "sweep", "plot",
     ]  # fmt: skip
     for name in names:
         command_help = _run(name, "-h")

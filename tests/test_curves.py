@@ -6,7 +6,8 @@ import sys
 import pytest
 from PIL import Image
 
-from ddcodec.curves import PICTURE_FORMATS, NamedRun, _counted, _panels, _Timeline, draw_curves
+from ddcodec.curves import NamedRun, _counted, _panels, _Timeline, draw_curves
+from ddcodec.drawing import PICTURE_FORMATS
 from ddcodec.errors import DataError, DdcError
 from ddcodec.run_log import LoggedRun, LoggedStep, LoggedValidation
 

@@ -22,6 +22,7 @@ from ddcodec.cli.inspect import inspect_command
 from ddcodec.cli.plot import plot_command
 from ddcodec.cli.pool import pool_command
 from ddcodec.cli.recipes import recipes_command
+from ddcodec.cli.sweep import sweep_command
 from ddcodec.cli.verify import verify_command
 from ddcodec.cli.view import view_command
 from ddcodec.format.container import VERSION
@@ -71,6 +72,7 @@ for _command in (
     decode_command,
     view_command,
     eval_command,
+    sweep_command,
     plot_command,
 ):
     ddc.add_command(_command)

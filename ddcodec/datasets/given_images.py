@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ddcodec.datasets.base import Dataset, ImageSplit
 from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.datasets.folder import load_folder
-from ddcodec.datasets.image import MAX_SIDE
+from ddcodec.datasets.resize import MAX_SIDE
 from ddcodec.datasets.source import source_exists, source_name
 from ddcodec.errors import DataError
 

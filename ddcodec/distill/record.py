@@ -58,6 +58,7 @@ def record_json(origin: DatasetOrigin, recipe: Recipe, distilled: Distilled) -> 
     record = {
         **surroundings(recipe.device),
         "dataset": asdict(origin),
+        "asked": asdict(recipe),
         "recipe": asdict(_with_steps(resolved_recipe(recipe, distilled.allocation), distilled)),
         "result": {
             "size_bytes": len(data),
