@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from ddcodec.datasets import Dataset, ImageSplit
     from ddcodec.evaluation import AccuracyReport, EvaluationProgress
 
-PROTOCOLS = ("quick", "standard", "glance")
-ARCHITECTURES = ("convnet",)
+PROTOCOLS = ("quick", "standard", "tuned", "glance")
+ARCHITECTURES = ("convnet", "resnet18", "vgg11", "alexnet", "vit")
 SPLITS = ("test", "val")
 
 DEFAULT_REPEATS = {"quick": 3, "glance": 1}

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ddcodec.errors import RecipeError
+from ddcodec.evaluation.gradients import TrainingOptions
+from ddcodec.evaluation.labelled_images import LabelledImages
 from ddcodec.evaluation.protocols import PROTOCOLS, Protocol
 from ddcodec.evaluation.report import AccuracyReport
-from ddcodec.evaluation.train import LabelledImages, TrainingOptions, accuracy, train_network
+from ddcodec.evaluation.train import accuracy, train_network
 
 
 @dataclass(frozen=True)
