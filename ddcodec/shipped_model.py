@@ -21,7 +21,7 @@ from ddcodec import networks
 from ddcodec.codec.parameters import NUM_STEP_EXPONENTS, NetworkTensors, QuantizedTensor, quantize
 from ddcodec.codec.weights_file import decode_weights, encode_weights
 from ddcodec.errors import BudgetError
-from ddcodec.evaluation.train import LabelledImages
+from ddcodec.evaluation.labelled_images import LabelledImages
 from ddcodec.networks import Classifier, augment, precision
 
 ARCH = "convnet"

@@ -1,49 +1,65 @@
-"""`ddc eval`: train fresh networks on a file and test them on the real test images."""
+"""`ddc eval`: train fresh networks on a training set and test them on the real test images."""
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ddcodec.budget import bits_per_class
+from ddcodec.cli.accuracies import facts_for_json, print_judgements
 from ddcodec.cli.loading import load, size_option
 from ddcodec.cli.options import (
     COUNT,
+    PATH,
     check_device,
     device_option,
-    file_argument,
     json_option,
     limit_options,
     whole_number,
 )
-from ddcodec.console import ProgressReport, format_bytes, format_duration, print_facts, waiting
+from ddcodec.console import ProgressReport, waiting
 from ddcodec.errors import DataError
 from ddcodec.format.limits import DecodeLimits
-from ddcodec.inspection import decode_file, file_bytes
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from ddcodec.codec.decode import DecodedFile
     from ddcodec.datasets import Dataset, ImageSplit
-    from ddcodec.evaluation import AccuracyReport, EvaluationProgress
+    from ddcodec.evaluation import EvaluationProgress, EvaluationSettings, Judgement
+    from ddcodec.evaluation.candidate import Candidate, Normalisation
 
-PROTOCOLS = ("quick", "standard", "glance")
-ARCHITECTURES = ("convnet",)
+PROTOCOLS = ("standard", "tuned", "quick", "glance")
+ARCHITECTURES = ("convnet", "resnet18", "vgg11", "alexnet", "vit")
 SPLITS = ("test", "val")
+REFERENCES = ("none", "random", "all")
+RANGES = ("unit", "signed", "pixels", "normalised")
 
 DEFAULT_REPEATS = {"quick": 3, "glance": 1}
 """Networks where that differs from the protocol's own number."""
 
 
+def parse_names(text: str) -> tuple[str, ...]:
+    """Read the value of --arch; what the names mean is checked when torch is there."""
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names) or len(set(names)) < len(names):
+        raise click.BadParameter(f"'{text}' is no list of different names with commas between.")
+    return names
+
+
+def parse_values(text: str) -> tuple[float, ...]:
+    """Read the value of --mean and --std."""
+    try:
+        return tuple(float(value) for value in text.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"'{text}' is no list of numbers with commas between.") from error
+
+
 @click.command("eval")
-@file_argument
+@click.argument("file", metavar="X", type=PATH)
 @click.option(
     "--data", metavar="DATASET|PATH", required=True,
     help="Where the test images are: a dataset that `ddc datasets` lists, or an image folder, "
@@ -56,23 +72,48 @@ DEFAULT_REPEATS = {"quick": 3, "glance": 1}
 @size_option
 @click.option(
     "--protocol", type=click.Choice(PROTOCOLS), default="standard",
-    help="standard: 1000 epochs; quick: 2000 updates; glance: 500 updates.",
+    help="standard: 1000 epochs, the field's; tuned: 2500 updates of AdamW with CutMix and all "
+    "labels; quick: standard cut to 2000 updates; glance: to 500.",
 )  # fmt: skip
 @click.option(
-    "--repeats", type=COUNT, metavar="N", show_default="standard 5, quick 3, glance 1",
-    help="Networks to train, each from its own seed.",
+    "--arch", type=parse_names, default="convnet", metavar="NAME,...",
+    help=f"Networks to train, of {', '.join(ARCHITECTURES)}; with depth and norm, such as "
+    "convnet-d4-batch or resnet18-batch.",
+)  # fmt: skip
+@click.option(
+    "--repeats", type=COUNT, metavar="N", show_default="standard 5, tuned and quick 3, glance 1",
+    help="Networks to train of each architecture, each from its own seed.",
 )  # fmt: skip
 @click.option(
     "--seed", type=whole_number(0, 2**62), default=0, metavar="N",
     help="Seed of the first network; the next ones count up.",
 )  # fmt: skip
 @click.option(
-    "--arch", type=click.Choice(ARCHITECTURES), default="convnet", help="Network to train."
-)
+    "--references", type=click.Choice(REFERENCES), default="none",
+    help="Train on real images likewise, and keep the accuracies: as many random ones, which "
+    "doubles the time, or all of them, too, which under standard takes far longer.",
+)  # fmt: skip
 @click.option(
     "--split", type=click.Choice(SPLITS), default="test",
     help="What to test on: the test images, once per finished file, or the validation tenth of "
     "the training images, to choose among files.",
+)  # fmt: skip
+@click.option(
+    "--labels", type=PATH, metavar="FILE", show_default="those in X",
+    help="Labels of an .npz, .npy or .pt that has none.",
+)  # fmt: skip
+@click.option(
+    "--float-range", type=click.Choice(RANGES), show_default="unit",
+    help="What float images are: unit is [0, 1], signed [-1, 1], pixels [0, 255], normalised "
+    "(pixels / 255 - mean) / std.",
+)  # fmt: skip
+@click.option(
+    "--mean", type=parse_values, metavar="X,...", show_default="of X, else of the training images",
+    help="Means of the channels, of pixels in [0, 1], that networks see images with.",
+)  # fmt: skip
+@click.option(
+    "--std", type=parse_values, metavar="X,...", show_default="of X, else of the training images",
+    help="Standard deviations likewise.",
 )  # fmt: skip
 @device_option
 @json_option
@@ -87,127 +128,159 @@ def eval_command(
     limits: DecodeLimits,
     **settings: Any,
 ) -> None:
-    """Train networks on FILE and test each once on real images it has not seen."""
-    decoded = decode_file(file, limits)
+    """Train networks on X and test each once on real images it has not seen.
+
+    X is a .ddc, a folder or archive of images such as ddc decode writes, or an .npz, .npy or .pt
+    of images and labels.
+    """
     check_device(settings["device"])
-    with waiting(f"Loading {dataset or data}.") as say:
-        real = load(dataset or data, data if dataset else None, size, say)
-    labels, test = fit_dataset(decoded, real, split)
-    report = _evaluate(decoded, labels, test, settings)
-    num_bytes = file_bytes(decoded.container)
+    from ddcodec.evaluation.candidate import ReadOptions, read_candidate
+
+    @functools.cache
+    def load_real() -> Dataset:
+        with waiting(f"Loading {dataset or data}.") as say:
+            return load(dataset or data, data if dataset else None, size, say)
+
+    options = ReadOptions(settings["float_range"], settings["labels"], limits)
+    candidate = read_candidate(file, load_real, options)
+    real = load_real()
+    test = images_to_test_on(real, split)
+    judgements = _judge(candidate, real, test, split, settings)
     if as_json:
-        facts = {
-            "file": str(file),
-            "dataset": real.name,
-            "split": split,
-            "file_bytes": num_bytes,
-            "bits_per_class": bits_per_class(num_bytes, real.num_classes),
-            "bytes_per_class": num_bytes / real.num_classes,
-        }
-        print(json.dumps(facts | report.to_json(), indent=2))
+        print(json.dumps(facts_for_json(file, candidate, real, split, judgements), indent=2))
         return
-    print_facts(
-        _summary(
-            file,
-            num_bytes,
-            f"{real.name}, {_split_name(split, len(test))}",
-            report,
-            real.num_classes,
-        )
-    )
+    tested_on = f"{real.name}, {_split_name(split, len(test))}"
+    print_judgements(file, candidate, tested_on, judgements, real.num_classes)
 
 
-def fit_dataset(
-    decoded: DecodedFile, real: Dataset, split: str
-) -> tuple[NDArray[np.int64], ImageSplit]:
-    """Return the file's labels as the dataset numbers its classes, and the images to test on.
+def images_to_test_on(real: Dataset, split: str) -> ImageSplit:
+    """Return the test images, or the validation part.
 
     Raises:
-        DataError: if the file was made of another dataset, or there are no test images.
+        DataError: if there are no test images.
     """
-    header = decoded.header
-    if split == "test" and real.test is None:
+    if split == "val":
+        from ddcodec.datasets.base import validation_part
+
+        return validation_part(real)
+    if real.test is None:
         raise DataError(
             f"'{real.name}' has no test images; put some into test/CLASS/ beside train/, "
             "or pass --split val."
         )
-    of_file = (header.height, header.width, header.channels)
-    of_data = (real.height, real.width, real.channels)
-    if of_file != of_data:
-        raise DataError(
-            f"The file holds images of {_shape(of_file)}, '{real.name}' has {_shape(of_data)}; "
-            "evaluate on the dataset the file was made of."
-        )
-    if header.num_classes != real.num_classes:
-        raise DataError(
-            f"The file holds {header.num_classes} classes, '{real.name}' has "
-            f"{real.num_classes}; evaluate on the dataset the file was made of."
-        )
-    labels = _map_labels(decoded, real)
-    if split == "test":
-        assert real.test is not None
-        return labels, real.test
-    from ddcodec.datasets.base import validation_part
-
-    return labels, validation_part(real)
+    return real.test
 
 
-def _map_labels(decoded: DecodedFile, real: Dataset) -> NDArray[np.int64]:
+def choose_normalisation(
+    candidate: Candidate, real: Dataset, settings: dict[str, Any]
+) -> Normalisation:
+    """Return mean and std: as given, else the training set's own, else of the training images.
+
+    Raises:
+        DataError: if they do not fit the channels.
+    """
     import numpy as np
 
-    names = decoded.content.class_names
-    if names is None or names == real.class_names:
-        return decoded.labels
-    strange = [name for name in names if name not in real.class_names]
-    if strange or len(set(names)) < len(names):
-        example = strange[0] if strange else next(n for n in names if names.count(n) > 1)
-        reason = "is not a class of" if strange else "names several classes, but not in"
-        raise DataError(
-            f"The file's class '{example}' {reason} '{real.name}'; evaluate on the dataset the "
-            "file was made of."
-        )
-    order = np.array([real.class_names.index(name) for name in names], dtype=np.int64)
-    return order[decoded.labels]
+    from ddcodec.datasets.base import normalisation, split_validation
+
+    if (settings["mean"] is None) != (settings["std"] is None):
+        raise DataError("--mean and --std need each other.")
+    if settings["mean"] is not None:
+        mean, std = settings["mean"], settings["std"]
+        if len(mean) != real.channels or len(std) != real.channels or not min(std) > 0:
+            raise DataError(
+                f"--mean and --std need {real.channels} values each, and deviations above 0."
+            )
+        return mean, std
+    if candidate.normalisation is not None:
+        return candidate.normalisation
+    rows, _ = split_validation(real.train.labels)
+    means, deviations = normalisation(real.train.images[rows])
+    return means.tolist(), np.maximum(deviations, 1 / 255).tolist()
 
 
-def _shape(sizes: tuple[int, int, int]) -> str:
-    return "x".join(str(size) for size in sizes)
+def _judge(
+    candidate: Candidate, real: Dataset, test: ImageSplit, split: str, settings: dict[str, Any]
+) -> list[Judgement]:
+    """Judge by one architecture after the other, all of which are checked before the first."""
+    import numpy as np
+    import torch
+
+    from ddcodec import networks
+    from ddcodec.evaluation import EvaluationSettings, LabelledImages, judge
+    from ddcodec.evaluation.judge import find_protocol
+
+    protocol = find_protocol(settings["protocol"])
+    repeats = settings["repeats"] or DEFAULT_REPEATS.get(protocol.name, protocol.networks)
+    seeds = tuple(range(settings["seed"], settings["seed"] + repeats))
+    normalisation = choose_normalisation(candidate, real, settings)
+    training = candidate.labelled(normalisation)
+    training.check(real.num_classes)
+    tested = LabelledImages(
+        torch.from_numpy(np.require(test.images, requirements="W")),
+        torch.from_numpy(np.require(test.labels, requirements="W")),
+        *normalisation,
+    )
+    tested.check(real.num_classes)
+    shape = (real.channels, real.height, real.width)
+    for arch in settings["arch"]:
+        networks.build(arch, shape, real.num_classes, seed=0, network_width=protocol.network_width)
+    judgements = []
+    for arch in settings["arch"]:
+        with ProgressReport() as report:
+            chosen = EvaluationSettings(
+                protocol, seeds, real.num_classes, arch, settings["device"], show_on(report, arch)
+            )
+            judgement = judge(training, tested, chosen)
+            if settings["references"] != "none":
+                compared = _Compared(real, test, split, settings["references"], report)
+                judgement = compared.add_to(judgement, training.labels.numpy(), chosen)
+            judgements.append(judgement)
+    return judgements
 
 
-def _evaluate(
-    decoded: DecodedFile, labels: NDArray[np.int64], test: ImageSplit, settings: dict[str, Any]
-) -> AccuracyReport:
-    from ddcodec.evaluation import PROTOCOLS as RECIPES
-    from ddcodec.evaluation import evaluate
+class _Compared:
+    """The references that --references asks for."""
 
-    protocol = settings["protocol"]
-    own_repeats = DEFAULT_REPEATS.get(protocol, RECIPES[protocol].networks)
-    repeats = settings["repeats"] or own_repeats
-    header = decoded.header
-    with ProgressReport() as report:
-        return evaluate(
-            decoded.images,
-            labels,
-            test.images,
-            test.labels,
-            ([value / 256 for value in header.mean], [value / 256 for value in header.std]),
-            protocol,
-            range(settings["seed"], settings["seed"] + repeats),
-            arch=settings["arch"],
-            num_classes=header.num_classes,
-            device=settings["device"],
-            on_progress=_show_on(report),
-        )
+    def __init__(
+        self, real: Dataset, test: ImageSplit, split: str, wanted: str, report: ProgressReport
+    ) -> None:
+        from ddcodec.datasets import default_cache_dir
+        from ddcodec.evaluation.references import References
+
+        self._references = References(real, test, split, default_cache_dir())
+        self._wanted, self._report = wanted, report
+
+    def add_to(self, judgement: Judgement, labels: Any, settings: EvaluationSettings) -> Judgement:
+        """Train what is not in the cache, after saying what that takes."""
+        from ddcodec.evaluation.references import cost
+
+        wanted = {"random_real": self._references.random_real(labels)}
+        if self._wanted == "all":
+            wanted["full_data"] = self._references.full_data()
+        for field, reference in wanted.items():
+            missing = self._references.missing(reference, settings)
+            if missing:
+                self._report.notice(
+                    f"{reference.name}, {settings.arch}: "
+                    f"{cost(reference, settings, len(missing))}, kept for the next time."
+                )
+            shown = replace(
+                settings, on_progress=show_on(self._report, f"{settings.arch} {reference.name}")
+            )
+            judgement = replace(judgement, **{field: self._references.report(reference, shown)})
+        return judgement
 
 
-def _show_on(report: ProgressReport) -> Callable[[EvaluationProgress], None]:
+def show_on(report: ProgressReport, what: str) -> Callable[[EvaluationProgress], None]:
+    """Return what shows the progress of some networks."""
     started = time.monotonic()
 
     def show(progress: EvaluationProgress) -> None:
         done = (progress.network + progress.update / progress.updates) / progress.networks
         elapsed = time.monotonic() - started
         report.update(
-            f"network {progress.network + 1}/{progress.networks}",
+            f"{what}, network {progress.network + 1}/{progress.networks}",
             progress.update,
             progress.updates,
             f"loss {progress.loss:.4g}",
@@ -221,24 +294,3 @@ def _split_name(split: str, count: int) -> str:
     if split == "test":
         return f"{count} images, read once per network"
     return f"{count} images of the validation part; not the test set"
-
-
-def _summary(
-    file: Path, size: int, tested_on: str, report: AccuracyReport, num_classes: int
-) -> list[tuple[str, str]]:
-    bytes_per_class = size / num_classes
-    return [
-        ("file", str(file)),
-        ("size", format_bytes(size)),
-        ("bits per class", f"{8 * bytes_per_class:,.1f}"),
-        ("bytes per class", f"{bytes_per_class:,.1f}"),
-        ("training set", f"{report.num_images} images, {report.label_mode} labels"),
-        ("tested on", tested_on),
-        ("protocol", report.protocol),
-        ("network", report.arch),
-        ("updates", f"{report.updates} per network, {report.epochs:.4g} epochs"),
-        ("seeds", ", ".join(str(seed) for seed in report.seeds)),
-        ("accuracies", ", ".join(f"{accuracy:.2f} %" for accuracy in report.accuracies)),
-        ("accuracy", f"{report.mean:.2f} ± {report.std:.2f} % (mean ± deviation)"),
-        ("time", format_duration(report.seconds)),
-    ]

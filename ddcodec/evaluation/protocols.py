@@ -9,46 +9,71 @@ from ddcodec.errors import RecipeError
 class Protocol:
     """How networks are trained on a training set.
 
-    SGD with momentum on hard labels; the learning rate is multiplied by 0.1 at half the updates.
-    Exactly one of `epochs` and `updates` is set. Epochs run over the shuffled set with a smaller
-    last batch, as the field does; a number of updates takes full batches from shuffles strung
-    together, so that every batch has the same shape.
+    The defaults are the field's: SGD with momentum on hard labels, the learning rate multiplied by
+    0.1 at half the updates. Exactly one of `epochs` and `updates` is set. Epochs run over the
+    shuffled set with a smaller last batch, as the field does; a number of updates takes full
+    batches from shuffles strung together, so that every batch has the same shape.
 
     Attributes:
         name: Key in `PROTOCOLS`, printed with results.
         epochs: Passes over the training set, or None.
         updates: Optimiser steps, or None.
         batch_size: Images per step; a smaller set is one batch.
-        learning_rate: Of the first half.
+        optimiser: Key of `ddcodec.evaluation.optimisers.OPTIMISERS`.
+        learning_rate: The highest.
         momentum: Of SGD.
-        weight_decay: Of SGD, on all weights.
-        network_width: Channels of the networks' convolutions.
+        weight_decay: On all weights.
+        schedule: Key of `ddcodec.evaluation.optimisers.SCHEDULES`.
+        warmup: Part of the updates over which the learning rate rises to the schedule.
+        network_width: Channels of the networks' first convolutions; None for the published ones.
         networks: Networks trained where no seeds are given.
         augment: Whether DSA is applied, one operation per batch and parameters per image.
+        always: Operations of DSA that every batch goes through first, in this order.
+        cutmix: Probability that a batch is mixed by CutMix.
+        mixup: Probability that a batch is mixed by mixup instead.
+        label_smoothing: Part of hard labels that is spread evenly over all classes.
+        all_labels: Whether soft labels or a labeler are used where the training set has them.
     """
 
     name: str
     epochs: int | None = None
     updates: int | None = None
     batch_size: int = 256
+    optimiser: str = "sgd"
     learning_rate: float = 0.01
     momentum: float = 0.9
     weight_decay: float = 5e-4
-    network_width: int = 128
+    schedule: str = "step"
+    warmup: float = 0.0
+    network_width: int | None = None
     networks: int = 5
     augment: bool = True
+    always: tuple[str, ...] = ()
+    cutmix: float = 0.0
+    mixup: float = 0.0
+    label_smoothing: float = 0.0
+    all_labels: bool = False
 
     def __post_init__(self) -> None:
         """Refuse contradictions.
 
         Raises:
-            RecipeError: Not exactly one of epochs and updates is set, or a count is below 1.
+            RecipeError: Not exactly one of epochs and updates is set, a count is below 1, or a part
+                or probability is not in [0, 1].
         """
         if (self.epochs is None) == (self.updates is None):
             raise RecipeError(f"Protocol '{self.name}' needs either epochs or updates.")
         counts = (self.epochs or self.updates or 0, self.batch_size, self.networks)
         if min(counts) < 1:
             raise RecipeError(f"Protocol '{self.name}' has a count below 1.")
+        parts = (self.warmup, self.cutmix, self.mixup, self.cutmix + self.mixup)
+        if not all(0 <= part <= 1 for part in (*parts, self.label_smoothing)):
+            raise RecipeError(f"Protocol '{self.name}' has a part or probability beyond 0 … 1.")
+
+    @property
+    def mixes(self) -> bool:
+        """Whether targets are more than the numbers of classes."""
+        return bool(self.cutmix or self.mixup or self.label_smoothing)
 
     def total_updates(self, num_images: int) -> int:
         """Return the optimiser steps on a set of `num_images`."""
@@ -68,6 +93,20 @@ PROTOCOLS: dict[str, Protocol] = {
     "standard": Protocol("standard", epochs=1000),
     # The same recipe cut short, for work on a CPU.
     "quick": Protocol("quick", updates=2000, batch_size=64),
+    # What a training set can give where the field's recipe is not the question; see docs/cli.md.
+    "tuned": Protocol(
+        "tuned",
+        updates=2500,
+        batch_size=128,
+        optimiser="adamw",
+        learning_rate=1e-3,
+        weight_decay=0.01,
+        schedule="cosine",
+        warmup=0.05,
+        networks=3,
+        cutmix=0.5,
+        all_labels=True,
+    ),
     # Shorter still: tells whether a file teaches at all, for demonstrations.
     "glance": Protocol("glance", updates=500, batch_size=64, networks=1),
 }

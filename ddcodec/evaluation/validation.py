@@ -7,8 +7,10 @@ import torch
 from numpy.typing import NDArray
 
 from ddcodec.datasets.base import Dataset, normalisation, split_validation, validation_part
+from ddcodec.evaluation.gradients import TrainingOptions
+from ddcodec.evaluation.labelled_images import LabelledImages
 from ddcodec.evaluation.protocols import Protocol
-from ddcodec.evaluation.train import LabelledImages, TrainingOptions, accuracy, train_network
+from ddcodec.evaluation.train import accuracy, train_network
 
 SELECTION = Protocol("selection", updates=300, batch_size=64, network_width=32, networks=2)
 """Not among `PROTOCOLS`: it tells better candidates from worse, and is no figure to be quoted."""

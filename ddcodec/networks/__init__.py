@@ -1,36 +1,62 @@
 """Classifiers: what reads the synthetic training set, and what distillation looks through.
 
-To add one, write a subclass of `Classifier` whose constructor has the signature of
-`NetworkBuilder` and name it in `NETWORKS`.
+To add one, write a subclass of `Classifier` and name it in `NETWORKS`.
 """
 
-from typing import Protocol
+import re
+from typing import Any
 
 import torch
 
 from ddcodec.errors import RecipeError
+from ddcodec.networks.alexnet import AlexNet
 from ddcodec.networks.classifier import Classifier
 from ddcodec.networks.convnet import ConvNet
 from ddcodec.networks.normalise import normalise
+from ddcodec.networks.resnet import ResNet18
+from ddcodec.networks.vgg import VGG11
+from ddcodec.networks.vit import ViT
 
-
-class NetworkBuilder(Protocol):
-    """Make a freshly initialised network from torch's global random state."""
-
-    def __call__(
-        self,
-        image_shape: tuple[int, int, int],
-        num_classes: int,
-        network_width: int = 128,
-        depth: int | None = None,
-    ) -> Classifier:
-        """Return a network for images of shape (C, H, W); depth None chooses by size."""
-        ...
-
-
-NETWORKS: dict[str, NetworkBuilder] = {
+NETWORKS: dict[str, type[Classifier]] = {
     "convnet": ConvNet,
+    "resnet18": ResNet18,
+    "vgg11": VGG11,
+    "alexnet": AlexNet,
+    "vit": ViT,
 }
+
+_DEPTH = re.compile(r"d([1-9]\d?)")
+
+
+def parse_arch(arch: str) -> tuple[type[Classifier], dict[str, Any]]:
+    """Read the name of an architecture: a key of `NETWORKS`, then `-dDEPTH`, then `-NORM`.
+
+    `convnet`, `convnet-d4`, `convnet-batch` and `convnet-d4-none` are names, `resnet18-batch` is
+    one; which norms there are, and whether there is a depth, the class says.
+
+    Returns:
+        The class, and `depth` and `norm` where the name has them.
+
+    Raises:
+        RecipeError: There is no such architecture.
+    """
+    family, *options = arch.split("-")
+    if family not in NETWORKS:
+        raise RecipeError(f"Unknown network '{arch}'; known are: {', '.join(NETWORKS)}.")
+    network = NETWORKS[family]
+    settings: dict[str, Any] = {}
+    if options and network.takes_depth and (depth := _DEPTH.fullmatch(options[0])):
+        settings["depth"] = int(depth[1])
+        del options[0]
+    if options and options[0] in network.norms:
+        settings["norm"] = options.pop(0)
+    if options:
+        takes = ["-dN for the depth"] * network.takes_depth
+        takes += [f"-{norm}" for norm in network.norms]
+        raise RecipeError(
+            f"Unknown network '{arch}'; {family} takes {', '.join(takes) or 'no options'}."
+        )
+    return network, settings
 
 
 def build(
@@ -39,7 +65,7 @@ def build(
     num_classes: int,
     *,
     seed: int,
-    network_width: int = 128,
+    network_width: int | None = None,
 ) -> Classifier:
     """Build a network whose initial weights depend on the arguments only.
 
@@ -47,11 +73,11 @@ def build(
     the same for every device.
 
     Args:
-        arch: A key of `NETWORKS`.
+        arch: A name that `parse_arch` knows.
         image_shape: (C, H, W).
         num_classes: Outputs of the classifier.
         seed: Seed of the initial weights, 0 … 2^63 − 1.
-        network_width: Channels of the (first) convolutions.
+        network_width: Channels of the (first) convolutions; None for the published number.
 
     Returns:
         The network, on the CPU, in training mode.
@@ -59,11 +85,12 @@ def build(
     Raises:
         RecipeError: The name is unknown or the sizes do not fit the architecture.
     """
-    if arch not in NETWORKS:
-        raise RecipeError(f"Unknown network '{arch}'; known are: {', '.join(NETWORKS)}.")
+    network, settings = parse_arch(arch)
+    if network_width is not None:
+        settings["network_width"] = network_width
     with torch.random.fork_rng(devices=[]):
         torch.random.manual_seed(seed)
-        return NETWORKS[arch](image_shape, num_classes, network_width)
+        return network(image_shape, num_classes, **settings)
 
 
-__all__ = ["NETWORKS", "Classifier", "ConvNet", "NetworkBuilder", "build", "normalise"]
+__all__ = ["NETWORKS", "Classifier", "ConvNet", "build", "normalise", "parse_arch"]

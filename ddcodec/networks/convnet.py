@@ -2,13 +2,15 @@
 
 import math
 from functools import lru_cache
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ddcodec.errors import RecipeError
-from ddcodec.networks.classifier import Classifier
+from ddcodec.networks.classifier import Classifier, check_sizes, padded_as_mnist
+from ddcodec.networks.norms import norm_layer
 
 MAX_DEPTH = 6
 WIDEST_PRODUCT = 256  # beyond it a matrix product costs more than it saves
@@ -34,20 +36,23 @@ def default_depth(height: int, width: int) -> int:
 class ConvNet(Classifier):
     """A ConvNet of `depth` blocks and one linear classifier.
 
-    A block is a 3×3 convolution with bias, instance normalisation with learned scale and shift
-    (Ulyanov et al., 2016; written as one group per channel), ReLU and 2×2 average pooling with
-    floor. With width 128 and depth 3 on 32×32×3 images it has 320,010 weights, as in Zhao et
-    al., ICLR 2021.
+    A block is a 3×3 convolution with bias, normalisation with learned scale and shift, ReLU and
+    2×2 average pooling with floor. With width 128 and depth 3 on 32×32×3 images it has 320,010
+    weights, as in Zhao et al., ICLR 2021.
 
     Args:
-        image_shape: (C, H, W) of the images it will see.
+        image_shape: (C, H, W) of the images it will see; 28×28 grey ones are padded to 32×32.
         num_classes: Outputs of the classifier, at least 1.
         network_width: Channels of every convolution.
         depth: Number of blocks, or None for `default_depth`.
+        norm: One of `norms`.
 
     Raises:
         RecipeError: A size is not positive, or the depth would pool the image away.
     """
+
+    norms: ClassVar[tuple[str, ...]] = ("instance", "batch", "layer", "group", "none")
+    takes_depth: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -55,14 +60,14 @@ class ConvNet(Classifier):
         num_classes: int,
         network_width: int = 128,
         depth: int | None = None,
+        norm: str = "instance",
     ) -> None:
         super().__init__()
+        check_sizes("A ConvNet", image_shape, num_classes, network_width)
         channels, height, width = image_shape
-        if min(channels, height, width, num_classes, network_width) < 1:
-            raise RecipeError(
-                f"A ConvNet needs positive sizes, not images of {image_shape}, {num_classes} "
-                f"classes and width {network_width}."
-            )
+        padding = 1
+        if padded_as_mnist(image_shape):
+            padding, height, width = 3, 32, 32
         self.depth = default_depth(height, width) if depth is None else depth
         if self.depth < 1 or min(height, width) >> self.depth < 1:
             raise RecipeError(
@@ -71,8 +76,10 @@ class ConvNet(Classifier):
             )
         blocks = []
         for _ in range(self.depth):
-            blocks.append(_block(channels, network_width))
+            out_shape = (network_width, height, width)
+            blocks.append(_block(channels, out_shape, padding, norm))
             channels, height, width = network_width, height // 2, width // 2
+            padding = 1
         self.blocks = nn.Sequential(*blocks)
         self.feature_size = channels * height * width
         self.classifier = nn.Linear(self.feature_size, num_classes)
@@ -90,10 +97,12 @@ class ConvNet(Classifier):
         return torch.flatten(activations, 1)
 
 
-def _block(in_channels: int, out_channels: int) -> nn.Sequential:
+def _block(
+    in_channels: int, out_shape: tuple[int, int, int], padding: int, norm: str
+) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1),
-        nn.GroupNorm(out_channels, out_channels, affine=True),
+        nn.Conv2d(in_channels, out_shape[0], kernel_size=3, padding=padding),
+        norm_layer(norm, *out_shape),
         nn.ReLU(),
         HalvingPool(),
     )

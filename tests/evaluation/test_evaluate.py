@@ -11,7 +11,13 @@ import torch
 
 from ddcodec import evaluation, networks
 from ddcodec.errors import DataError, RecipeError
-from ddcodec.evaluation import AccuracyReport, EvaluationProgress, LabelledImages, Protocol
+from ddcodec.evaluation import (
+    AccuracyReport,
+    EvaluationProgress,
+    LabelledImages,
+    Protocol,
+    gradients,
+)
 from ddcodec.evaluation import train as train_module
 
 NORMALISATION = ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
@@ -84,6 +90,19 @@ def test_an_epoch_sees_every_image_once_and_ends_with_a_smaller_batch() -> None:
     updates = list(train_module._batches(10, Protocol("u", updates=5, batch_size=4), generator))
     assert [len(rows) for rows in updates] == [4] * 5
     assert torch.cat(updates).bincount().tolist() == [2] * 10
+
+
+@pytest.mark.parametrize("arch", ["vit", "resnet18-batch"])
+def test_dropout_and_batch_norm_train_repeatably(arch: str) -> None:
+    """What draws numbers or looks at batches is a function of the seed, too."""
+    images, labels = (torch.from_numpy(part) for part in separable(4, 0))
+    training = LabelledImages(images, labels, *NORMALISATION)
+    protocol = dataclasses.replace(TINY, updates=2, network_width=8)
+    state = torch.random.get_rng_state()
+    a, b, c = (evaluation.train_network(training, 3, protocol, s, arch) for s in (7, 7, 8))
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert torch.equal(a.classifier.weight, b.classifier.weight)
+    assert not torch.equal(a.classifier.weight, c.classifier.weight)
 
 
 def test_the_learning_rate_drops_at_half(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,19 +204,22 @@ def test_report_goes_to_json_with_mean_and_std() -> None:
     assert set(values) == {f.name for f in dataclasses.fields(report)} | {"mean", "std"}
 
 
-@pytest.mark.parametrize("arch", networks.NETWORKS)
+@pytest.mark.parametrize("arch", [*networks.NETWORKS, "convnet-batch", "resnet18-batch"])
 def test_parts_of_a_batch_add_up(arch: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Gradients and loss do not depend on how many images are looked at together."""
     torch.manual_seed(0)
-    images, labels = torch.randn(11, 3, 16, 16), torch.arange(11) % 3
+    images, labels = torch.randn(9, 3, 32, 32), torch.arange(9) % 3
     results = []
-    for pixels in (4 * 16 * 16, 11 * 16 * 16):
-        monkeypatch.setattr(train_module, "MICRO_BATCH_PIXELS", pixels)
-        network = networks.build(arch, (3, 16, 16), 3, seed=0, network_width=8)
-        loss = train_module._add_gradients(train_module._loss_float32, network, images, labels)
-        gradients = [parameter.grad for parameter in network.parameters()]
-        assert all(gradient is not None for gradient in gradients)
-        results.append([loss, *gradients])
+    for pixels in (4 * 32 * 32, 9 * 32 * 32):
+        monkeypatch.setattr(gradients, "MICRO_BATCH_PIXELS", pixels)
+        network = networks.build(arch, (3, 32, 32), 3, seed=0, network_width=8)
+        for module in network.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        loss = gradients.add_gradients(gradients.loss_float32, network, images, labels)
+        found = [parameter.grad for parameter in network.parameters()]
+        assert all(gradient is not None for gradient in found)
+        results.append([loss, *found])
     assert all(torch.allclose(a, b, rtol=1e-3, atol=1e-5) for a, b in zip(*results, strict=True))
 
 
@@ -209,11 +231,11 @@ def test_compiled_programs_are_kept(
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
     (tmp_path / "file").touch()
     monkeypatch.setenv("DDC_CACHE", str(tmp_path / "file"))
-    train_module._keep_programs()
+    gradients.keep_programs()
     assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
     monkeypatch.setenv("DDC_CACHE", str(tmp_path))
-    train_module._keep_programs()
+    gradients.keep_programs()
     assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path / "compiled")
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "elsewhere")
-    train_module._keep_programs()
+    gradients.keep_programs()
     assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "elsewhere"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ddcodec import networks
 from ddcodec.errors import RecipeError
 from ddcodec.evaluation import PROTOCOLS, Protocol
 
@@ -21,7 +22,11 @@ def test_standard_is_the_published_protocol() -> None:
     standard = PROTOCOLS["standard"]
     assert (standard.learning_rate, standard.momentum, standard.weight_decay) == (0.01, 0.9, 5e-4)
     assert (standard.batch_size, standard.epochs, standard.networks) == (256, 1000, 5)
-    assert standard.network_width == 128
+    assert (standard.optimiser, standard.schedule, standard.augment) == ("sgd", "step", True)
+    assert not (standard.mixes or standard.always or standard.all_labels or standard.warmup)
+    width = standard.network_width
+    network = networks.build("convnet", (3, 32, 32), 10, seed=0, network_width=width)
+    assert sum(parameter.numel() for parameter in network.parameters()) == 320_010
     assert standard.total_updates(640) == 3000
 
 

@@ -1,44 +1,11 @@
-"""The classifiers of `NETWORKS`, and the ConvNet in particular."""
+"""The ConvNet, its pooling, and what it sees."""
 
 import pytest
 import torch
 
-from ddcodec import networks
 from ddcodec.errors import DataError, RecipeError
-from ddcodec.networks import NETWORKS, ConvNet, normalise
+from ddcodec.networks import ConvNet, normalise
 from ddcodec.networks.convnet import HalvingPool, default_depth
-
-
-@pytest.mark.parametrize("arch", NETWORKS)
-@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (3, 17, 40), (1, 8, 8)])
-def test_every_network_takes_any_shape(arch: str, shape: tuple[int, int, int]) -> None:
-    """Every entry embeds and classifies grey, colour, odd and non-square images."""
-    network = networks.build(arch, shape, 7, seed=0, network_width=8)
-    images = torch.randn(3, *shape)
-    features, logits = network.features(images), network(images)
-    assert features.shape == (3, network.classifier.in_features)
-    assert logits.shape == (3, 7)
-    assert torch.equal(network.classifier(features), logits)
-
-
-@pytest.mark.parametrize("arch", NETWORKS)
-def test_build_is_a_function_of_the_seed(arch: str) -> None:
-    """Equal seeds give equal weights, others do not, and the global state stays untouched."""
-    before = torch.random.get_rng_state()
-    weights = [
-        networks.build(arch, (3, 16, 16), 2, seed=s, network_width=8).state_dict()
-        for s in (5, 5, 6)
-    ]
-    assert torch.equal(before, torch.random.get_rng_state())
-    last = next(reversed(weights[0]))
-    assert all(torch.equal(weights[0][k], weights[1][k]) for k in weights[0])
-    assert not torch.equal(weights[0][last], weights[2][last])
-
-
-def test_build_refuses_unknown_names() -> None:
-    """An unknown architecture is named in the error."""
-    with pytest.raises(RecipeError, match="'lenet'"):
-        networks.build("lenet", (3, 32, 32), 10, seed=0)
 
 
 def test_convnet_d3_has_the_published_number_of_weights() -> None:

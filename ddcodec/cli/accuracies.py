@@ -1,0 +1,139 @@
+"""How the accuracies of a training set are shown: facts, a table of architectures, JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ddcodec.budget import bits_per_class
+from ddcodec.console import format_bytes, format_duration, print_facts, print_table
+
+if TYPE_CHECKING:
+    from ddcodec.datasets import Dataset
+    from ddcodec.evaluation import AccuracyReport, Judgement
+    from ddcodec.evaluation.candidate import Candidate
+
+NONE = "–"
+
+
+def facts_for_json(
+    file: Path, candidate: Candidate, real: Dataset, split: str, judgements: Sequence[Judgement]
+) -> dict[str, Any]:
+    """Return everything there is to say, for `json.dumps`.
+
+    `results` has a judgement for each architecture; the hard-label report of the first stands in
+    front. `bits_per_class` is null for what is no `.ddc`.
+    """
+    size, is_ddc = candidate.size_bytes, candidate.kind == ".ddc"
+    return {
+        "file": str(file),
+        "kind": candidate.kind,
+        "dataset": real.name,
+        "split": split,
+        "file_bytes": size,
+        "bits_per_class": bits_per_class(size, real.num_classes) if is_ddc else None,
+        "bytes_per_class": size / real.num_classes if is_ddc else None,
+        **judgements[0].hard.to_json(),
+        "results": [judgement.to_json() for judgement in judgements],
+    }
+
+
+def print_judgements(
+    file: Path,
+    candidate: Candidate,
+    tested_on: str,
+    judgements: Sequence[Judgement],
+    num_classes: int,
+) -> None:
+    """Print the facts that all architectures share, then each, as lines or as a table."""
+    first = judgements[0]
+    facts = [("file", str(file)), *_size(candidate, num_classes)]
+    facts += [
+        ("training set", f"{first.hard.num_images} images, {_labels(first)} labels"),
+        ("tested on", tested_on),
+        ("protocol", first.hard.protocol),
+        ("updates", f"{first.hard.updates} per network, {first.hard.epochs:.4g} epochs"),
+        ("seeds", ", ".join(str(seed) for seed in first.hard.seeds)),
+    ]
+    seconds = sum(
+        report.seconds
+        for judgement in judgements
+        for report in (
+            judgement.hard, judgement.all_labels, judgement.full_data, judgement.random_real
+        )
+        if report is not None
+    )  # fmt: skip
+    if len(judgements) == 1:
+        facts += _lines(first)
+    print_facts([*facts, ("time", format_duration(seconds))])
+    if len(judgements) > 1:
+        _print_table(judgements)
+
+
+def _size(candidate: Candidate, num_classes: int) -> list[tuple[str, str]]:
+    size = candidate.size_bytes
+    if candidate.kind != ".ddc":
+        return [("size", f"{format_bytes(size)} ({candidate.kind}, not a .ddc)")]
+    return [
+        ("size", format_bytes(size)),
+        ("bits per class", f"{8 * size / num_classes:,.1f}"),
+        ("bytes per class", f"{size / num_classes:,.1f}"),
+    ]
+
+
+def _labels(judgement: Judgement) -> str:
+    richer = judgement.all_labels
+    return "hard" if richer is None else f"hard and {richer.label_mode}"
+
+
+def _lines(judgement: Judgement) -> list[tuple[str, str]]:
+    hard = judgement.hard
+    each = ", ".join(f"{accuracy:.2f} %" for accuracy in hard.accuracies)
+    lines = [
+        ("network", hard.arch),
+        ("accuracies", each),
+        ("accuracy", f"{_accuracy(hard)} % (mean ± deviation, hard labels)"),
+    ]
+    for name, report in (
+        ("all labels", judgement.all_labels),
+        ("random real", judgement.random_real),
+        ("full data", judgement.full_data),
+    ):
+        if report is not None:
+            lines.append((name, f"{_accuracy(report)} % ({report.num_images} images)"))
+    for name, value in _scores(judgement):
+        if value != NONE:
+            lines.append((name, value))
+    return lines
+
+
+def _print_table(judgements: Sequence[Judgement]) -> None:
+    columns = ["network", "hard labels", "all labels"]
+    with_references = any(judgement.random_real for judgement in judgements)
+    if with_references:
+        columns += ["random real", "full data", *(name for name, _ in _scores(judgements[0]))]
+    rows = []
+    for judgement in judgements:
+        row = [judgement.hard.arch, _accuracy(judgement.hard), _accuracy(judgement.all_labels)]
+        if with_references:
+            row += [_accuracy(judgement.random_real), _accuracy(judgement.full_data)]
+            row += [value for _, value in _scores(judgement)]
+        rows.append(tuple(row))
+    print_table(columns, rows)
+
+
+def _accuracy(report: AccuracyReport | None) -> str:
+    return NONE if report is None else f"{report.mean:.2f} ± {report.std:.2f}"
+
+
+def _scores(judgement: Judgement) -> list[tuple[str, str]]:
+    return [
+        ("HLR", _number(judgement.hard_label_recovery)),
+        ("IOR", _number(judgement.improvement_over_random)),
+        ("label-robust score", _number(judgement.label_robust_score, 3)),
+    ]
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    return NONE if value is None else f"{value:.{digits}f}"

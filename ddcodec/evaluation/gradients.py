@@ -1,0 +1,113 @@
+"""Gradients of a batch, a few images at a time, compiled where that pays."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ddcodec.datasets.cache import default_cache_dir
+from ddcodec.errors import DataError
+from ddcodec.networks import Classifier, precision
+
+# Of 32×32 pixels. On a CPU compiling took 30 s of one core (5 s once the programs are kept) and
+# then saved 0.2 to 0.5 ms an image (docs/results.md): it pays from 60,000 to 150,000 images on.
+COMPILE_FROM_IMAGES = 250_000
+MICRO_BATCH_PIXELS = 32 * 32 * 32
+"""Pixels whose activations stay in the cache of a CPU; gradients of parts add up to the batch's."""
+
+SMALLEST_MICRO_BATCH = 4
+
+LossFunction = Callable[[Classifier, Tensor, Tensor], Tensor]
+"""Takes a network, normalised images and targets: classes, int64 N, or probabilities N×classes."""
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How to compute, as opposed to what.
+
+    Attributes:
+        device: Where to train.
+        compiled: Use `torch.compile`; None does where a compiler is found and the run is long
+            enough to pay for it. Where compilation fails, training goes on without.
+        bfloat16: Compute in bfloat16; None does where it pays.
+        on_progress: Called now and then with (updates done, updates in all, last loss).
+    """
+
+    device: str = "cpu"
+    compiled: bool | None = None
+    bfloat16: bool | None = None
+    on_progress: Callable[[int, int, float], None] | None = None
+
+
+def loss_function(options: TrainingOptions, images_in_all: float) -> LossFunction:
+    """Choose how to compute the loss of a run over a number of 32×32 images."""
+    device = torch.device(options.device)
+    bfloat16 = options.bfloat16
+    if bfloat16 is None:
+        bfloat16 = precision.bfloat16_pays(device)
+    eager = loss_bfloat16 if bfloat16 else loss_float32
+    compiled = options.compiled
+    if compiled is None:
+        compiled = images_in_all >= COMPILE_FROM_IMAGES and precision.compiler_found()
+    return _with_fallback(eager) if compiled else eager
+
+
+def add_gradients(
+    loss_of: LossFunction, network: Classifier, images: Tensor, labels: Tensor
+) -> Tensor:
+    """Add the gradients of a batch's mean loss to the network's; return the loss.
+
+    On a CPU a few images at a time, unless the network looks beyond the single image.
+    """
+    size = len(images)
+    if images.device.type == "cpu" and not network.mixes_images:
+        size = max(SMALLEST_MICRO_BATCH, MICRO_BATCH_PIXELS // images[0, 0].numel())
+    total = torch.zeros((), device=images.device)
+    parts = zip(torch.split(images, size), torch.split(labels, size), strict=True)
+    for part, targets in parts:
+        loss = loss_of(network, part, targets) * (len(part) / len(images))
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += loss.detach()
+    return total
+
+
+def loss_float32(network: Classifier, images: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean cross-entropy of a batch."""
+    return F.cross_entropy(network(images), labels)
+
+
+def loss_bfloat16(network: Classifier, images: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean cross-entropy of a batch that the network sees in bfloat16."""
+    with torch.autocast(images.device.type, torch.bfloat16):
+        return F.cross_entropy(network(images).float(), labels)
+
+
+def _with_fallback(eager: LossFunction) -> LossFunction:
+    """Compile a loss, one program per batch shape; use the original once compilation fails."""
+    keep_programs()
+    chosen: LossFunction = torch.compile(eager, dynamic=False)
+
+    def loss(network: Classifier, images: Tensor, labels: Tensor) -> Tensor:
+        nonlocal chosen
+        try:
+            return chosen(network, images, labels)
+        except Exception:
+            # A missing header, a broken compiler: anything goes wrong in many ways.
+            if chosen is eager:
+                raise
+            chosen = eager
+            return eager(network, images, labels)
+
+    return loss
+
+
+def keep_programs() -> None:
+    """Let compiled programs outlive the process, where nobody has said where they are to be."""
+    with contextlib.suppress(DataError, OSError):
+        folder = default_cache_dir() / "compiled"
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))

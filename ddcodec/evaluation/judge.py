@@ -1,0 +1,130 @@
+"""Train one network per seed and test each once."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ddcodec.errors import RecipeError
+from ddcodec.evaluation.gradients import TrainingOptions
+from ddcodec.evaluation.labelled_images import LabelledImages
+from ddcodec.evaluation.protocols import PROTOCOLS, Protocol
+from ddcodec.evaluation.report import AccuracyReport, Judgement
+from ddcodec.evaluation.train import accuracy, train_network
+
+
+@dataclass(frozen=True)
+class EvaluationProgress:
+    """Where an evaluation stands.
+
+    Attributes:
+        network: Networks trained before this one.
+        networks: Networks in all.
+        update: Updates of this network done.
+        updates: Its updates in all.
+        loss: Its last training loss.
+    """
+
+    network: int
+    networks: int
+    update: int
+    updates: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """How a training set is evaluated.
+
+    Attributes:
+        protocol: The recipe.
+        seeds: One per network.
+        num_classes: Classes of the dataset.
+        arch: A name that `ddcodec.networks.parse_arch` knows.
+        device: Where to train and test.
+        on_progress: Called now and then.
+    """
+
+    protocol: Protocol
+    seeds: tuple[int, ...]
+    num_classes: int
+    arch: str = "convnet"
+    device: str = "cpu"
+    on_progress: Callable[[EvaluationProgress], None] | None = None
+
+
+def find_protocol(protocol: str | Protocol) -> Protocol:
+    """Return the protocol of a name.
+
+    Raises:
+        RecipeError: There is none.
+    """
+    if isinstance(protocol, Protocol):
+        return protocol
+    if protocol not in PROTOCOLS:
+        raise RecipeError(f"Unknown protocol '{protocol}'; known are: {', '.join(PROTOCOLS)}.")
+    return PROTOCOLS[protocol]
+
+
+def evaluate_labelled(
+    training: LabelledImages, test: LabelledImages, settings: EvaluationSettings
+) -> AccuracyReport:
+    """Train networks with the richest labels the protocol uses, and test each once.
+
+    Raises:
+        DataError: Images or labels are unusable.
+        RecipeError: The architecture is unknown or does not fit the images, or there are no seeds.
+    """
+    seeds, protocol = settings.seeds, settings.protocol
+    if not seeds:
+        raise RecipeError("An evaluation needs at least one seed.")
+    training.check(settings.num_classes)
+    test.check(settings.num_classes)
+    started = time.perf_counter()
+    accuracies = []
+    for index, seed in enumerate(seeds):
+        on_progress = _report_to(settings.on_progress, index, len(seeds))
+        options = TrainingOptions(settings.device, on_progress=on_progress)
+        network = train_network(
+            training, settings.num_classes, protocol, seed, settings.arch, options
+        )
+        accuracies.append(accuracy(network, test))
+    count = len(training.images)
+    return AccuracyReport(
+        protocol=protocol.name,
+        arch=settings.arch,
+        seeds=seeds,
+        accuracies=tuple(accuracies),
+        label_mode=training.label_mode if protocol.all_labels else "hard",
+        updates=protocol.total_updates(count),
+        epochs=protocol.total_epochs(count),
+        num_images=count,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def judge(
+    training: LabelledImages, test: LabelledImages, settings: EvaluationSettings
+) -> Judgement:
+    """Evaluate with hard labels, and with all labels where there are more and the protocol asks.
+
+    Raises:
+        DataError: Images or labels are unusable.
+        RecipeError: The architecture is unknown or does not fit the images, or there are no seeds.
+    """
+    hard = evaluate_labelled(training.with_hard_labels(), test, settings)
+    if training.label_mode == "hard" or not settings.protocol.all_labels:
+        return Judgement(hard)
+    return Judgement(hard, evaluate_labelled(training, test, settings))
+
+
+def _report_to(
+    on_progress: Callable[[EvaluationProgress], None] | None, network: int, networks: int
+) -> Callable[[int, int, float], None] | None:
+    if on_progress is None:
+        return None
+    report = on_progress
+
+    def one_network(update: int, updates: int, loss: float) -> None:
+        report(EvaluationProgress(network, networks, update, updates, loss))
+
+    return one_network

@@ -1,0 +1,82 @@
+"""What a network is shown at an update: augmented and mixed images, and their targets."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ddcodec.errors import DataError
+from ddcodec.evaluation.labelled_images import LabelledImages
+from ddcodec.evaluation.mixing import mix
+from ddcodec.evaluation.protocols import Protocol
+from ddcodec.networks import augment
+from ddcodec.networks.augment import AugmentationDraw
+
+
+class Views:
+    """Batches of a training set as a protocol wants them.
+
+    Args:
+        training: The training set, checked; its richest labels are used where the protocol says
+            so, otherwise the hard ones.
+        num_classes: Classes of targets.
+        protocol: The recipe.
+        generator: Source of all randomness; lives on the CPU.
+        device: Where images and targets are made.
+    """
+
+    def __init__(
+        self,
+        training: LabelledImages,
+        num_classes: int,
+        protocol: Protocol,
+        generator: torch.Generator,
+        device: torch.device,
+    ) -> None:
+        self.images = training.normalised(device)
+        self._num_classes = num_classes
+        self._protocol = protocol
+        self._generator = generator
+        self._labeler = training.labeler if protocol.all_labels else None
+        self._targets = training.labels.to(device, torch.int64)
+        if protocol.all_labels and training.soft_labels is not None:
+            self._targets = training.soft_labels.to(device, torch.float32)
+        elif protocol.mixes:
+            even = protocol.label_smoothing / num_classes
+            one_hot = F.one_hot(self._targets, num_classes).float()
+            self._targets = (1 - protocol.label_smoothing) * one_hot + even
+
+    def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the views of some images and their targets.
+
+        Args:
+            rows: Indices, int64 B, on the CPU.
+
+        Returns:
+            Normalised images, float32 B×C×H×W, and targets, int64 B or probabilities B×classes.
+
+        Raises:
+            DataError: A labeler returns something else than logits of these classes.
+        """
+        protocol, generator = self._protocol, self._generator
+        rows = rows.to(self.images.device)
+        images, targets = self.images[rows], self._targets[rows]
+        for operation in protocol.always:
+            uniforms = augment.draw(generator, len(rows), siamese=False).uniforms
+            images = augment.apply(images, AugmentationDraw(operation, uniforms))
+        if protocol.augment:
+            images = augment.apply(images, augment.draw(generator, len(rows), siamese=False))
+        if protocol.cutmix or protocol.mixup:
+            images, targets = mix(images, targets, generator, protocol.cutmix, protocol.mixup)
+        images = images.contiguous()
+        return images, targets if self._labeler is None else self._labelled(images)
+
+    @torch.no_grad()
+    def _labelled(self, images: Tensor) -> Tensor:
+        assert self._labeler is not None
+        logits = self._labeler(images)
+        if logits.shape != (len(images), self._num_classes):
+            raise DataError(
+                f"The labeler returned {tuple(logits.shape)} for {len(images)} images of "
+                f"{self._num_classes} classes; it must return logits of each."
+            )
+        return logits.float().softmax(dim=1)
