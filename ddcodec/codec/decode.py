@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ddcodec.codec.labeler import ExactLabeler
 from ddcodec.codec.labels import labels_of
 from ddcodec.codec.stream import Content, Sections, synthesis_of, walk
 from ddcodec.entropy.range_coder import RangeDecoder
 from ddcodec.errors import FormatError
 from ddcodec.format.container import Container, unpack_container
-from ddcodec.format.header import Header
+from ddcodec.format.header import LABELER_PROBES, Header
 from ddcodec.format.limits import DecodeLimits
 
 
@@ -59,7 +60,7 @@ def decode_bytes(data: bytes, limits: DecodeLimits | None = None) -> DecodedFile
     coder.finish()
     labels = labels_of(content.class_counts)
     images = render_exact(container.header, content)
-    if content_checksum(content, labels, images) != container.content_crc:
+    if content_checksum(container.header, content, images) != container.content_crc:
         raise FormatError("The decoded content does not match its checksum; the file is damaged.")
     return DecodedFile(container, content, labels, images, sections.bits)
 
@@ -92,8 +93,33 @@ def label_bytes(labels: NDArray[np.int64]) -> bytes:
     return labels.astype("<u2").tobytes()
 
 
-def content_checksum(content: Content, labels: NDArray[np.int64], images: NDArray[np.uint8]) -> int:
-    """Return the CRC-32 of symbols, labels and pixels, one after another."""
+def soft_label_bytes(header: Header, content: Content, images: NDArray[np.uint8]) -> bytes:
+    """Return what soft labels or a labeler say, for the checksum; nothing for hard labels.
+
+    Soft labels are the logits of all images as little-endian int16; a labeler is asked about a few
+    of the images, int32 in 1/4096.
+
+    Raises:
+        FormatError: if the labeler cannot be proven exact.
+    """
+    if content.soft_labels is not None:
+        return content.soft_labels.logits.astype("<i2").tobytes()
+    if header.labeler is None or content.labeler is None:
+        return b""
+    probes = min(LABELER_PROBES, len(images))
+    rows = np.arange(probes) * len(images) // probes
+    return (
+        ExactLabeler(header.labeler, content.labeler).logits(images[rows]).astype("<i4").tobytes()
+    )
+
+
+def content_checksum(header: Header, content: Content, images: NDArray[np.uint8]) -> int:
+    """Return the CRC-32 of symbols, classes, pixels and further labels, one after another.
+
+    Raises:
+        FormatError: if the labeler cannot be proven exact.
+    """
     crc = zlib.crc32(symbol_bytes(content))
-    crc = zlib.crc32(label_bytes(labels), crc)
-    return zlib.crc32(np.ascontiguousarray(images).tobytes(), crc)
+    crc = zlib.crc32(label_bytes(labels_of(content.class_counts)), crc)
+    crc = zlib.crc32(np.ascontiguousarray(images).tobytes(), crc)
+    return zlib.crc32(soft_label_bytes(header, content, images), crc)
