@@ -83,8 +83,9 @@ def _same(decoded: DecodedFile, content: Content) -> bool:
 def _same_soft(read: SoftLabels | None, written: SoftLabels | None) -> bool:
     if read is None or written is None:
         return read is written
-    return read.step_exponent == written.step_exponent and np.array_equal(
-        read.logits, written.logits
+    return read.step_exponent == written.step_exponent and all(
+        np.array_equal(getattr(read, part), getattr(written, part))
+        for part in ("logits", "loc", "scale")
     )
 
 

@@ -9,6 +9,7 @@ normalisation does once it has been trained.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,8 +110,9 @@ def _convolve(layer: LabelerLayer, affine: _Affine, values: Floats) -> Floats:
     sums = in_columns(affine.sums, inputs, affine.weight.size)
     sums = sums.reshape(layer.channels, count, rows, columns)
     if layer.pooled:
+        # A last odd row or column is left out.
         even = sums[:, :, : rows // 2 * 2, : columns // 2 * 2]
-        sums = even.reshape(layer.channels, count, rows // 2, 2, columns // 2, 2).max((3, 5))
+        sums = reduce(np.maximum, [even[:, :, y::2, x::2] for y in (0, 1) for x in (0, 1)])
     return affine.finish(sums.reshape(layer.channels, -1)).reshape(sums.shape)
 
 
@@ -136,8 +138,11 @@ def _affine(tensors: NetworkTensors, name: str) -> _Affine:
 def _prove_exact(
     matrix: NDArray[np.int64], gain: QuantizedTensor, bias: QuantizedTensor, lift: int
 ) -> None:
-    for row, factor, offset in zip(matrix, gain.integers, bias.integers, strict=True):
-        sums = sum(abs(int(weight)) for weight in row) * ACTIVATION_LIMIT
-        product = sums * max(1, abs(int(factor))) + (abs(int(offset)) << lift)
+    # Weights of a file are below 2^31 and a row has at most 25 · 2^10 of them: int64 holds the sum.
+    magnitudes = np.abs(matrix).sum(axis=1).tolist()
+    numbers = zip(magnitudes, gain.integers.tolist(), bias.integers.tolist(), strict=True)
+    for magnitude, factor, offset in numbers:
+        sums = magnitude * ACTIVATION_LIMIT
+        product = sums * max(1, abs(factor)) + (abs(offset) << lift)
         if product >= _EXACT_LIMIT:
             raise FormatError("The labeler exceeds exact arithmetic; the file is refused.")

@@ -27,6 +27,8 @@ class LabelerNetwork(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return logits N × classes for N × C × H × W in units of grey levels, 0 … 255."""
+        # Bytes would wrap around at 128.
+        pixels = pixels if pixels.is_floating_point() else pixels.float()
         values = (pixels - PIXEL_ZERO) / PIXEL_ZERO
         outputs: list[Tensor] = []
         for number, layer in enumerate(self._shape.layers):

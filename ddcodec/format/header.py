@@ -33,6 +33,14 @@ UPSAMPLING_TAPS = 4
 WAVELET_TAPS = 9
 MACS_PER_WAVE = 10**6
 MACS_PER_SET = 10**7
+MACS_PER_LOGIT = 4000
+"""What reading a logit takes, which no network precedes."""
+
+MACS_PER_VALUE = 32
+"""What copying a number takes, or adding and clamping it."""
+
+BYTES_PER_LABEL_NUMBER = 96
+"""Memory of one of many numbers read in a single call: its table, what was read, the result."""
 
 
 @dataclass(frozen=True)
@@ -124,11 +132,11 @@ class Header:
 
     @property
     def decoded_bytes(self) -> int:
-        """Memory of the result, of the latents in work and of one plane's inputs, in bytes."""
+        """Memory of the result, of latents and labels in work and of a plane's inputs, in bytes."""
         pixels = self.num_images * self.height * self.width * self.channels
         largest = max(plane.size for plane in self.planes)
-        symbols = 4 * self.num_symbols + 8 * self.num_label_symbols
-        return pixels + symbols + 8 * self.context_width * largest + self._labeler_bytes
+        inputs = 8 * self.context_width * largest
+        return pixels + 4 * self.num_symbols + inputs + self._label_bytes
 
     @property
     def num_macs(self) -> int:
@@ -141,20 +149,24 @@ class Header:
         pixels = self.num_images * self.height * self.width
         waves = sum(plane.columns + 3 * (plane.rows - 1) for plane in self.planes if plane.size)
         steps = self.num_sets * (waves * MACS_PER_WAVE + MACS_PER_SET)
-        labeler = LABELER_PROBES * self.labeler.macs_per_image if self.labeler else 0
         decoder = pixels * (self._synthesis_weights + self._transform_macs)
-        return context + decoder + steps + labeler
+        return context + decoder + steps + self._label_macs
 
     @property
-    def _labeler_bytes(self) -> int:
-        """Memory of the labeler at work on one image: all outputs, and the widest inputs."""
+    def _label_macs(self) -> int:
+        if self.labeler is None:
+            return MACS_PER_LOGIT * self.num_label_symbols
+        image = self.labeler.macs_per_image + MACS_PER_VALUE * self.labeler.values_per_image
+        return LABELER_PROBES * image
+
+    @property
+    def _label_bytes(self) -> int:
+        """Memory of soft labels and the largest of their tables, or of the labeler at work."""
+        if self.label_mode == LABEL_MODE_SOFT:
+            return BYTES_PER_LABEL_NUMBER * (self.num_label_symbols + self.num_classes**2)
         if self.labeler is None:
             return 0
-        sizes = self.labeler.sizes
-        values = [channels * rows * columns for channels, rows, columns in sizes]
-        kernels = [layer.kernel**2 for layer in self.labeler.layers]
-        widest = max(a * b for a, b in zip(values, kernels, strict=False))
-        return 8 * (sum(values) + 2 * widest)
+        return BYTES_PER_LABEL_NUMBER * self.labeler.num_weights + self.labeler.working_bytes
 
     @property
     def _transform_weights(self) -> int:

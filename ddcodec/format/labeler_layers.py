@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 from ddcodec.errors import FormatError
 from ddcodec.format import limits
@@ -94,6 +95,29 @@ class LabelerShape:
             total += rows * columns * inputs * layer.kernel**2 * layer.channels
         return total + self.sizes[-1][0] * self.num_classes
 
+    @property
+    def values_per_image(self) -> int:
+        """Numbers that are copied and changed one by one for an image, whatever the products."""
+        return sum(self._values_of_layers)
+
+    @property
+    def working_bytes(self) -> int:
+        """Memory of the exact labeler at work on one image, its weights apart.
+
+        All outputs are kept, since any later layer may add them; the largest layer comes on top.
+        """
+        return 8 * (sum(map(prod, self.sizes)) + max(self._values_of_layers))
+
+    @property
+    def _values_of_layers(self) -> list[int]:
+        """Each layer's padded inputs, its surroundings, and its sums before pooling, twice."""
+        values = []
+        for layer, (inputs, rows, columns) in zip(self.layers, self.sizes, strict=False):
+            padded = inputs * (rows + layer.kernel - 1) * (columns + layer.kernel - 1)
+            surroundings = inputs * layer.kernel**2
+            values.append(padded + rows * columns * (surroundings + 2 * layer.channels))
+        return values
+
 
 def _output_size(
     index: int, layer: LabelerLayer, sizes: list[tuple[int, int, int]]
@@ -112,7 +136,8 @@ def _output_size(
         raise FormatError(f"Labeler layer {index} has no pixels left to pool.")
     size = layer.channels, rows, columns
     # The image itself, number 0 of the sizes, is no output of a layer.
-    if layer.skip and (layer.skip > index or sizes[index + 1 - layer.skip] != size):
+    fits = 1 <= layer.skip <= index and sizes[index + 1 - layer.skip] == size
+    if layer.skip and not fits:
         raise FormatError(f"Labeler layer {index} adds an output that does not fit its own.")
     return size
 
