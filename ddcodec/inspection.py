@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 EXPLICIT, IMPLICIT, CONTAINER = "explicit", "implicit", "container"
 """What a part is: data of single images, networks they share, or what holds the file together."""
 
-_NETWORKS = ("context", "upsampling", "transform", "synthesis")
+_NETWORKS = ("context", "upsampling", "transform", "synthesis", "labeler")
 _HUNDREDTHS = 10_000
 
 

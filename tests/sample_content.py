@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddcodec.codec.parameters import NetworkTensors, QuantizedTensor
+from ddcodec.codec.soft_labels import SoftLabels
 from ddcodec.codec.stream import Content, context_of, synthesis_of
 from ddcodec.codec.wavelet import CDF_TAPS
-from ddcodec.format.header import Header
+from ddcodec.format.header import LABEL_MODE_SOFT, Header
 from ddcodec.format.planes import PIXELS, PYRAMID
 
 Integers = NDArray[np.int64]
@@ -140,4 +141,28 @@ def sample_content(header: Header, seed: int, **choices: object) -> Content:
         ]
         for index in range(header.num_sets)
     )
-    return Content(counts, names, sets, networks, latents)
+    soft, labeler = sample_soft_labels(header, source), sample_labeler(header, source)
+    return Content(counts, names, sets, networks, latents, soft, labeler)
+
+
+def sample_soft_labels(header: Header, source: IntegerSource) -> SoftLabels | None:
+    """Return logits that their tables predict badly, some far off; None in other label modes."""
+    if header.label_mode != LABEL_MODE_SOFT:
+        return None
+    classes = header.num_classes
+    logits = source.peaked(60, header.num_images, classes).astype(np.int16)
+    loc = source.peaked(90, classes, classes)
+    return SoftLabels(logits, 3, loc, source.uniform(-20, 20, classes, classes))
+
+
+def sample_labeler(header: Header, source: IntegerSource) -> NetworkTensors | None:
+    """Return a labeler whose layers have something to say; None in other label modes."""
+    if header.labeler is None:
+        return None
+    tensors = {}
+    for name, shape in header.labeler.tensor_shapes().items():
+        integers = source.peaked(3, *shape)
+        if name.endswith("gain"):
+            integers = source.uniform(-3, 9, *shape)
+        tensors[name] = QuantizedTensor(integers, 4 if name.endswith("gain") else 2)
+    return tensors

@@ -22,7 +22,7 @@ def verify_command(file: Path, limits: DecodeLimits) -> None:
     Prints the SHA-256 of symbols, labels and pixels, which are the same on every machine.
     """
     decoded = decode_file(file, limits)
-    from ddcodec.codec.decode import label_bytes, symbol_bytes
+    from ddcodec.codec.checksum import label_bytes, symbol_bytes
 
     parts = {
         "symbols": symbol_bytes(decoded.content),

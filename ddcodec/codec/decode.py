@@ -1,6 +1,5 @@
 """From the bytes of a file to symbols, labels and pixels, all verified."""
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -8,6 +7,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
+from ddcodec.codec.checksum import ContentChecksum, content_checksum
 from ddcodec.codec.labels import labels_of
 from ddcodec.codec.stream import Content, Sections, synthesis_of, walk
 from ddcodec.codec.synthesis import ExactDecoder
@@ -56,11 +56,11 @@ class DecodedSymbols:
             FormatError: after the last one, if the content does not match its checksum; until
                 then nothing is verified.
         """
-        crc = _crc_before_pixels(self.content, self.labels)
+        checksum = ContentChecksum(self.header, self.content)
         for images in render_batches(self.header, self.content):
-            crc = zlib.crc32(np.ascontiguousarray(images).data, crc)
+            checksum.see(images)
             yield images
-        _check_crc(crc, self.container)
+        _check_crc(checksum.value(), self.container)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def decode_bytes(data: bytes, limits: DecodeLimits | None = None) -> DecodedFile
     symbols = decode_symbols(data, limits)
     container, content, labels = symbols.container, symbols.content, symbols.labels
     images = render_exact(container.header, content)
-    _check_crc(content_checksum(content, labels, images), container)
+    _check_crc(content_checksum(container.header, content, images), container)
     return DecodedFile(container, content, labels, symbols.section_bits, images)
 
 
@@ -144,26 +144,3 @@ def _runs(content: Content) -> Iterator[tuple[int, int]]:
 def _check_crc(crc: int, container: Container) -> None:
     if crc != container.content_crc:
         raise FormatError("The decoded content does not match its checksum; the file is damaged.")
-
-
-def symbol_bytes(content: Content) -> bytes:
-    """Return all latents as little-endian int16: per set, coarse level first, image by image."""
-    return b"".join(
-        np.ascontiguousarray(level, dtype="<i2").tobytes()
-        for latents in content.latents
-        for level in reversed(latents)
-    )
-
-
-def label_bytes(labels: NDArray[np.int64]) -> bytes:
-    """Return all labels as little-endian uint16."""
-    return labels.astype("<u2").tobytes()
-
-
-def content_checksum(content: Content, labels: NDArray[np.int64], images: NDArray[np.uint8]) -> int:
-    """Return the CRC-32 of symbols, labels and pixels, one after another."""
-    return zlib.crc32(np.ascontiguousarray(images).data, _crc_before_pixels(content, labels))
-
-
-def _crc_before_pixels(content: Content, labels: NDArray[np.int64]) -> int:
-    return zlib.crc32(label_bytes(labels), zlib.crc32(symbol_bytes(content)))

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ddcodec.codec.decode import DecodedFile, content_checksum, decode_bytes, render_exact
-from ddcodec.codec.labels import labels_of
+from ddcodec.codec.checksum import content_checksum
+from ddcodec.codec.decode import DecodedFile, decode_bytes, render_exact
+from ddcodec.codec.soft_labels import SoftLabels
 from ddcodec.codec.stream import Content, Sections, walk
 from ddcodec.entropy.range_coder import RangeEncoder
 from ddcodec.errors import DdcError, OutputError
@@ -53,9 +54,8 @@ def encode_content(header: Header, content: Content) -> EncodedFile:
         DdcError: if the file does not decode to what was encoded.
     """
     payload, section_bits = encode_payload(header, content)
-    labels = labels_of(content.class_counts)
     images = render_exact(header, content)
-    data = pack_container(header, payload, content_checksum(content, labels, images))
+    data = pack_container(header, payload, content_checksum(header, content, images))
     decoded = decode_bytes(data, DecodeLimits(max_bytes=1 << 62, max_macs=1 << 62))
     if not _same(decoded, content) or not np.array_equal(decoded.images, images):
         raise DdcError("The encoder's own check failed: the file decodes to something else.")
@@ -65,11 +65,14 @@ def encode_content(header: Header, content: Content) -> EncodedFile:
 def _same(decoded: DecodedFile, content: Content) -> bool:
     read = decoded.content
     latents = zip(read.latents, content.latents, strict=True)
-    tensors = zip(read.networks, content.networks, strict=True)
+    tensors = [*zip(read.networks, content.networks, strict=True)]
+    if read.labeler is not None and content.labeler is not None:
+        tensors.append((read.labeler, content.labeler))
     return (
         read.class_names == content.class_names
         and np.array_equal(read.class_counts, content.class_counts)
         and np.array_equal(read.class_sets, content.class_sets)
+        and _same_soft(read.soft_labels, content.soft_labels)
         and all(np.array_equal(a, b) for pair in latents for a, b in zip(*pair, strict=True))
         and all(
             a[name].step_exponent == b[name].step_exponent
@@ -77,6 +80,15 @@ def _same(decoded: DecodedFile, content: Content) -> bool:
             for a, b in tensors
             for name in b
         )
+    )
+
+
+def _same_soft(read: SoftLabels | None, written: SoftLabels | None) -> bool:
+    if read is None or written is None:
+        return read is written
+    return read.step_exponent == written.step_exponent and all(
+        np.array_equal(getattr(read, part), getattr(written, part))
+        for part in ("logits", "loc", "scale")
     )
 
 

@@ -1,7 +1,7 @@
 """THE walk over all symbols of a file, the same for writing, reading and inspecting.
 
-Order: details (class counts, names, assignment of classes to network sets) → network sets →
-latents, set by set, coarse planes first (docs/format.md, section 4).
+Order: details (class counts, names, assignment of classes to network sets) → network sets → soft
+labels or labeler → latents, set by set, coarse planes first (docs/format.md, section 4).
 """
 
 from dataclasses import dataclass, field
@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddcodec.codec.context import ContextModel
-from ddcodec.codec.labels import code_class_counts, code_class_names
+from ddcodec.codec.labels import code_class_counts, code_class_names, labels_of
 from ddcodec.codec.latents import LatentCoder, PlaneArray
 from ddcodec.codec.parameters import NetworkTensors, code_tensor
+from ddcodec.codec.soft_labels import SoftLabels, code_soft_labels
 from ddcodec.codec.synthesis import Synthesis, build_synthesis
 from ddcodec.entropy.laplace import LaplaceModel
 from ddcodec.entropy.range_coder import Coder
-from ddcodec.format.header import Header
+from ddcodec.format.header import LABEL_MODE_SOFT, Header
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Content:
         class_sets: network set of each class, int64.
         networks: quantised tensors of each set.
         latents: per set, per plane (finest first), N × h × w int16; images sorted by class.
+        soft_labels: logits of every image, in that label mode.
+        labeler: tensors of the labeler, in that label mode.
     """
 
     class_counts: NDArray[np.int64]
@@ -36,6 +39,8 @@ class Content:
     class_sets: NDArray[np.int64]
     networks: tuple[NetworkTensors, ...]
     latents: tuple[list[PlaneArray], ...]
+    soft_labels: SoftLabels | None = None
+    labeler: NetworkTensors | None = None
 
 
 @dataclass
@@ -102,6 +107,8 @@ def walk(
         _code_networks(coder, header, content.networks[index] if content else None, sections)
         for index in range(header.num_sets)
     )
+    soft = _code_soft_labels(coder, header, content, counts, sections)
+    labeler = _code_labeler(coder, header, content, sections)
     set_images = np.bincount(class_sets, weights=counts, minlength=header.num_sets)
     latents = tuple(
         _code_latents(
@@ -114,7 +121,7 @@ def walk(
         )
         for index in range(header.num_sets)
     )
-    return Content(counts, names, class_sets, networks, latents)
+    return Content(counts, names, class_sets, networks, latents, soft, labeler)
 
 
 def _code_class_sets(
@@ -123,6 +130,35 @@ def _code_class_sets(
     if header.num_sets == header.num_classes:
         return np.arange(header.num_classes, dtype=np.int64)
     return coder.uniform(class_sets, header.num_sets, header.num_classes)
+
+
+def _code_soft_labels(
+    coder: Coder,
+    header: Header,
+    content: Content | None,
+    counts: NDArray[np.int64],
+    sections: Sections,
+) -> SoftLabels | None:
+    if header.label_mode != LABEL_MODE_SOFT:
+        return None
+    known = content.soft_labels if content else None
+    soft = code_soft_labels(coder, known, labels_of(counts), header.num_classes)
+    sections.close("labels", coder)
+    return soft
+
+
+def _code_labeler(
+    coder: Coder, header: Header, content: Content | None, sections: Sections
+) -> NetworkTensors | None:
+    if header.labeler is None:
+        return None
+    known = content.labeler if content else None
+    coded = {
+        name: code_tensor(coder, known[name] if known else None, shape)
+        for name, shape in header.labeler.tensor_shapes().items()
+    }
+    sections.close("labeler", coder)
+    return coded
 
 
 def _code_networks(

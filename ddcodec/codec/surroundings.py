@@ -50,16 +50,17 @@ def in_columns(layer: Callable[[Floats], Floats], inputs: Floats, macs_per_colum
     return np.concatenate(parts, axis=1)
 
 
-def neighbourhoods(values: Floats) -> Floats:
-    """Return the 3×3 surroundings of every pixel, zeros outside: (9 · C) × pixels."""
+def neighbourhoods(values: Floats, side: int = 3) -> Floats:
+    """Return the square surroundings of every pixel, zeros outside: (side² · C) × pixels."""
     channels, _, rows, columns = values.shape
-    padded = np.pad(values, ((0, 0), (0, 0), (1, 1), (1, 1)))
-    parts = [padded[:, :, dy : dy + rows, dx : dx + columns] for dy in range(3) for dx in range(3)]
-    return np.stack(parts).reshape(9 * channels, -1)
+    reach, offsets = side // 2, range(side)
+    padded = np.pad(values, ((0, 0), (0, 0), (reach, reach), (reach, reach)))
+    parts = [padded[:, :, dy : dy + rows, dx : dx + columns] for dy in offsets for dx in offsets]
+    return np.stack(parts).reshape(side**2 * channels, -1)
 
 
 def kernel_matrix(kernels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return 3×3 kernels, O × C × 3 × 3, as a matrix over what `neighbourhoods` returns."""
+    """Return kernels, O × C × side × side, as a matrix over what `neighbourhoods` returns."""
     return kernels.transpose(0, 2, 3, 1).reshape(len(kernels), -1)
 
 

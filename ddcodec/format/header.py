@@ -6,6 +6,7 @@ from functools import cached_property
 
 from ddcodec.errors import FormatError
 from ddcodec.format import limits
+from ddcodec.format.labeler_layers import LabelerLayer, LabelerShape, layer_numbers, read_layers
 from ddcodec.format.planes import (
     PIXELS,
     PYRAMID,
@@ -16,7 +17,10 @@ from ddcodec.format.planes import (
 )
 from ddcodec.format.varint import VarintReader, encode_varint
 
-LABEL_MODE_HARD = 0
+LABEL_MODE_HARD, LABEL_MODE_SOFT, LABEL_MODE_LABELER = 0, 1, 2
+LABELER_PROBES = 16
+"""Images whose labels by the labeler are part of the content checksum."""
+
 HINT_LEARNING_RATE = 1
 """Hint: learning rate of plain SGD for the student, in millionths."""
 
@@ -29,6 +33,14 @@ UPSAMPLING_TAPS = 4
 WAVELET_TAPS = 9
 MACS_PER_WAVE = 10**6
 MACS_PER_SET = 10**7
+MACS_PER_LOGIT = 4000
+"""What reading a logit takes, which no network precedes."""
+
+MACS_PER_VALUE = 32
+"""What copying a number takes, or adding and clamping it."""
+
+BYTES_PER_LABEL_NUMBER = 96
+"""Memory of one of many numbers read in a single call: its table, what was read, the result."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +57,11 @@ class Header:
         context_id, context_width, context_depth: the context model, its inputs and hidden layers.
         synthesis_id: the decoder family.
         synthesis_widths: its hidden widths.
-        label_mode: 0, hard labels.
+        label_mode: 0 hard labels, 1 a vector of logits for each image, 2 a labeler network.
         mean, std: per channel, in 1/256 of the range 0…1, for `TrainingSet.normalize`.
         hints: (id, value) pairs for the student; readers ignore ids they do not know.
         has_class_names: whether the payload keeps the names of the classes.
+        labeler_layers: convolutions of the labeler; none in the other label modes.
     """
 
     num_classes: int
@@ -68,6 +81,7 @@ class Header:
     std: tuple[int, ...]
     hints: tuple[tuple[int, int], ...]
     has_class_names: bool
+    labeler_layers: tuple[LabelerLayer, ...] = ()
 
     def __post_init__(self) -> None:
         _check_ranges(self)
@@ -76,6 +90,14 @@ class Header:
     def planes(self) -> tuple[Plane, ...]:
         """Latent planes of an image, the finest first."""
         return planes_of(self.synthesis_id, self.num_levels, self.channels, self.height, self.width)
+
+    @cached_property
+    def labeler(self) -> LabelerShape | None:
+        """Shape of the labeler, if the file has one."""
+        if self.label_mode != LABEL_MODE_LABELER:
+            return None
+        image_shape = self.channels, self.height, self.width
+        return LabelerShape(self.labeler_layers, image_shape, self.num_classes)
 
     @property
     def positions_per_image(self) -> int:
@@ -95,11 +117,26 @@ class Header:
         return context + self._transform_weights + self._synthesis_weights + self._synthesis_biases
 
     @property
+    def num_weights(self) -> int:
+        """Numbers in all networks and in the tables of soft labels."""
+        total = self.num_sets * self.weights_per_set
+        if self.label_mode == LABEL_MODE_SOFT:
+            total += 2 * self.num_classes**2
+        return total + (self.labeler.num_weights if self.labeler else 0)
+
+    @property
+    def num_label_symbols(self) -> int:
+        """Logits that the payload lists."""
+        soft = self.label_mode == LABEL_MODE_SOFT
+        return self.num_images * self.num_classes if soft else 0
+
+    @property
     def decoded_bytes(self) -> int:
-        """Memory of the result, of the latents in work and of one plane's inputs, in bytes."""
+        """Memory of the result, of latents and labels in work and of a plane's inputs, in bytes."""
         pixels = self.num_images * self.height * self.width * self.channels
         largest = max(plane.size for plane in self.planes)
-        return pixels + 4 * self.num_symbols + 8 * self.context_width * largest
+        inputs = 8 * self.context_width * largest
+        return pixels + 4 * self.num_symbols + inputs + self._label_bytes
 
     @property
     def num_macs(self) -> int:
@@ -112,7 +149,24 @@ class Header:
         pixels = self.num_images * self.height * self.width
         waves = sum(plane.columns + 3 * (plane.rows - 1) for plane in self.planes if plane.size)
         steps = self.num_sets * (waves * MACS_PER_WAVE + MACS_PER_SET)
-        return context + pixels * (self._synthesis_weights + self._transform_macs) + steps
+        decoder = pixels * (self._synthesis_weights + self._transform_macs)
+        return context + decoder + steps + self._label_macs
+
+    @property
+    def _label_macs(self) -> int:
+        if self.labeler is None:
+            return MACS_PER_LOGIT * self.num_label_symbols
+        image = self.labeler.macs_per_image + MACS_PER_VALUE * self.labeler.values_per_image
+        return LABELER_PROBES * image
+
+    @property
+    def _label_bytes(self) -> int:
+        """Memory of soft labels and the largest of their tables, or of the labeler at work."""
+        if self.label_mode == LABEL_MODE_SOFT:
+            return BYTES_PER_LABEL_NUMBER * (self.num_label_symbols + self.num_classes**2)
+        if self.labeler is None:
+            return 0
+        return BYTES_PER_LABEL_NUMBER * self.labeler.num_weights + self.labeler.working_bytes
 
     @property
     def _transform_weights(self) -> int:
@@ -169,7 +223,7 @@ def _check_ranges(header: Header) -> None:
         "context_id": (1, max(max(ids) for ids in CONTEXTS_OF.values())),
         "context_depth": (1, limits.MAX_LAYERS),
         "synthesis_id": (1, max(CONTEXTS_OF)),
-        "label_mode": (LABEL_MODE_HARD, LABEL_MODE_HARD),
+        "label_mode": (LABEL_MODE_HARD, LABEL_MODE_LABELER),
     }
     for name, (low, high) in bounds.items():
         if not low <= getattr(header, name) <= high:
@@ -202,16 +256,23 @@ def _check_ranges(header: Header) -> None:
         raise FormatError("The normalisation mean lies outside the image range.")
     if not all(1 <= value <= 256 for value in header.std):
         raise FormatError("The normalisation deviation lies outside the image range.")
-    if header.num_symbols > limits.MAX_SYMBOLS:
-        raise FormatError(f"The file holds more than {limits.MAX_SYMBOLS} symbols; refused.")
-    if header.num_sets * header.weights_per_set > limits.MAX_WEIGHTS:
+    _check_labels(header)
+    if header.num_weights > limits.MAX_WEIGHTS:
         raise FormatError(f"The file holds more than {limits.MAX_WEIGHTS} weights; refused.")
 
 
+def _check_labels(header: Header) -> None:
+    if header.labeler_layers and header.label_mode != LABEL_MODE_LABELER:
+        raise FormatError("Only files with a labeler list its layers; the file is damaged.")
+    if header.num_symbols + header.num_label_symbols > limits.MAX_SYMBOLS:
+        raise FormatError(f"The file holds more than {limits.MAX_SYMBOLS} symbols; refused.")
+    if header.label_mode == LABEL_MODE_LABELER:
+        LabelerShape(header.labeler_layers, (header.channels, header.height, header.width), 1)
+
+
+_LISTS = ("synthesis_widths", "mean", "std", "hints", "labeler_layers")
 _SCALAR_FIELDS = [
-    field.name
-    for field in fields(Header)
-    if field.name not in {"synthesis_widths", "mean", "std", "hints", "has_class_names"}
+    field.name for field in fields(Header) if field.name not in (*_LISTS, "has_class_names")
 ]
 
 
@@ -221,6 +282,8 @@ def serialize_header(header: Header) -> bytes:
     values += [len(header.synthesis_widths), *header.synthesis_widths]
     values += [*header.mean, *header.std]
     values += [len(header.hints), *(number for hint in header.hints for number in hint)]
+    if header.label_mode == LABEL_MODE_LABELER:
+        values += layer_numbers(header.labeler_layers)
     return b"".join(encode_varint(value) for value in values)
 
 
@@ -242,6 +305,8 @@ def parse_header(data: bytes, has_class_names: bool) -> Header:
     if num_hints > limits.MAX_HINTS:
         raise FormatError(f"The header lists {num_hints} student hints; at most 64 are allowed.")
     hints = tuple((reader.read(), reader.read()) for _ in range(num_hints))
+    has_labeler = scalars["label_mode"] == LABEL_MODE_LABELER
+    layers = read_layers(reader.read) if has_labeler else ()
     if not reader.exhausted:
         raise FormatError("The header is longer than its fields; the file is damaged or newer.")
     return Header(
@@ -251,6 +316,7 @@ def parse_header(data: bytes, has_class_names: bool) -> Header:
         std=std,
         hints=hints,
         has_class_names=has_class_names,
+        labeler_layers=layers,
     )
 
 

@@ -1,24 +1,30 @@
 """Whole files: any header, any content, there and back; nothing half-written."""
 
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from labeler_shapes import labeler_layers
 from sample_content import sample_content, sample_header
 
-from ddcodec.codec.decode import content_checksum, decode_bytes, label_bytes, symbol_bytes
+from ddcodec.codec.checksum import content_checksum, label_bytes, soft_label_bytes, symbol_bytes
+from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.encode import (
     encode_content,
     encode_payload,
     encoded_size_bytes,
     write_atomically,
 )
+from ddcodec.codec.labels import labels_of
+from ddcodec.codec.parameters import QuantizedTensor
 from ddcodec.codec.stream import Content
 from ddcodec.errors import DdcError, FormatError, OutputError
 from ddcodec.format.header import CONTEXT_WIDTHS, Header
+from ddcodec.format.labeler_layers import LabelerLayer
 
 
 @st.composite
@@ -29,11 +35,13 @@ def contents(draw: st.DrawFn) -> tuple[Header, Content]:
     num_sets = draw(st.integers(1, num_classes))
     context_id, synthesis_id = draw(st.sampled_from([(1, 1), (2, 1), (3, 2), (3, 3), (4, 4)]))
     fewest = 1 if synthesis_id == 1 else 0
+    height, width = draw(st.integers(1, 12)), draw(st.integers(1, 12))
+    label_mode = draw(st.integers(0, 2))
     header = sample_header(
         num_classes=num_classes,
         num_images=sum(counts),
-        height=draw(st.integers(1, 12)),
-        width=draw(st.integers(1, 12)),
+        height=height,
+        width=width,
         channels=draw(st.sampled_from([1, 3])),
         num_levels=draw(st.integers(1, 9)),
         num_sets=num_sets,
@@ -43,6 +51,8 @@ def contents(draw: st.DrawFn) -> tuple[Header, Content]:
         context_depth=draw(st.integers(1, 3)),
         synthesis_widths=tuple(draw(st.lists(st.integers(1, 9), min_size=fewest, max_size=3))),
         has_class_names=draw(st.booleans()),
+        label_mode=label_mode,
+        labeler_layers=draw(labeler_layers(height, width)) if label_mode == 2 else (),
     )
     if num_sets == num_classes:
         class_sets = list(range(num_classes))
@@ -73,11 +83,23 @@ def test_round_trip(drawn: tuple[Header, Content]) -> None:
         decoded.labels.tolist()
         == np.repeat(np.arange(header.num_classes), content.class_counts).tolist()
     )
-    for expected, network in zip(content.networks, decoded.content.networks, strict=True):
+    assert len(decoded.content.networks) == len(content.networks)
+    for expected, network in zip(
+        (*content.networks, content.labeler or {}),
+        (*decoded.content.networks, decoded.content.labeler or {}),
+        strict=True,
+    ):
         assert list(expected) == list(network)
         for name, tensor in expected.items():
             assert np.array_equal(tensor.integers, network[name].integers)
             assert tensor.step_exponent == network[name].step_exponent
+    written, read = content.soft_labels, decoded.content.soft_labels
+    if written is None:
+        assert read is None
+    else:
+        assert read is not None and read.step_exponent == written.step_exponent
+        for part in ("logits", "loc", "scale"):
+            assert np.array_equal(getattr(read, part), getattr(written, part))
     assert symbol_bytes(decoded.content) == symbol_bytes(content)
     assert encode_content(decoded.header, decoded.content).data == encoded.data
     assert encoded_size_bytes(header, content) == len(encoded.data)
@@ -99,7 +121,6 @@ def test_content_checksum_order() -> None:
     """The checksum covers symbols, coarse level first, then labels, then pixels."""
     header = sample_header(num_classes=3, num_images=4, num_sets=2, height=3, width=2)
     content = sample_content(header, 8, class_sets=[1, 0, 1])
-    labels = np.array([0, 0, 1, 2])
     images = np.arange(4 * 6, dtype=np.uint8).reshape(4, 1, 3, 2)
     symbols = b"".join(
         value.to_bytes(2, "little", signed=True)
@@ -108,8 +129,87 @@ def test_content_checksum_order() -> None:
         for value in plane.reshape(-1).tolist()
     )
     expected = zlib.crc32(symbols + b"\0\0\0\0\1\0\2\0" + bytes(range(24)))
-    assert label_bytes(labels) == b"\0\0\0\0\1\0\2\0"
-    assert content_checksum(content, labels, images) == expected
+    assert label_bytes(np.array([0, 0, 1, 2])) == b"\0\0\0\0\1\0\2\0"
+    assert content_checksum(header, content, images) == expected
+
+
+def test_content_checksum_of_soft_labels() -> None:
+    """All logits follow the pixels, 16 bits each."""
+    header = sample_header(num_classes=2, num_images=3, label_mode=1)
+    content = sample_content(header, 8)
+    images = np.zeros((3, 1, 7, 5), dtype=np.uint8)
+    soft = content.soft_labels
+    assert soft is not None
+    soft.logits[:] = [[1, -2], [300, 0], [-32768, 32767]]
+    alone = zlib.crc32(symbol_bytes(content) + b"\0\0\0\0\1\0" + bytes(105))
+    assert soft_label_bytes(header, content, images).hex() == "0100feff2c0100000080ff7f"
+    logits = bytes.fromhex("0100feff2c0100000080ff7f")
+    assert content_checksum(header, content, images) == zlib.crc32(logits, alone)
+
+
+@pytest.mark.parametrize(
+    ("num_images", "probes"),
+    [
+        (1, [0]),
+        (5, [0, 1, 2, 3, 4]),
+        (16, list(range(16))),
+        (20, [0, 1, 2, 3, 5, 6, 7, 8, 10, 11, 12, 13, 15, 16, 17, 18]),
+    ],
+)
+def test_content_checksum_of_a_labeler(num_images: int, probes: list[int]) -> None:
+    """At most sixteen images are asked for, evenly spread; 32 bits for each logit."""
+    header = sample_header(
+        num_images=num_images, label_mode=2, labeler_layers=(LabelerLayer(1, 1),)
+    )
+    content = sample_content(header, 8)
+    # Every image is flat; its logits are 32 times its grey level above the middle, and less it.
+    numbers = {"0.weight": [[[[1]]]], "out.weight": [[1], [-1]]}
+    numbers |= {"0.gain": [1], "0.bias": [0], "out.gain": [1, 1], "out.bias": [0, 0]}
+    tensors = {
+        f"labeler.{name}": QuantizedTensor(np.array(value), 0) for name, value in numbers.items()
+    }
+    content = replace(content, labeler=tensors)
+    images = np.arange(129, 129 + num_images, dtype=np.uint8)[:, None, None, None]
+    images = np.broadcast_to(images, (num_images, 1, 7, 5))
+    expected = b"".join(
+        (sign * 32 * (1 + probe)).to_bytes(4, "little", signed=True)
+        for probe in probes
+        for sign in (1, -1)
+    )
+    assert soft_label_bytes(header, content, images) == expected
+    alone = zlib.crc32(
+        symbol_bytes(content) + label_bytes(labels_of(content.class_counts)) + images.tobytes()
+    )
+    assert content_checksum(header, content, images) == zlib.crc32(expected, alone)
+
+
+def test_labels_have_sections_of_their_own() -> None:
+    """The bits of a labeler are counted apart, those of soft labels with the labels."""
+    shared = {"num_images": 10, "height": 20, "width": 20}
+    parts = []
+    layers = (LabelerLayer(4, 3),)
+    for facts in ({}, {"label_mode": 1}, {"label_mode": 2, "labeler_layers": layers}):
+        header = sample_header(**shared, **facts)
+        payload, section_bits = encode_payload(header, sample_content(header, 5))
+        assert 0 <= len(payload) - sum(section_bits.values()) / 8 <= 8
+        parts.append(section_bits)
+    assert list(parts[0]) == list(parts[1]) == [part for part in parts[2] if part != "labeler"]
+    # One bit for equal classes; then 20 logits and their tables.
+    assert parts[0]["labels"] == pytest.approx(1, abs=1e-5)
+    assert 100 < parts[1]["labels"] < 500
+    # 56 numbers, half of them 0.
+    assert 100 < parts[2]["labeler"] < 300
+
+
+def test_a_labeler_that_is_not_exact_is_not_written() -> None:
+    """The encoder refuses weights that no decoder accepts."""
+    header = sample_header(label_mode=2, labeler_layers=(LabelerLayer(1, 1),))
+    content = sample_content(header, 8)
+    assert content.labeler is not None
+    huge = QuantizedTensor(np.full((1, 1, 1, 1), 1 << 29), 0)
+    broken = replace(content, labeler=content.labeler | {"labeler.0.weight": huge})
+    with pytest.raises(FormatError, match="labeler exceeds exact arithmetic"):
+        encode_content(header, broken)
 
 
 def test_images_are_sorted_by_class_over_all_sets() -> None:

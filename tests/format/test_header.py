@@ -1,15 +1,18 @@
 """Header fields: their order, their bytes, their totals."""
 
 from dataclasses import replace
+from math import prod
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from labeler_shapes import labeler_layers
 from sample_content import sample_header
 
 from ddcodec.codec.stream import context_of, synthesis_of
 from ddcodec.errors import FormatError
 from ddcodec.format.header import CONTEXT_WIDTHS, Header, parse_header, serialize_header
+from ddcodec.format.labeler_layers import LabelerLayer
 
 
 def test_literal_bytes() -> None:
@@ -34,6 +37,22 @@ def test_literal_bytes() -> None:
     assert serialize_header(header) == bytes.fromhex(expected)
 
 
+def test_literal_bytes_with_a_labeler() -> None:
+    """The layers follow the hints: their number, then four numbers for each."""
+    layers = (LabelerLayer(200, 5, pooled=True), LabelerLayer(16, 3), LabelerLayer(16, 1, skip=1))
+    header = sample_header(label_mode=2, labeler_layers=layers, hints=((1, 9),))
+    expected = "02 03 07 05 01 02 01 01 08 01 01 02 01 04 8001 40 01 0109"
+    expected += "03 c801050100 10030000 10010001"
+    assert serialize_header(header) == bytes.fromhex(expected)
+    assert parse_header(bytes.fromhex(expected), False) == header
+
+
+def test_soft_labels_add_no_field() -> None:
+    """Soft labels are told from hard ones by the label mode alone."""
+    hard, soft = (serialize_header(sample_header(label_mode=mode)) for mode in (0, 1))
+    assert soft == hard[:11] + b"\x01" + hard[12:]
+
+
 @st.composite
 def headers(draw: st.DrawFn) -> Header:
     """Draw any header of version 1 that stays within the totals."""
@@ -42,11 +61,13 @@ def headers(draw: st.DrawFn) -> Header:
     small = st.integers(0, 2**63 - 1)
     context_id, synthesis_id = draw(st.sampled_from([(1, 1), (2, 1), (3, 2), (3, 3), (4, 4)]))
     fewest = 1 if synthesis_id == 1 else 0
+    height, width = draw(st.integers(1, 512)), draw(st.integers(1, 512))
+    label_mode = draw(st.integers(0, 2))
     return sample_header(
         num_classes=num_classes,
-        num_images=draw(st.integers(1, 600)),
-        height=draw(st.integers(1, 512)),
-        width=draw(st.integers(1, 512)),
+        num_images=draw(st.integers(1, 300)),
+        height=height,
+        width=width,
         channels=channels,
         num_levels=draw(st.integers(1, 9)),
         num_sets=draw(st.integers(1, num_classes)),
@@ -59,6 +80,8 @@ def headers(draw: st.DrawFn) -> Header:
         std=tuple(draw(st.integers(1, 256)) for _ in range(channels)),
         hints=tuple(draw(st.lists(st.tuples(small, small), max_size=64))),
         has_class_names=draw(st.booleans()),
+        label_mode=label_mode,
+        labeler_layers=draw(labeler_layers(height, width)) if label_mode == 2 else (),
     )
 
 
@@ -81,13 +104,11 @@ def test_truncated_fields_are_refused(header: Header, data: st.DataObject) -> No
 def test_number_of_weights_matches_the_networks(header: Header) -> None:
     """The total that is bounded is the number of weights that are read."""
     shapes = context_of(header).tensor_shapes() | synthesis_of(header).tensor_shapes()
-    count = 0
-    for shape in shapes.values():
-        size = 1
-        for side in shape:
-            size *= side
-        count += size
-    assert header.weights_per_set == count
+    assert header.weights_per_set == sum(map(prod, shapes.values()))
+    labels = {0: 0, 1: 2 * header.num_classes**2, 2: 0}[header.label_mode]
+    if header.labeler:
+        labels = sum(map(prod, header.labeler.tensor_shapes().values()))
+    assert header.num_weights == header.num_sets * header.weights_per_set + labels
 
 
 def test_pixels_have_one_level_and_no_layers() -> None:
@@ -111,10 +132,38 @@ def test_level_shapes_and_totals() -> None:
     assert header.decoded_bytes == 7 * 96 * 13 * 3 + 4 * 7 * 1713 + 8 * 8 * 1248
 
 
+def test_labels_are_part_of_the_totals() -> None:
+    """Memory and work of logits and of a labeler come on top of those of the images."""
+    hard = sample_header(num_classes=5, num_images=40)
+    soft = replace(hard, label_mode=1)
+    assert soft.num_label_symbols == 200
+    assert soft.decoded_bytes - hard.decoded_bytes == 96 * (200 + 25)
+    assert soft.num_macs - hard.num_macs == 4000 * 200
+    layers = (LabelerLayer(2, 3, pooled=True), LabelerLayer(3, 1))
+    labeler = replace(hard, label_mode=2, labeler_layers=layers)
+    assert labeler.num_label_symbols == 0
+    # Padded 9 × 7; 35 positions see 9 numbers and have 2 sums; then 6 positions, 2 numbers, 3 sums.
+    values = (63 + 35 * (9 + 4), 12 + 6 * (2 + 6))
+    weights = (18 + 4) + (6 + 6) + (15 + 10)
+    outputs = 35 + 12 + 18
+    assert labeler.decoded_bytes - hard.decoded_bytes == 96 * weights + 8 * (outputs + values[0])
+    macs = 35 * 18 + 6 * 6 + 15
+    assert labeler.num_macs - hard.num_macs == 16 * (macs + 32 * sum(values))
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"num_classes": 0},
+        {"label_mode": 3},
+        {"label_mode": -1},
+        {"label_mode": 2},
+        {"label_mode": 0, "labeler_layers": (LabelerLayer(1, 1),)},
+        {"label_mode": 1, "labeler_layers": (LabelerLayer(1, 1),)},
+        {"label_mode": 2, "labeler_layers": (LabelerLayer(1, 1, skip=1),)},
+        {"label_mode": 2, "labeler_layers": (LabelerLayer(1024, 5),) * 2},
+        {"label_mode": 1, "num_classes": 3000},
+        {"label_mode": 1, "num_classes": 300, "num_images": 1 << 20},
         {"num_sets": 3},
         {"channels": 2},
         {"context_width": 9},

@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 from sample_content import sample_content, sample_header
 
-from ddcodec.codec.decode import DecodedFile, decode_bytes, label_bytes, symbol_bytes
+from ddcodec.codec.checksum import label_bytes, soft_label_bytes, symbol_bytes
+from ddcodec.codec.decode import DecodedFile, decode_bytes
 from ddcodec.codec.encode import encode_content
 from ddcodec.codec.parameters import QuantizedTensor
 from ddcodec.codec.stream import Content
+from ddcodec.format.labeler_layers import LabelerLayer
 
 FOLDER = Path(__file__).parent
 EXPECTED = FOLDER / "expected.json"
@@ -165,6 +167,52 @@ def pixels() -> bytes:
     return encode_content(header, content).data
 
 
+def soft() -> bytes:
+    """Soft labels of unequal classes, one of them empty; the largest logits there are."""
+    header = sample_header(num_classes=4, num_images=9, has_class_names=True, label_mode=1)
+    content = sample_content(header, 9, class_counts=[4, 0, 3, 2])
+    soft_labels = content.soft_labels
+    assert soft_labels is not None
+    soft_labels.logits[0, :2] = (-32768, 32767)
+    return encode_content(header, content).data
+
+
+def labeler() -> bytes:
+    """A labeler that does all its layers can do, and more images than it is checked on."""
+    layers = (
+        LabelerLayer(5, 5),
+        LabelerLayer(6, 3, pooled=True),
+        LabelerLayer(6, 1, skip=1),
+        LabelerLayer(6, 3, skip=2),
+        LabelerLayer(7, 3, pooled=True),
+        LabelerLayer(7, 5, skip=1),
+    )
+    header = sample_header(
+        num_classes=3,
+        num_images=20,
+        height=11,
+        width=9,
+        channels=3,
+        num_levels=3,
+        num_sets=2,
+        label_mode=2,
+        labeler_layers=layers,
+    )
+    content = sample_content(header, 10)
+    tensors = content.labeler
+    assert tensors is not None
+    changes = {}
+    for name, tensor in tensors.items():
+        if name.endswith("gain"):
+            changes[name] = QuantizedTensor(tensor.integers, 3)
+        elif name.endswith("bias"):
+            # Each in steps of its own, one of them far off.
+            far = tensor.integers.copy()
+            far[0] += 1000
+            changes[name] = QuantizedTensor(far, 11)
+    return encode_content(header, replace(content, labeler=tensors | changes)).data
+
+
 GOLDEN_FILES = {
     "grey": grey,
     "escapes": escapes,
@@ -173,6 +221,8 @@ GOLDEN_FILES = {
     "wavelet": wavelet,
     "half_chroma": half_chroma,
     "pixels": pixels,
+    "soft": soft,
+    "labeler": labeler,
 }
 
 
@@ -184,6 +234,9 @@ def digests(data: bytes, decoded: DecodedFile) -> dict[str, str]:
         "labels": label_bytes(decoded.labels),
         "pixels": np.ascontiguousarray(decoded.images).tobytes(),
     }
+    logits = soft_label_bytes(decoded.header, decoded.content, decoded.images)
+    if logits:
+        parts["logits"] = logits
     return {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()}
 
 

@@ -78,7 +78,12 @@ def read_header(fields: bytes) -> dict[str, object]:
     num_hidden = rest[0]
     header["hidden"] = rest[1 : 1 + num_hidden]
     num_hints = rest[1 + num_hidden + 2 * channels]
-    need(len(rest) == 2 + num_hidden + 2 * channels + 2 * num_hints, "header length")
+    rest = rest[2 + num_hidden + 2 * channels + 2 * num_hints :]
+    if header["label_mode"] == 2:
+        num_layers = rest.pop(0)
+        header["labeler"] = [rest[4 * i : 4 * i + 4] for i in range(num_layers)]
+        rest = rest[4 * num_layers :]
+    need(not rest, "header length")
     return header
 
 
@@ -334,6 +339,86 @@ def read_counts(reader: RangeReader, num_classes: int, num_images: int) -> list[
     counts = [reader.uniform(num_images + 1) for _ in range(num_classes)]
     need(sum(counts) == num_images, "class counts")
     return counts
+
+
+def read_soft_labels(reader: RangeReader, num_classes: int, labels: list[int]) -> list[int]:
+    """Return the logits of all images; their step is not needed to check them."""
+    reader.uniform(13)
+    loc, scale = (Tensor(reader, num_classes, num_classes).rows(num_classes) for _ in range(2))
+    predictions = [
+        (clamp(a, -(1 << 19), 1 << 19), clamp(b + 40, 0, 63))
+        for label in labels
+        for a, b in zip(loc[label], scale[label], strict=True)
+    ]
+    return laplace(reader, predictions)
+
+
+class Labeler:
+    """Network that labels images."""
+
+    def __init__(self, reader: RangeReader, header: dict) -> None:
+        self.facts, self.num_channels = header["labeler"], header["channels"]
+        self.layers, inputs = [], self.num_channels
+        for outputs, kernel, _, _ in self.facts:
+            self.layers.append(GainLayer(reader, outputs, inputs * kernel * kernel))
+            inputs = outputs
+        self.out = GainLayer(reader, header["num_classes"], inputs)
+
+    def __call__(self, image: list[Grid]) -> list[int]:
+        """Return the logits of one image."""
+        outputs: list[list[Grid]] = []
+        planes = [[[32 * (p - 128) for p in row] for row in plane] for plane in image]
+        for number, (_, kernel, pooled, skip) in enumerate(self.facts):
+            added = outputs[number - skip] if skip else None
+            planes = self.layers[number].planes(planes, kernel, pooled, added)
+            outputs.append(planes)
+        means = [sum(map(sum, plane)) // (len(plane) * len(plane[0])) for plane in planes]
+        numbers = range(len(self.out.rows))
+        return [clamp(self.out.end(o, self.out.sum(o, means)), -(1 << 27), TOP) for o in numbers]
+
+
+class GainLayer:
+    """Layer whose sums are multiplied by a gain."""
+
+    def __init__(self, reader: RangeReader, outputs: int, inputs: int) -> None:
+        weight = Tensor(reader, outputs, inputs)
+        gain, bias = Tensor(reader, outputs), Tensor(reader, outputs)
+        self.rows, self.gain = weight.rows(inputs), gain.flat
+        self.shift = weight.exponent + gain.exponent
+        self.bias = [b << 12 + self.shift - bias.exponent for b in bias.flat]
+        for row, g, b in zip(self.rows, self.gain, self.bias, strict=True):
+            largest = (sum(map(abs, row)) << 27) * max(1, abs(g)) + abs(b)
+            need(largest < 1 << 53, "inexact labeler")
+
+    def sum(self, o: int, inputs: list[int]) -> int:
+        """Return the sum of an output."""
+        return sum(w * x for w, x in zip(self.rows[o], inputs, strict=True))
+
+    def end(self, o: int, total: int) -> int:
+        """Return an output before it is clamped."""
+        return total * self.gain[o] + self.bias[o] >> self.shift
+
+    def planes(
+        self, planes: list[Grid], kernel: int, pooled: int, added: list[Grid] | None
+    ) -> list[Grid]:
+        """Return the outputs of a convolution."""
+        height, width, reach = len(planes[0]), len(planes[0][0]), range(kernel)
+        r, step = kernel // 2, 2 if pooled else 1
+        around = [
+            [[at(p, y + s - r, x + t - r) for p in planes for s in reach for t in reach]
+             for x in range(width)] for y in range(height)
+        ]  # fmt: skip
+        result = []
+        for o in range(len(self.rows)):
+            sums = [[self.sum(o, inputs) for inputs in row] for row in around]
+            result.append([[0] * (width // step) for _ in range(height // step)])
+            for y, row in enumerate(result[-1]):
+                for x in range(len(row)):
+                    below = range(step * y, step * y + step)
+                    right = slice(step * x, step * x + step)
+                    value = self.end(o, max(max(sums[source][right]) for source in below))
+                    row[x] = clamp(value + (added[o][y][x] if added else 0), 0, TOP)
+        return result
 
 
 # Section 9: latents.
@@ -608,7 +693,10 @@ def draw_pixels(networks: Networks, header: dict, grids: list[Grid]) -> list[Gri
 
 
 def decode(data: bytes) -> dict[str, object]:
-    """Return `symbols`, `labels` and `pixels` as bytes, and the class `names`."""
+    """Return `symbols`, `labels` and `pixels` as bytes, and the class `names`.
+
+    Also `logits`, those of section 11, with label modes 1 and 2.
+    """
     need(data[:5] == b"\x89DDC\x01" and data[5] < 2, "foreign")
     content_crc, outer_crc = struct.unpack("<II", data[-8:])
     need(zlib.crc32(data[:-4]) == outer_crc, "outer checksum")
@@ -623,7 +711,13 @@ def decode(data: bytes) -> dict[str, object]:
     else:
         class_sets = [reader.uniform(num_sets) for _ in range(num_classes)]
     image_sets = [s for s, count in zip(class_sets, counts, strict=True) for _ in range(count)]
+    labels = [label for label, count in enumerate(counts) for _ in range(count)]
     networks = [Networks(reader, header) for _ in range(num_sets)]
+    labeler = logits = None
+    if header["label_mode"] == 1:
+        logits = read_soft_labels(reader, num_classes, labels)
+    elif header["label_mode"] == 2:
+        labeler = Labeler(reader, header)
     latents = [
         read_latents(reader, networks[index], header, image_sets.count(index))
         for index in range(num_sets)
@@ -644,13 +738,18 @@ def decode(data: bytes) -> dict[str, object]:
         for row in image[number]
         for symbol in row
     ]
-    labels = [label for label, count in enumerate(counts) for _ in range(count)]
     pixels = bytes(p for image in pictures for plane in image for row in plane for p in row)
     result: dict[str, object] = {
         "symbols": struct.pack(f"<{len(symbols)}h", *symbols),
         "labels": struct.pack(f"<{len(labels)}H", *labels),
         "pixels": pixels,
     }
+    if logits is not None:
+        result["logits"] = struct.pack(f"<{len(logits)}h", *logits)
+    elif labeler is not None:
+        sample = min(16, len(pictures))
+        seen = [pictures[j * len(pictures) // sample] for j in range(sample)]
+        result["logits"] = b"".join(struct.pack(f"<{num_classes}i", *labeler(p)) for p in seen)
     need(zlib.crc32(b"".join(result.values())) == content_crc, "content checksum")  # type: ignore[arg-type]
     return result | {"names": names}
 

@@ -46,7 +46,7 @@ def test_every_golden_file_is_listed() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_decodes_to_pinned_content(name: str) -> None:
-    """Bytes, symbols, labels and pixels have the pinned SHA-256."""
+    """Bytes, symbols, labels, pixels and logits have the pinned SHA-256."""
     data = _read(name)
     assert len(data) < 8000
     assert digests(data, decode_bytes(data)) == _expected()[name]

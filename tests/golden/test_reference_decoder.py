@@ -13,21 +13,25 @@ import reference_decoder
 from make import EXPECTED, FOLDER, GOLDEN_FILES
 from sample_content import sample_content, sample_header
 
-from ddcodec.codec.decode import decode_bytes, label_bytes, symbol_bytes
+from ddcodec.codec.checksum import label_bytes, soft_label_bytes, symbol_bytes
+from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.encode import encode_content
 from ddcodec.entropy.tables import laplace_frequencies
+from ddcodec.format.labeler_layers import LabelerLayer
 
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "format.md"
 
 
 @pytest.mark.parametrize("name", sorted(GOLDEN_FILES))
 def test_golden_files(name: str) -> None:
-    """Symbols, labels and pixels of the golden files have the pinned SHA-256."""
+    """All that the golden files decode to has the pinned SHA-256."""
     data = (FOLDER / f"{name}.ddc").read_bytes()
     decoded = reference_decoder.decode(data)
     names = decoded.pop("names")
     digests = {part: hashlib.sha256(content).hexdigest() for part, content in decoded.items()}
-    assert digests.items() < json.loads(EXPECTED.read_text())[name].items()
+    expected = json.loads(EXPECTED.read_text())[name]
+    assert expected.pop("file") == hashlib.sha256(data).hexdigest()
+    assert digests == expected
     kept = decode_bytes(data).content.class_names
     assert names == (None if kept is None else list(kept))
 
@@ -44,6 +48,23 @@ def test_golden_files(name: str) -> None:
         {"context_id": 3, "synthesis_id": 2, "synthesis_widths": (2, 3, 4), "channels": 3},
         {"context_id": 4, "synthesis_id": 4, "channels": 3, "context_width": 24},
         {"context_id": 4, "synthesis_id": 4, "context_depth": 3, "num_sets": 2},
+        {"label_mode": 1},
+        {"label_mode": 1, "num_classes": 5, "num_images": 11, "num_sets": 4},
+        {"label_mode": 2, "labeler_layers": (LabelerLayer(1, 5, pooled=True),)},
+        {
+            "label_mode": 2,
+            "num_images": 17,
+            "channels": 3,
+            "num_classes": 4,
+            "labeler_layers": (
+                LabelerLayer(4, 3),
+                LabelerLayer(4, 1, skip=1),
+                LabelerLayer(4, 5, skip=2),
+                LabelerLayer(3, 3, pooled=True),
+                LabelerLayer(3, 5, pooled=True),
+                LabelerLayer(3, 3, skip=1),
+            ),
+        },
     ],
 )
 @pytest.mark.parametrize("spread", [1, 200])
@@ -55,6 +76,13 @@ def test_further_files(facts: dict[str, object], spread: int) -> None:
     assert decoded["symbols"] == symbol_bytes(expected.content)
     assert decoded["labels"] == label_bytes(expected.labels)
     assert decoded["pixels"] == np.ascontiguousarray(expected.images).tobytes()
+    logits = soft_label_bytes(header, expected.content, expected.images)
+    assert decoded.get("logits", b"") == logits
+    assert (
+        len(logits)
+        == (0, 2 * header.num_images, 4 * min(16, header.num_images))[header.label_mode]
+        * header.num_classes
+    )
 
 
 def test_uses_nothing_of_the_package() -> None:

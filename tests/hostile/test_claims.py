@@ -8,6 +8,7 @@ import pytest
 
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.errors import FormatError
+from ddcodec.format.container import unpack_container
 from ddcodec.format.limits import DecodeLimits
 from ddcodec.format.varint import encode_varint
 
@@ -29,6 +30,7 @@ _FIELDS: dict[str, list[int]] = {
     "mean": [128],
     "std": [64],
     "hints": [0],
+    "labeler_layers": [],
 }
 
 
@@ -88,8 +90,30 @@ def _refused(data: bytes, message: str, limits: DecodeLimits | None = None) -> i
         ({"synthesis_widths": [2**62]}, "decoder layers"),
         ({"synthesis_widths": [1, 0]}, "wider than 2048 or empty"),
         ({"synthesis_widths": [1, 2049]}, "wider than 2048 or empty"),
-        ({"label_mode": [1]}, "label_mode = 1"),
-        ({"label_mode": [2]}, "label_mode = 2"),
+        ({"label_mode": [3]}, "label_mode = 3"),
+        ({"label_mode": [2**62]}, "label_mode"),
+        # Only with a labeler are its layers looked for.
+        ({"label_mode": [0], "labeler_layers": [1, 4, 3, 0, 0]}, "longer than its fields"),
+        ({"label_mode": [1], "labeler_layers": [1, 4, 3, 0, 0]}, "longer than its fields"),
+        ({"label_mode": [2]}, "middle of a number"),
+        ({"label_mode": [2], "labeler_layers": [0]}, "0 layers; between 1 and 64"),
+        ({"label_mode": [2], "labeler_layers": [65] + [4, 3, 0, 0] * 65}, "65 labeler layers"),
+        ({"label_mode": [2], "labeler_layers": [2**62]}, "labeler layers"),
+        ({"label_mode": [2], "labeler_layers": [1, 4, 3, 0]}, "middle of a number"),
+        ({"label_mode": [2], "labeler_layers": [1, 4, 3, 0, 0, 0]}, "longer than its fields"),
+        ({"label_mode": [2], "labeler_layers": [1, 0, 3, 0, 0]}, "0 channels"),
+        ({"label_mode": [2], "labeler_layers": [1, 1025, 3, 0, 0]}, "1025 channels"),
+        ({"label_mode": [2], "labeler_layers": [1, 2**62, 3, 0, 0]}, "channels"),
+        ({"label_mode": [2], "labeler_layers": [1, 4, 0, 0, 0]}, "kernel of 0"),
+        ({"label_mode": [2], "labeler_layers": [1, 4, 2, 0, 0]}, "kernel of 2"),
+        ({"label_mode": [2], "labeler_layers": [1, 4, 2**62, 0, 0]}, "kernel of"),
+        ({"label_mode": [2], "labeler_layers": [1, 4, 3, 2, 0]}, "pooled 2 times"),
+        ({"label_mode": [2], "labeler_layers": [3] + [4, 3, 1, 0] * 3}, "no pixels left to pool"),
+        ({"label_mode": [2], "labeler_layers": [1, 1, 3, 0, 1]}, "layer 0 adds an output"),
+        ({"label_mode": [2], "labeler_layers": [2, 4, 3, 0, 0, 4, 3, 0, 2]}, "adds an output"),
+        ({"label_mode": [2], "labeler_layers": [2, 4, 3, 0, 0, 5, 3, 0, 1]}, "adds an output"),
+        ({"label_mode": [2], "labeler_layers": [2, 4, 3, 0, 0, 4, 3, 1, 1]}, "adds an output"),
+        ({"label_mode": [2], "labeler_layers": [1, 4, 3, 0, 2**62]}, "adds an output"),
         ({"mean": [257]}, "mean"),
         ({"std": [0]}, "deviation"),
         ({"std": [257]}, "deviation"),
@@ -125,8 +149,33 @@ def test_each_header_field_is_bounded(changes: dict[str, list[int]], message: st
             },
             "multiply-adds, over the limit of 1000000000000",
         ),
+        # Logits, alone and together with latents; their tables grow with the square of the classes.
+        (
+            {"label_mode": [1], "num_classes": [1000], "num_images": [1 << 20]},
+            "more than 268435456 symbols",
+        ),
+        ({"label_mode": [1], "num_classes": [2300], "num_images": [1]}, "10000000 weights"),
+        ({"label_mode": [1], "num_classes": [65_536], "num_images": [1]}, "10000000 weights"),
+        ({"label_mode": [1], "num_classes": [100], "num_images": [1 << 20]}, "bytes, over"),
+        # A labeler of many weights; one of few weights with large outputs, before pooling, too.
+        ({"label_mode": [2], "labeler_layers": [64] + [1024, 5, 0, 0] * 64}, "10000000 weights"),
+        (
+            {"label_mode": [2], "height": [512], "width": [512], "num_levels": [9],
+             "labeler_layers": [1, 1024, 1, 1, 0]},
+            "bytes, over the limit",
+        ),
+        (
+            {"label_mode": [2], "height": [512], "width": [512], "num_levels": [9],
+             "labeler_layers": [64] + [16, 5, 0, 0] * 64},
+            "bytes, over the limit",
+        ),
+        (
+            {"label_mode": [2], "height": [128], "width": [128], "num_levels": [1],
+             "labeler_layers": [64] + [64, 5, 0, 0] * 64},
+            "multiply-adds, over the limit",
+        ),
     ],
-)
+)  # fmt: skip
 def test_default_limits_refuse_huge_totals(changes: dict[str, list[int]], message: str) -> None:
     """Fields that are fine one by one but huge together cost no memory."""
     assert _refused(_file(b"\0" * 64, **changes), message) < 100_000
@@ -145,6 +194,38 @@ def test_limits_of_the_user_hold() -> None:
     # At the limit itself the payload is looked at.
     exact = DecodeLimits(len(data), pixels_and_symbols, macs)
     _refused(data, "The payload|class counts|The classes", exact)
+
+
+def test_limits_of_the_user_hold_for_labels() -> None:
+    """What labels need is compared with what the user allows, too."""
+    plain = _file(b"\0" * 64)
+    header = unpack_container(plain).header
+    for changes in ({"label_mode": [1]}, {"label_mode": [2], "labeler_layers": [1, 9, 5, 0, 0]}):
+        data = _file(b"\0" * 64, **changes)
+        for limits in (
+            DecodeLimits(max_bytes=header.decoded_bytes),
+            DecodeLimits(max_macs=header.num_macs),
+        ):
+            _refused(plain, "The payload|class counts|The classes", limits)
+            _refused(data, "over the limit", limits)
+
+
+@pytest.mark.parametrize("filler", [b"\0", b"\xff", b"\x5a"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"label_mode": [1], "num_classes": [1000], "num_images": [1000]},
+        {"label_mode": [2], "labeler_layers": [3] + [100, 5, 0, 0] * 3},
+        {"label_mode": [2], "labeler_layers": [64, 1, 5, 0, 0] + [1, 5, 0, 1] * 63},
+    ],
+)
+def test_short_payload_does_not_buy_many_labels(
+    filler: bytes, changes: dict[str, list[int]]
+) -> None:
+    """A file that claims many logits or weights but holds few bits is refused within its claim."""
+    data = _file(filler * 64, **changes)
+    claimed_bytes = unpack_container(data).header.decoded_bytes
+    assert _refused(data, "file is") < claimed_bytes + (1 << 20)
 
 
 @pytest.mark.parametrize("filler", [b"\0", b"\xff", b"\x5a"])

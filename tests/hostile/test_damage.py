@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ddcodec.codec.checksum import soft_label_bytes
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.errors import FormatError
 from ddcodec.format.limits import DecodeLimits
@@ -76,6 +77,28 @@ def test_every_resealed_bit_flip_is_harmless(small_file: bytes) -> None:
         tracemalloc.stop()
     assert num_decoded == 13  # of the normalisation, which no checksum but the outer covers
     assert peak_bytes < _BIT_FLIP_MEMORY_BYTES
+
+
+@pytest.mark.parametrize("name", ["soft", "labeler"])
+def test_resealed_bit_flips_of_labels_are_harmless(name: str) -> None:
+    """A flip in a file of soft labels or with a labeler is refused or changes no label."""
+    data = (Path(__file__).parents[1] / "golden" / f"{name}.ddc").read_bytes()
+    original = decode_bytes(data)
+    labels = soft_label_bytes(original.header, original.content, original.images)
+    limits = DecodeLimits(max_file_bytes=4096, max_bytes=8 << 20, max_macs=1 << 30)
+    flips = list(_single_bit_flips(data[:-4]))
+    # Much of the header, and some of the payload.
+    tried = [*flips[: 8 * 64 : 5], *flips[8 * 64 :: 211]]
+    num_refused = 0
+    for damaged in tried:
+        try:
+            decoded = decode_bytes(_reseal(damaged), limits)
+        except FormatError:
+            num_refused += 1
+            continue
+        assert decoded.images.tobytes() == original.images.tobytes()
+        assert soft_label_bytes(decoded.header, decoded.content, decoded.images) == labels
+    assert num_refused > 0.9 * len(tried)
 
 
 def test_payload_may_not_be_extended(small_file: bytes) -> None:
