@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from ddcodec.codec.parameters import DETAIL_BITS
 from ddcodec.format.labeler_layers import LabelerLayer, LabelerShape
 
 BITS_PER_WEIGHT = 1.1
-"""Coded size of a weight that training under the rate ends at; fewer, finer weights were worse."""
+"""Coded size of a weight that training under the rate ends at, for planning."""
+
+BITS_PER_AFFINE = 18.0
+"""Coded size of a channel's gain and bias, for planning."""
 
 # Widths of the reference network, as shares of its last one.
 _WIDTHS = (1 / 4, 1 / 2, 2 / 3, 1.0)
@@ -48,9 +52,15 @@ def shape_for_budget(
     width = _STEP
     while True:
         wider = labeler_shape(image_shape, num_classes, width + _STEP)
-        if BITS_PER_WEIGHT * wider.num_weights > budget_bits:
+        if BITS_PER_WEIGHT * wider.num_weights + affine_bits(wider) > budget_bits:
             return labeler_shape(image_shape, num_classes, width)
         width += _STEP
+
+
+def affine_bits(shape: LabelerShape) -> float:
+    """Return the planned bits of gains, biases and the tables of all tensors."""
+    channels = sum(layer.channels for layer in shape.layers) + shape.num_classes
+    return BITS_PER_AFFINE * channels + DETAIL_BITS * len(shape.tensor_shapes())
 
 
 def _rounded(width: float) -> int:

@@ -19,7 +19,7 @@ from ddcodec.codec.parameters import coded_bits
 from ddcodec.datasets.base import Dataset, validation_part
 from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.distill import store
-from ddcodec.distill.labelers.architecture import labeler_shape, shape_for_budget
+from ddcodec.distill.labelers.architecture import affine_bits, labeler_shape, shape_for_budget
 from ddcodec.distill.labelers.trainable import TrainableLabeler
 from ddcodec.distill.labelers.training import LabelerSettings, LabelerTraining
 from ddcodec.distill.network_training import ProgressCallback, TrainingProgress
@@ -32,8 +32,8 @@ CHECKPOINT_SECONDS = 60.0
 _STATE = "state.pt"
 _TEST_BATCH = 125
 
-WEIGHT_SHARE = 0.95
-"""Share of a labeler's bytes that its weights get; gains, biases and tables take the rest."""
+WEIGHT_AIM = 0.98
+"""Share of what gains and biases leave that weights are trained to take: estimates may be low."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,12 @@ def make_labeler(
         OutputError: the cache cannot be written.
     """
     part = TrainingPart.of(dataset)
-    weight_bits = WEIGHT_SHARE * 8 * budget_bytes
-    shape = shape_for_budget(part.image_shape, part.num_classes, weight_bits)
+    shape = shape_for_budget(part.image_shape, part.num_classes, 8 * budget_bytes)
+    weight_bits = WEIGHT_AIM * (8 * budget_bytes - affine_bits(shape))
+    if weight_bits <= 0:
+        raise BudgetError(
+            f"No labeler fits {budget_bytes:,} bytes; raise the budget or --labeler-share."
+        )
     network = TrainableLabeler(shape, seed).to(device)
     teacher, identity = None, None
     if teacher_folder is not None:
@@ -143,8 +147,8 @@ def make_labeler(
     size = sum(coded_bits(tensor) for tensor in network.tensors().values()) / 8
     if size > budget_bytes:
         raise BudgetError(
-            f"The labeler takes {size:,.0f} bytes, above its share of {budget_bytes:,}; raise the "
-            "budget or --labeler-share."
+            f"The labeler takes {size:,.0f} bytes, above its share of {budget_bytes:,}; train it "
+            "longer with --labeler-epochs, or raise --labeler-share."
         )
     return Made(network, validation_accuracy(network, dataset))
 

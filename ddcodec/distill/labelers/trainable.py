@@ -18,7 +18,7 @@ GAIN_EXPONENT = 10
 BIAS_EXPONENT = 6
 """Steps 2^−10 and 2^−6 of gains and biases; activations are of the size of 1."""
 
-_SMALLEST_SCALE = 0.05
+_SMALLEST_MEAN = 0.005
 _NORM_MOMENTUM = 0.05
 
 
@@ -81,13 +81,18 @@ class TrainableLabeler(nn.Module):
         yield from (part for part in self.parameters() if id(part) not in coded)
 
     def rate_bits(self) -> Tensor:
-        """Estimate what the weights cost in bits, each tensor at the scale that fits it."""
-        total = torch.zeros(())
+        """Estimate what the weights cost in bits, each tensor at the scale that fits it.
+
+        The value is that of rounded weights, the gradient that of weights as they are, so that
+        those on their way to another integer are pulled, too.
+        """
+        total = self.out_weight.new_zeros(())
         for weight in self.integer_weights():
-            scale = weight.detach().abs().mean().clamp(min=_SMALLEST_SCALE)
-            total = (
-                total.to(weight.device) + continuous_bits(weight.reshape(-1), scale.log2()).sum()
-            )
+            flat = weight.reshape(-1)
+            rounded = flat.detach().round()
+            scale = fitting_log2_scale(rounded)
+            smooth = continuous_bits(flat, scale).sum()
+            total = total + smooth + (continuous_bits(rounded, scale).sum() - smooth).detach()
         return total
 
     @torch.no_grad()
@@ -129,6 +134,17 @@ class _Convolution(nn.Module):
         assert mean is not None and variance is not None
         scale = self.norm.weight / (variance + self.norm.eps).sqrt()
         return scale * self.factor, self.norm.bias - scale * mean
+
+
+def fitting_log2_scale(integers: Tensor) -> Tensor:
+    """Return log2 of the Laplace scale at which integers are about cheapest.
+
+    The bins of a Laplace distribution of scale b have the mean magnitude m = x / (1 − x²) with
+    x = exp(−1 / 2b).
+    """
+    mean = integers.abs().mean().clamp(min=_SMALLEST_MEAN)
+    root = ((1 + 4 * mean.square()).sqrt() - 1) / (2 * mean)
+    return (-0.5 / root.log()).log2()
 
 
 def _rounded(weight: Tensor, quantised: bool) -> Tensor:

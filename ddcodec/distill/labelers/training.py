@@ -18,8 +18,14 @@ from ddcodec.distill.training_part import TrainingPart
 from ddcodec.networks import precision
 
 _ORDER, _VIEWS = 200, 201
-RATE_GAIN, RATE_STEP = 5.0, 0.02
-"""What a step multiplies the multiplier by, as logarithms: for the excess, and at most."""
+PROPORTIONAL, INTEGRAL = 10.0, 0.05
+"""How the logarithm of λ follows that of size over target: at once, and step by step. Without the
+first part sizes swung around the target, and λ by a factor of thirty."""
+
+LARGEST_STEP, SHORT_STEP = 0.01, 30.0
+"""Most that the logarithm moves in a step, and in all steps of a short training."""
+
+FIRST_MULTIPLIER = 1e-6
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ class LabelerTraining:
         self._bfloat16 = precision.bfloat16_pays(self._device)
         self._weights = torch.optim.Adam(network.integer_weights(), betas=(0.9, 0.99))
         self._others = torch.optim.Adam(network.other_parameters(), betas=(0.9, 0.99))
-        self._multiplier = 1e-7
+        self._log_level, self._multiplier = log(FIRST_MULTIPLIER), FIRST_MULTIPLIER
         self._first_bits: float | None = None
         self._batch = min(settings.batch_size, len(part.labels))
 
@@ -149,8 +155,10 @@ class LabelerTraining:
             self._first_bits = max(bits, self._budget_bits)
         start, end = log(self._first_bits), log(self._budget_bits)
         target = exp(start + (end - start) * min(1.0, progress / self._settings.rate_end))
-        excess = max(-1.0, min(1.0, RATE_GAIN * log(bits / target)))
-        self._multiplier = min(max(self._multiplier * exp(RATE_STEP * excess), 1e-10), 1e-3)
+        excess = log(bits / target)
+        largest = max(LARGEST_STEP, SHORT_STEP / self.updates)
+        self._log_level += max(-largest, min(largest, INTEGRAL * excess * largest / LARGEST_STEP))
+        self._multiplier = exp(self._log_level + PROPORTIONAL * excess)
 
     def state(self) -> dict[str, Any]:
         """Return everything that updates change."""
@@ -158,7 +166,7 @@ class LabelerTraining:
             "network": self._network.state_dict(),
             "weights": self._weights.state_dict(),
             "others": self._others.state_dict(),
-            "multiplier": self._multiplier,
+            "log_level": self._log_level,
             "first_bits": self._first_bits,
         }
 
@@ -167,4 +175,4 @@ class LabelerTraining:
         self._network.load_state_dict(state["network"])
         self._weights.load_state_dict(state["weights"])
         self._others.load_state_dict(state["others"])
-        self._multiplier, self._first_bits = state["multiplier"], state["first_bits"]
+        self._log_level, self._first_bits = state["log_level"], state["first_bits"]
