@@ -18,6 +18,7 @@ from ddcodec.codec.decode import DecodedFile
 from ddcodec.errors import DataError
 from ddcodec.format.limits import DecodeLimits
 from ddcodec.inspection import decode_file, file_bytes
+from ddcodec.labeler import Labeler
 from ddcodec.vision_dataset import VisionTrainingSet
 
 Transform = Callable[[Any], Any]
@@ -37,6 +38,8 @@ class TrainingSet(Dataset[tuple[Any, int]]):
         class_names: one per class; numbers where the file keeps no names.
         mean, std: per channel, of pixels scaled to [0, 1].
         file_size_bytes: size of the file all this came from, also of a part of it.
+        soft_labels: probabilities, float32 N × classes, where the file has them.
+        labeler: labels any view of the images, where the file has one; see `Labeler`.
         transform: called with the normalised image of an item, C × H × W float32; None leaves it
             as it is.
     """
@@ -48,6 +51,8 @@ class TrainingSet(Dataset[tuple[Any, int]]):
     std: tuple[float, ...]
     file_size_bytes: int
     transform: Transform | None = None
+    soft_labels: Tensor | None = None
+    labeler: Labeler | None = None
 
     @classmethod
     def load(
@@ -67,14 +72,20 @@ class TrainingSet(Dataset[tuple[Any, int]]):
     @classmethod
     def from_decoded(cls, decoded: DecodedFile) -> TrainingSet:
         """Wrap a decoded file."""
-        header = decoded.header
+        header, content = decoded.header, decoded.content
+        mean, std = (tuple(value / 256 for value in part) for part in (header.mean, header.std))
+        soft, labeler = content.soft_labels, None
+        if header.labeler is not None and content.labeler is not None:
+            labeler = Labeler(header.labeler, content.labeler, mean, std)
         return cls(
             images=torch.from_numpy(np.ascontiguousarray(decoded.images)),
             labels=torch.from_numpy(decoded.labels),
             class_names=decoded.class_names,
-            mean=tuple(value / 256 for value in header.mean),
-            std=tuple(value / 256 for value in header.std),
+            mean=mean,
+            std=std,
             file_size_bytes=file_bytes(decoded.container),
+            soft_labels=None if soft is None else torch.from_numpy(soft.probabilities),
+            labeler=labeler,
         )
 
     @property
@@ -114,7 +125,8 @@ class TrainingSet(Dataset[tuple[Any, int]]):
             # An empty list has no type of its own.
             chosen = chosen if chosen.size else chosen.astype(np.int64)
         rows = torch.from_numpy(np.arange(len(self))[chosen].copy())
-        return replace(self, images=self.images[rows], labels=self.labels[rows])
+        soft = None if self.soft_labels is None else self.soft_labels[rows]
+        return replace(self, images=self.images[rows], labels=self.labels[rows], soft_labels=soft)
 
     def by_class(self, *classes: int | str) -> TrainingSet:
         """Return the images of some classes, given by label or by name; labels stay as they are.

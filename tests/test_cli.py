@@ -109,7 +109,7 @@ def test_help_lists_every_command() -> None:
     assert result.exit_code == 0
     names = re.findall(r"^  (\w+)  ", result.stdout.partition("Commands:")[2], re.MULTILINE)
     assert names == [
-        "datasets", "experts", "pool", "recipes", "distill", "encode", "inspect",
+        "datasets", "experts", "pool", "teacher", "recipes", "distill", "encode", "inspect",
         "verify", "decode", "view", "eval", "sweep", "plot",
     ]  # fmt: skip
     for name in names:

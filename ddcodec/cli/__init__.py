@@ -23,6 +23,7 @@ from ddcodec.cli.plot import plot_command
 from ddcodec.cli.pool import pool_command
 from ddcodec.cli.recipes import recipes_command
 from ddcodec.cli.sweep import sweep_command
+from ddcodec.cli.teacher import teacher_command
 from ddcodec.cli.verify import verify_command
 from ddcodec.cli.view import view_command
 from ddcodec.format.container import VERSION
@@ -64,6 +65,7 @@ for _command in (
     datasets_command,
     experts_command,
     pool_command,
+    teacher_command,
     recipes_command,
     distill_command,
     encode_command,

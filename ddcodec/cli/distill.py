@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ddcodec.cli.label_options import label_options
 from ddcodec.cli.loading import load, size_option
 from ddcodec.cli.options import (
     COUNT,
@@ -17,7 +18,9 @@ from ddcodec.cli.options import (
     device_option,
     force_option,
     parse_decoder,
+    parse_positive,
     parse_size,
+    parse_time,
     whole_number,
 )
 from ddcodec.cli.recipes import Request, read_request
@@ -63,25 +66,6 @@ def parse_loss_option(text: str) -> tuple[str, float]:
         raise click.BadParameter(f"'{text}' is not like student_steps=40.")
     is_whole = value.strip().lstrip("+-").isdecimal()
     return name.strip(), int(value) if is_whole else number
-
-
-def parse_time(text: str) -> float:
-    """Read the value of --time in seconds."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h)?\s*", text)
-    if found is None or float(found[1]) == 0:
-        raise click.BadParameter(f"'{text}' is not like 30m, 90s or 2h.")
-    return float(found[1]) * {"m": 60, "min": 60, "h": 3600}.get(found[2] or "s", 1)
-
-
-def parse_positive(text: str) -> float:
-    """Read a number above 0."""
-    try:
-        number = float(text)
-    except ValueError as error:
-        raise click.BadParameter(f"'{text}' is not a number.") from error
-    if not 0 < number < float("inf"):
-        raise click.BadParameter(f"{text} must be above 0.")
-    return number
 
 
 @click.command("distill")
@@ -187,6 +171,7 @@ def parse_positive(text: str) -> float:
     "--log", "log_path", metavar="FILE", type=PATH, show_default="none",
     help="Write every step as a line of JSON.",
 )  # fmt: skip
+@label_options
 @device_option
 @click.option("--names/--no-names", "keep_class_names", default=True, help="Keep the class names.")
 def distill_command(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ddcodec.cli.distill import PARAMETERIZATIONS, SHARES, parse_time, run_summary
+from ddcodec.cli.distill import PARAMETERIZATIONS, SHARES, run_summary
 from ddcodec.cli.options import (
     COUNT,
     PATH,
@@ -18,6 +18,7 @@ from ddcodec.cli.options import (
     force_option,
     parse_decoder,
     parse_size,
+    parse_time,
     whole_number,
 )
 from ddcodec.cli.watching import Watch

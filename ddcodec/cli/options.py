@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,25 @@ def parse_decoder(text: str) -> str:
         return str(synthesis.parse_decoder(text))
     except RecipeError as error:
         raise click.BadParameter(str(error)) from error
+
+
+def parse_time(text: str) -> float:
+    """Read the value of --time in seconds."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h)?\s*", text)
+    if found is None or float(found[1]) == 0:
+        raise click.BadParameter(f"'{text}' is not like 30m, 90s or 2h.")
+    return float(found[1]) * {"m": 60, "min": 60, "h": 3600}.get(found[2] or "s", 1)
+
+
+def parse_positive(text: str) -> float:
+    """Read a number above 0."""
+    try:
+        number = float(text)
+    except ValueError as error:
+        raise click.BadParameter(f"'{text}' is not a number.") from error
+    if not 0 < number < float("inf"):
+        raise click.BadParameter(f"{text} must be above 0.")
+    return number
 
 
 def whole_number(least: int, most: int = 2**63 - 1) -> Callable[[str], int]:

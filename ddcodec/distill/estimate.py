@@ -5,11 +5,20 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ddcodec.codec.parameters import estimate_rate_bits
+from ddcodec.codec.labels import labels_of
+from ddcodec.codec.parameters import coded_bits, estimate_rate_bits
 from ddcodec.codec.stream import Content
+from ddcodec.distill.labelers.soft_targets import soft_label_bits
 from ddcodec.distill.representation import quantised_parameters
 from ddcodec.distill.run import Run
 from ddcodec.format.container import pack_container
+
+
+def label_bits(content: Content) -> float:
+    """Return what soft labels or a labeler cost, from the coder's own tables."""
+    if content.soft_labels is not None:
+        return soft_label_bits(content.soft_labels, labels_of(content.class_counts))
+    return sum(coded_bits(tensor) for tensor in (content.labeler or {}).values())
 
 
 def estimated_file_bytes(run: Run, content: Content) -> float:
@@ -25,6 +34,7 @@ def estimated_file_bytes(run: Run, content: Content) -> float:
     for tensors, parameters in zip(content.networks, networks, strict=True):
         for name, tensor in tensors.items():
             bits += float(estimate_rate_bits(parameters[name], tensor.step_exponent))
+    bits += label_bits(content)
     counts = 1.0
     if len(set(content.class_counts.tolist())) > 1:
         counts += header.num_classes * np.log2(header.num_images + 1)

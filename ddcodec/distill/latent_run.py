@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ddcodec.datasets.base import Dataset, class_counts
 from ddcodec.distill.allocation import Allocation, allocate
 from ddcodec.distill.distilled import Distilled
 from ddcodec.distill.estimate import estimated_file_bytes
+from ddcodec.distill.labelers.plan import LabelPlan, plan_labels
 from ddcodec.distill.landing import land_on_budget
 from ddcodec.distill.loop import Loop
 from ddcodec.distill.phases.base import Phase
@@ -30,7 +32,7 @@ from ddcodec.distill.phases.start import TransformStart
 from ddcodec.distill.progress import Supervision
 from ddcodec.distill.random_streams import normal_table
 from ddcodec.distill.recipe import DESCENT, NO_LOSS, Recipe
-from ddcodec.distill.recipe_parts import build_distillation, image_chooser
+from ddcodec.distill.recipe_parts import build_distillation, image_chooser, shown_training
 from ddcodec.distill.representation import Representation
 from ddcodec.distill.run import Run
 from ddcodec.distill.store import check_room
@@ -74,8 +76,12 @@ def distill_latents(
         settings: that a checkpoint has to agree with.
     """
     names = dataset.class_names if recipe.keep_class_names else None
+    budget_bytes = Budget(recipe.bytes_per_class, dataset.num_classes).budget_bytes
+    shown = shown_training("", budget_bytes, supervision.on_progress)
+    labels = plan_labels(dataset, recipe, budget_bytes, device, shown)
+    for_images = recipe.bytes_per_class - labels.bits / 8 / dataset.num_classes
     allocation = allocate(
-        recipe,
+        replace(recipe, bytes_per_class=for_images),
         class_counts(part.labels.numpy(), dataset.num_classes),
         part.image_shape,
         names_bytes=sum(len(name) + 1 for name in names or ()),
@@ -84,7 +90,7 @@ def distill_latents(
     targets = np.ascontiguousarray(part.images.numpy()[choose(allocation.class_counts)])
     if recipe.skip_init:
         targets = _noise_like(targets, recipe.seed)
-    run = new_run(part, recipe, allocation, targets, names, device)
+    run = new_run(part, recipe, allocation, targets, names, device, labels)
     if recipe.validate:
         run.validate = supervision.validate
     # Built first: a pool of another dataset should not be found out after minutes of fitting.
@@ -133,6 +139,7 @@ def new_run(
     targets: NDArray[np.uint8],
     names: tuple[str, ...] | None,
     device: torch.device,
+    labels: LabelPlan | None = None,
 ) -> Run:
     """Return a run before its first phase.
 
@@ -143,7 +150,9 @@ def new_run(
         targets: N × C × H × W, uint8, what phase 1 resembles, sorted by class.
         names: kept in the file, or None.
         device: where to compute.
+        labels: of the images; None for hard ones.
     """
+    labels = labels or LabelPlan()
     representation = Representation(
         allocation.class_counts,
         allocation.class_sets,
@@ -153,7 +162,9 @@ def new_run(
         device,
     )
     mean, std = part.coded_normalisation
+    labels.look_at(targets, representation.labels.numpy())
     header = representation.header(mean, std, has_class_names=names is not None)
+    header = labels.in_header(header)
     header_bits = 8 * len(pack_container(header, b"", 0))
     return Run(
         representation=representation,
@@ -161,10 +172,11 @@ def new_run(
         header=header,
         class_names=names,
         budget_bytes=Budget(recipe.bytes_per_class, part.num_classes).budget_bytes,
-        other_bits=8 * allocation.network_bytes + header_bits,
+        other_bits=8 * allocation.network_bytes + header_bits + labels.bits,
         multiplier=recipe.multiplier or 0.0,
         seed=recipe.seed,
         fixed_multiplier=recipe.multiplier is not None,
+        labels=labels,
     )
 
 
@@ -200,6 +212,7 @@ def _land(run: Run) -> Content:
     Raises:
         BudgetError: if not even a file without latents fits.
     """
+    run.relabel()
     networks = run.fixed_networks()
     latents = run.representation.latents.data
     if run.fixed_multiplier:

@@ -25,6 +25,9 @@ PARAMETERIZATIONS = (LATENTS, PIXELS)
 DESCENT = "descent"
 QUANTIZERS = (DESCENT, "soft", "ste")
 
+HARD_LABELS, SOFT_LABELS, LABELER_LABELS = "hard", "soft", "labeler"
+LABELS = (HARD_LABELS, SOFT_LABELS, LABELER_LABELS)
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -55,6 +58,11 @@ class Recipe:
             the size then falls where it may. None lets λ follow the budget.
         time_seconds: wall-clock time that steps are fitted to, in place of their numbers.
         validate: keep the best of a few candidates of phase 2, judged on the validation part.
+        labels: what a student learns, `hard` class numbers, `soft` vectors of a teacher, or what a
+            `labeler` in the file says of every augmented view.
+        labeler_share: largest part of the budget for the labeler.
+        labeler_epochs: passes over the training part that the labeler is trained for.
+        teacher: folder of `ddc teacher`, for soft labels and, if given, for the labeler.
         seed: everything random follows from it.
         device: where to compute.
         keep_class_names: whether the file carries the names of the classes.
@@ -80,6 +88,10 @@ class Recipe:
     multiplier: float | None = None
     time_seconds: float | None = None
     validate: bool = True
+    labels: str = HARD_LABELS
+    labeler_share: float = 0.3
+    labeler_epochs: float = 24.0
+    teacher: str | None = None
     seed: int = 0
     device: str = "cpu"
     keep_class_names: bool = True
@@ -112,6 +124,7 @@ class Recipe:
             )
         if self.skip_init and self.loss == NO_LOSS:
             raise RecipeError("Without a loss there is nothing but the fit that could be skipped.")
+        self._check_labels()
         for name in ("multiplier", "time_seconds"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
@@ -135,6 +148,21 @@ class Recipe:
             raise RecipeError(f"context_depth must be 1 to {MAX_LAYERS}, not {self.context_depth}.")
         if self.seed < 0:
             raise RecipeError(f"seed must not be negative, it is {self.seed}.")
+
+    def _check_labels(self) -> None:
+        if self.labels not in LABELS:
+            raise RecipeError(f"labels '{self.labels}' is not one of {', '.join(LABELS)}.")
+        if self.labels == SOFT_LABELS and self.teacher is None:
+            raise RecipeError(
+                "Soft labels need a teacher; train one with 'ddc teacher DATASET' and name its "
+                "folder with --teacher."
+            )
+        if self.labels != HARD_LABELS and self.parameterization == PIXELS:
+            raise RecipeError("Pixels have hard labels only; leave --labels out.")
+        if not 0 < self.labeler_share < 1:
+            raise RecipeError(f"labeler_share must lie between 0 and 1, not {self.labeler_share}.")
+        if not 0 < self.labeler_epochs < float("inf"):
+            raise RecipeError(f"labeler_epochs must be above 0, not {self.labeler_epochs}.")
 
     @property
     def decoder(self) -> DecoderChoice | None:

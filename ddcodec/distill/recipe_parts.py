@@ -106,17 +106,26 @@ def _pool_folder(
     if recipe.pool not in (AUTOMATIC, OWN, RANDOM):
         return user_path(recipe.pool)
 
+    budget_bytes = round(recipe.bytes_per_class * dataset.num_classes)
+    return automatic_pool(dataset, device, shown_training("pool ", budget_bytes, on_progress))
+
+
+def shown_training(
+    prefix: str, budget_bytes: int, on_progress: ProgressCallback
+) -> Callable[[TrainingProgress], None]:
+    """Return a callback that shows the training of networks as a phase of a run."""
+
     def report(progress: TrainingProgress) -> None:
         on_progress(
             Progress(
-                phase=f"pool {progress.phase} {progress.network + 1}/{progress.networks}",
+                phase=f"{prefix}{progress.phase} {progress.network + 1}/{progress.networks}",
                 step=progress.step,
                 steps=progress.steps,
                 rate_bytes=None,
-                budget_bytes=round(recipe.bytes_per_class * dataset.num_classes),
+                budget_bytes=budget_bytes,
                 loss=progress.loss,
                 seconds_left=progress.seconds_left,
             )
         )
 
-    return automatic_pool(dataset, device, report)
+    return report

@@ -13,6 +13,7 @@ from ddcodec.codec.encode import encoded_size_bytes
 from ddcodec.codec.parameters import NetworkTensors, QuantizedTensor
 from ddcodec.codec.stream import Content
 from ddcodec.distill.descent import Descent, Goal
+from ddcodec.distill.labelers.plan import LabelPlan
 from ddcodec.distill.post_quantisation import quantise_networks
 from ddcodec.distill.progress import Validate
 from ddcodec.distill.rate_control import AIM, adjusted_multiplier
@@ -56,6 +57,7 @@ class Run:
         fixed_multiplier: whether λ stays, wherever the size falls.
         seed: everything random follows from it.
         plan: of the time there is.
+        labels: what students will learn.
         validate: judges candidates of the joint phase; None takes the last one.
         utility: of the joint phase, if there is one.
         wishes: where latents should be, once the joint phase has begun.
@@ -76,6 +78,7 @@ class Run:
     fixed_multiplier: bool = False
     plan: TimePlan = field(default_factory=TimePlan)
     validate: Validate | None = None
+    labels: LabelPlan = field(default_factory=LabelPlan)
     utility: Distillation | None = None
     wishes: Wishes | None = None
     quantised: tuple[NetworkTensors, ...] | None = None
@@ -142,7 +145,13 @@ class Run:
     def content(self, latents: Tensor) -> Content:
         """Return the integers of the file for latents N × P under the integer weights."""
         assert self.quantised is not None
-        return self.representation.to_content(latents, self.quantised, self.class_names)
+        content = self.representation.to_content(latents, self.quantised, self.class_names)
+        return self.labels.in_content(content)
+
+    def relabel(self) -> None:
+        """Label the images as they are now, where labels follow images."""
+        images = self.representation.rendered_images()
+        self.labels.look_at(images, self.representation.labels.numpy())
 
     def size_bytes(self, latents: Tensor) -> int:
         """Really encode latents N × P under the integer weights."""

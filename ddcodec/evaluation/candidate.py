@@ -19,7 +19,7 @@ from ddcodec.datasets.image import check_file_size, decode_image
 from ddcodec.errors import DataError
 from ddcodec.evaluation.array_files import IMAGES, LABELS, SUFFIXES, Arrays, pick, read_arrays
 from ddcodec.evaluation.arrays import as_batch, as_labels, as_pixels, as_seen
-from ddcodec.evaluation.labelled_images import LabelledImages
+from ddcodec.evaluation.labelled_images import Labeler, LabelledImages
 from ddcodec.training_set import TrainingSet
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Candidate:
         labels: int64 N.
         soft_labels: Probabilities, float32 N×classes, or None.
         normalisation: The mean and std that it carries, or None.
+        labeler: Labels any view, or None.
         size_bytes: Of the file or files; that of a `.ddc` is all that is needed to train on it.
     """
 
@@ -52,13 +53,16 @@ class Candidate:
     float_range: str | None = None
     soft_labels: Tensor | None = None
     normalisation: Normalisation | None = None
+    labeler: Labeler | None = None
 
     def labelled(self, normalisation: Normalisation) -> LabelledImages:
         """Return it as networks are trained on it; float images are neither rounded nor clipped."""
         images = self.images
         if self.float_range is not None:
             images = as_seen(images, self.float_range, normalisation)
-        return LabelledImages(images, self.labels, *normalisation, soft_labels=self.soft_labels)
+        return LabelledImages(
+            images, self.labels, *normalisation, self.soft_labels, _seen_with(self, normalisation)
+        )
 
 
 @dataclass(frozen=True)
@@ -115,13 +119,30 @@ def _read_ddc(
     file = TrainingSet.load(path, limits)
     real = load_real()
     _check_shape(tuple(file.images.shape[1:]), real)
+    labels = _renumbered(file.labels, file.class_names, real)
+    # Column by column where the classes of the dataset stand in the file.
+    order = _renumbered(torch.arange(real.num_classes), file.class_names, real).argsort()
+    soft, labeler = file.soft_labels, file.labeler
     return Candidate(
         ".ddc",
         file.images,
-        _renumbered(file.labels, file.class_names, real),
+        labels,
         file.file_size_bytes,
+        soft_labels=None if soft is None else soft[:, order],
         normalisation=(file.mean, file.std),
+        labeler=None if labeler is None else lambda images: labeler(images)[:, order],
     )
+
+
+def _seen_with(candidate: Candidate, normalisation: Normalisation) -> Labeler | None:
+    """Return a labeler for images that are normalised in another way than it expects."""
+    labeler, own = candidate.labeler, candidate.normalisation
+    if labeler is None or own is None or own == normalisation:
+        return labeler
+    (mean, std), (own_mean, own_std) = (
+        tuple(torch.tensor(part)[:, None, None] for part in pair) for pair in (normalisation, own)
+    )
+    return lambda images: labeler((images * std + mean - own_mean) / own_std)
 
 
 def _read_tree(path: Path, real: Dataset) -> Candidate:

@@ -1,4 +1,4 @@
-"""Arrays for numpy: `images`, `labels`, `class_names`, `mean` and `std`."""
+"""Arrays for numpy: `images`, `labels`, `class_names`, `mean`, `std`, and `soft_labels` if any."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ class NpzFile:
             "mean": np.array(source.mean),
             "std": np.array(source.std),
         }
+        if source.soft_labels is not None:
+            others["soft_labels"] = source.soft_labels
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             with archive.open("images.npy", "w", force_zip64=True) as stream:
                 shape = (len(source), *source.image_shape)

@@ -31,6 +31,8 @@ class PtFile:
             "mean": source.mean,
             "std": source.std,
         }
+        if source.soft_labels is not None:
+            contents["soft_labels"] = torch.from_numpy(source.soft_labels)
         with target.open("wb") as stream:
             torch.save(contents, stream)
 

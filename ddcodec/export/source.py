@@ -54,6 +54,12 @@ class ExportSource:
         return self.symbols.labels[self.numbers]
 
     @property
+    def soft_labels(self) -> NDArray[np.float32] | None:
+        """Probabilities of the selected images, where the file lists them."""
+        soft = self.symbols.content.soft_labels
+        return None if soft is None else soft.probabilities[self.numbers]
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """Names of all classes of the file."""
         return self.symbols.class_names

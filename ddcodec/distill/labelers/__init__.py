@@ -1,0 +1,1 @@
+"""Labelers: tiny classifiers in the file, and the teachers they learn from."""

@@ -1,0 +1,129 @@
+"""What labels of a file will be, and what of the budget they take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ddcodec.codec.parameters import NetworkTensors, coded_bits
+from ddcodec.codec.soft_labels import SoftLabels
+from ddcodec.codec.stream import Content
+from ddcodec.datasets.base import Dataset
+from ddcodec.distill.labelers.making import load_teacher, make_labeler
+from ddcodec.distill.labelers.soft_targets import SoftSettings, soft_labels_of
+from ddcodec.distill.labelers.trainable import TrainableLabeler
+from ddcodec.distill.labelers.training import LabelerSettings
+from ddcodec.distill.network_training import ProgressCallback
+from ddcodec.distill.recipe import HARD_LABELS, LABELER_LABELS, Recipe
+from ddcodec.errors import BudgetError
+from ddcodec.format.header import LABEL_MODE_LABELER, LABEL_MODE_SOFT, Header
+from ddcodec.format.labeler_layers import LabelerShape
+
+_TEACHER_BATCH = 125
+LEAST_IMAGE_SHARE = 0.2
+"""Part of the budget that labels must leave to images."""
+
+
+@dataclass
+class LabelPlan:
+    """Labels of a run; this one is that of hard labels, which need nothing.
+
+    Attributes:
+        shape: of the labeler, if the file is to have one.
+        labeler: its tensors.
+        teacher: gives soft labels, if the file is to have them.
+        soft: the labels it gave last.
+        soft_settings: how they are made.
+        accuracy: of the labeler or the teacher on the validation part, in percent.
+        bits: that labels take of the file.
+    """
+
+    shape: LabelerShape | None = None
+    labeler: NetworkTensors | None = None
+    teacher: TrainableLabeler | None = None
+    soft: SoftLabels | None = None
+    soft_settings: SoftSettings = field(default_factory=SoftSettings)
+    accuracy: float | None = None
+    bits: float = 0.0
+
+    def look_at(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+        """Label images N × C × H × W of classes N as they are now, where labels are theirs."""
+        if self.teacher is None:
+            return
+        logits = teacher_logits(self.teacher, images)
+        self.soft, self.bits = soft_labels_of(logits, labels, self.soft_settings)
+
+    def in_header(self, header: Header) -> Header:
+        """Return a header that announces these labels."""
+        if self.shape is not None:
+            return replace(header, label_mode=LABEL_MODE_LABELER, labeler_layers=self.shape.layers)
+        return header if self.teacher is None else replace(header, label_mode=LABEL_MODE_SOFT)
+
+    def in_content(self, content: Content) -> Content:
+        """Return content that has these labels."""
+        return replace(content, soft_labels=self.soft, labeler=self.labeler)
+
+
+def plan_labels(
+    dataset: Dataset,
+    recipe: Recipe,
+    budget_bytes: int,
+    device: torch.device,
+    on_progress: ProgressCallback,
+) -> LabelPlan:
+    """Make what the labels of a recipe need; a labeler takes its share of the budget.
+
+    Args:
+        dataset: whose training part teaches.
+        recipe: of the run.
+        budget_bytes: of the whole file.
+        device: where to compute.
+        on_progress: called while a labeler is trained.
+
+    Raises:
+        BudgetError: no labeler fits its share, or it leaves too little to images.
+        DataError: the teacher is of another dataset.
+        OutputError: the cache cannot be written.
+    """
+    if recipe.labels == HARD_LABELS:
+        return LabelPlan()
+    folder = None if recipe.teacher is None else Path(recipe.teacher)
+    if recipe.labels != LABELER_LABELS:
+        assert folder is not None  # the recipe has seen to it
+        return LabelPlan(teacher=load_teacher(dataset, folder, device))
+    share = recipe.labeler_share
+    if share > 1 - LEAST_IMAGE_SHARE:
+        raise BudgetError(
+            f"A labeler share of {share:g} leaves no room for images; give at most "
+            f"{1 - LEAST_IMAGE_SHARE:g}."
+        )
+    made = make_labeler(
+        dataset,
+        int(share * budget_bytes),
+        LabelerSettings(epochs=recipe.labeler_epochs),
+        recipe.seed,
+        device,
+        on_progress,
+        folder,
+    )
+    tensors = made.network.tensors()
+    return LabelPlan(
+        shape=made.network.shape,
+        labeler=tensors,
+        accuracy=made.accuracy,
+        bits=sum(coded_bits(tensor) for tensor in tensors.values()),
+    )
+
+
+@torch.no_grad()
+def teacher_logits(teacher: TrainableLabeler, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return logits N × classes of uint8 images N × C × H × W."""
+    device = teacher.out_weight.device
+    parts = torch.split(torch.from_numpy(images), _TEACHER_BATCH)
+    logits = torch.cat([teacher(part.to(device).float()).cpu() for part in parts])
+    values: NDArray[np.float64] = logits.numpy().astype(np.float64)
+    return values

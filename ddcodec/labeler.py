@@ -1,0 +1,56 @@
+"""The labeler of a file, for whoever trains on it: a callable on any augmented view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ddcodec.codec.labeler import ExactLabeler
+from ddcodec.codec.labeler_network import LabelerNetwork
+from ddcodec.codec.parameters import NetworkTensors
+from ddcodec.format.labeler_layers import LabelerShape
+from ddcodec.networks import precision
+
+
+class Labeler:
+    """What labels a training set: logits for normalised images, augmented and mixed ones, too.
+
+    Args:
+        shape: the architecture in the file.
+        tensors: its weights.
+        mean: per channel, of pixels scaled to [0, 1], that images are normalised with.
+        std: likewise.
+    """
+
+    def __init__(
+        self,
+        shape: LabelerShape,
+        tensors: NetworkTensors,
+        mean: Sequence[float],
+        std: Sequence[float],
+    ) -> None:
+        self._exact = ExactLabeler(shape, tensors)
+        self._network = LabelerNetwork(shape, tensors).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._mean, self._std = torch.tensor(mean), torch.tensor(std)
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return logits, float32 N × classes, of normalised images, float N × C × H × W.
+
+        It computes in bfloat16 where that pays, so that logits may differ a little from machine to
+        machine; `exact_logits` does not.
+        """
+        device = images.device
+        network = self._network.to(device)
+        mean, std = (part.to(device)[:, None, None] for part in (self._mean, self._std))
+        pixels = (255 * (images * std + mean)).contiguous(memory_format=torch.channels_last)
+        with precision.autocast(device, precision.bfloat16_pays(device)):
+            logits: Tensor = network(pixels)
+        return logits.float()
+
+    def exact_logits(self, images: Tensor) -> Tensor:
+        """Return logits, float32 N × classes, of uint8 images: the same on every machine."""
+        logits = self._exact.logits(images.cpu().numpy())
+        return torch.from_numpy(logits).float() / 4096
