@@ -102,6 +102,8 @@ def _lines(judgement: Judgement) -> list[tuple[str, str]]:
     ):
         if report is not None:
             lines.append((name, f"{_accuracy(report)} % ({report.num_images} images)"))
+    if judgement.labeler_accuracy is not None:
+        lines.append(("labeler alone", f"{judgement.labeler_accuracy:.2f} %"))
     for name, value in _scores(judgement):
         if value != NONE:
             lines.append((name, value))

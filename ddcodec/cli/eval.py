@@ -208,7 +208,7 @@ def _judge(
 
     from ddcodec import networks
     from ddcodec.evaluation import EvaluationSettings, LabelledImages, judge
-    from ddcodec.evaluation.judge import find_protocol
+    from ddcodec.evaluation.judge import find_protocol, labeler_accuracy
 
     protocol = find_protocol(settings["protocol"])
     repeats = settings["repeats"] or DEFAULT_REPEATS.get(protocol.name, protocol.networks)
@@ -225,6 +225,7 @@ def _judge(
     shape = (real.channels, real.height, real.width)
     for arch in settings["arch"]:
         networks.build(arch, shape, real.num_classes, seed=0, network_width=protocol.network_width)
+    alone = labeler_accuracy(training, tested)
     judgements = []
     for arch in settings["arch"]:
         with ProgressReport() as report:
@@ -232,6 +233,7 @@ def _judge(
                 protocol, seeds, real.num_classes, arch, settings["device"], show_on(report, arch)
             )
             judgement = judge(training, tested, chosen)
+            judgement = replace(judgement, labeler_accuracy=alone)
             if settings["references"] != "none":
                 compared = _Compared(real, test, split, settings["references"], report)
                 judgement = compared.add_to(judgement, training.labels.numpy(), chosen)
@@ -268,7 +270,11 @@ class _Compared:
             shown = replace(
                 settings, on_progress=show_on(self._report, f"{settings.arch} {reference.name}")
             )
-            judgement = replace(judgement, **{field: self._references.report(reference, shown)})
+            found = self._references.report(reference, shown)
+            if field == "random_real":
+                judgement = replace(judgement, random_real=found)
+            else:
+                judgement = replace(judgement, full_data=found)
         return judgement
 
 

@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import torch
 
 from ddcodec.errors import RecipeError
 from ddcodec.evaluation.gradients import TrainingOptions
@@ -10,6 +12,8 @@ from ddcodec.evaluation.labelled_images import LabelledImages
 from ddcodec.evaluation.protocols import PROTOCOLS, Protocol
 from ddcodec.evaluation.report import AccuracyReport, Judgement
 from ddcodec.evaluation.train import accuracy, train_network
+
+_TEST_CHUNK = 125
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,22 @@ def judge(
     if training.label_mode == "hard" or not settings.protocol.all_labels:
         return Judgement(hard)
     return Judgement(hard, evaluate_labelled(training, test, settings))
+
+
+@torch.no_grad()
+def labeler_accuracy(training: LabelledImages, test: LabelledImages) -> float | None:
+    """Return the percentage of test images that the labeler itself gets right; None without one.
+
+    It stands beside the accuracy of students: a labeler that is better could have been sent alone.
+    """
+    if training.labeler is None:
+        return None
+    correct = 0
+    parts = torch.split(test.images, _TEST_CHUNK), torch.split(test.labels, _TEST_CHUNK)
+    for images, labels in zip(*parts, strict=True):
+        seen = replace(test, images=images).normalised(torch.device("cpu"))
+        correct += int((training.labeler(seen).argmax(dim=1) == labels).sum())
+    return 100.0 * correct / len(test.labels)
 
 
 def _report_to(

@@ -59,12 +59,14 @@ class Judgement:
             or the protocol uses no others.
         full_data: Trained on all real images with their hard labels, or None.
         random_real: Trained on as many random real images of each class, likewise, or None.
+        labeler_accuracy: Of the labeler in the file itself, in %, or None.
     """
 
     hard: AccuracyReport
     all_labels: AccuracyReport | None = None
     full_data: AccuracyReport | None = None
     random_real: AccuracyReport | None = None
+    labeler_accuracy: float | None = None
 
     @property
     def best(self) -> AccuracyReport:
@@ -103,6 +105,7 @@ class Judgement:
         return {
             "arch": self.hard.arch,
             **reports,
+            "labeler_accuracy": self.labeler_accuracy,
             "hard_label_recovery": self.hard_label_recovery,
             "improvement_over_random": self.improvement_over_random,
             "label_robust_score": self.label_robust_score,
