@@ -130,7 +130,13 @@ class ImageNetSubset:
 
         def build(folder: Path) -> tuple[str, ...]:
             reader = TreeReader(data, size, request.on_progress)
-            members = reader.noting(source_members(data, self.keeps))
+            members = list(reader.noting(source_members(data, self.keeps)))
+            if not reader.headers:
+                first = next(iter(self.classes))
+                raise DataError(
+                    f"'{data}' holds no images of the classes of '{name}'; expected folders such "
+                    f"as train/{first} ({self.classes[first]})."
+                )
             layout = self._numbered(read_layout(members, str(data)), data)
             return reader.decode(layout, source_members(data, self.keeps), folder)
 

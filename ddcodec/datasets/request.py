@@ -14,19 +14,20 @@ class LoadProgress:
     """Say how far loading is; only what is not in the cache yet takes long enough to say.
 
     Attributes:
-        stage: `downloading` or `decoding`.
+        stage: what is being done, such as `downloading` or `decoding`.
         done: how many there are already.
-        total: how many there will be.
+        total: how many there will be, or None where that is not known yet.
         unit: `MB` or `images`.
     """
 
     stage: str
     done: int
-    total: int
+    total: int | None
     unit: str
 
     def __str__(self) -> str:
-        return f"{self.stage}, {self.done:,} of {self.total:,} {self.unit}"
+        of = "" if self.total is None else f" of {self.total:,}"
+        return f"{self.stage}, {self.done:,}{of} {self.unit}"
 
 
 OnProgress = Callable[[LoadProgress], None]

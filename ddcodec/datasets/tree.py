@@ -18,7 +18,7 @@ from ddcodec.datasets.resize import ImageSize
 from ddcodec.errors import DataError
 
 PROGRESS_IMAGES = 200
-"""How many images are decoded between two calls of `on_progress`."""
+"""How many images are read between two calls of `on_progress`."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class TreeReader:
     Attributes:
         source: named in messages.
         size: what to bring all images to, or None where all must have one size.
-        on_progress: called now and then by `decode`.
+        on_progress: called now and then.
         headers: of the images that `noting` has met, by path.
     """
 
@@ -46,6 +46,8 @@ class TreeReader:
             if not member.is_folder and is_image_name(member.path):
                 check_file_size(member.size, member.path, self.size)
                 self.headers[member.path] = read_header(member.read(), member.path, self.size)
+                if len(self.headers) % PROGRESS_IMAGES == 0:
+                    self.on_progress(LoadProgress("listing", len(self.headers), None, "images"))
             yield member
 
     def decode(self, layout: Layout, members: Iterable[Member], folder: Path) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import pytest
 from image_trees import encode, flat, split_tree, write_folder, write_source
 from PIL import Image
 
-from ddcodec.datasets import Dataset, load_folder
+from ddcodec.datasets import Dataset, load_dataset, load_folder, tree
 from ddcodec.errors import DataError
 
 KINDS = ["", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz"]
@@ -217,3 +217,17 @@ def test_no_default_source(tmp_path: Path) -> None:
     """A name of one's own needs data."""
     with pytest.raises(DataError, match="pass --data"):
         load_folder("insects", None, tmp_path)
+
+
+def test_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading says how far it is, in both passes; from the cache it has nothing to say."""
+    monkeypatch.setattr(tree, "PROGRESS_IMAGES", 3)
+    source, said = write_source(tmp_path, ".zip", split_tree()), list[str]()
+    for _ in range(2):
+        load_dataset(
+            "x", source, tmp_path / "cache", on_progress=lambda progress: said.append(str(progress))
+        )
+    assert said == [
+        "listing, 3 images", "listing, 6 images",
+        "decoding, 3 of 7 images", "decoding, 6 of 7 images",
+    ]  # fmt: skip
