@@ -117,7 +117,8 @@ def test_help_lists_every_command() -> None:
     names = re.findall(r"^  (\w+)  ", result.stdout.partition("Commands:")[2], re.MULTILINE)
     assert names == [
         "experts", "pool", "recipes", "distill", "encode", "inspect",
-        "verify", "decode", "view", "eval", "plot",
+        "verify", "decode", "view", "eval", "compare",
+        "plot",
     ]  # fmt: skip
     for name in names:
         command_help = _run(name, "-h")
@@ -211,6 +212,7 @@ def _loaded_modules(*arguments: object) -> set[str]:
         ["--help"],
         ["distill", "--help"],
         ["encode", "--help"],
+        ["compare", "--help"],
         ["plot", "--help"],
         ["inspect", "--header", COLOUR],
         ["-V"],

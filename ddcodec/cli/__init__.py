@@ -11,6 +11,7 @@ import warnings
 import click
 
 from ddcodec import __version__
+from ddcodec.cli.compare import compare_command
 from ddcodec.cli.decode import decode_command
 from ddcodec.cli.distill import distill_command
 from ddcodec.cli.encode import encode_command
@@ -69,6 +70,7 @@ for _command in (
     decode_command,
     view_command,
     eval_command,
+    compare_command,
     plot_command,
 ):
     ddc.add_command(_command)
