@@ -27,9 +27,13 @@ def _run(*arguments: object) -> Result:
 
 
 def _fails(result: Result, code: int, sentence: str) -> None:
-    lines = [line for line in result.stderr.splitlines() if not line.endswith(" left")]
+    lines = [line for line in result.stderr.splitlines() if not _is_progress(line)]
     assert result.exit_code == code and result.stdout == "", result.output
     assert len(lines) == 1 and lines[0].startswith("ddc: ") and sentence in lines[0], lines
+
+
+def _is_progress(line: str) -> bool:
+    return line.startswith("Loading ") or line.endswith(" left")
 
 
 def _save(name: str, count: int = 6, size: int = 8) -> None:
