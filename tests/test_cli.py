@@ -110,7 +110,7 @@ def test_help_lists_every_command() -> None:
     names = re.findall(r"^  (\w+)  ", result.stdout.partition("Commands:")[2], re.MULTILINE)
     assert names == [
         "datasets", "experts", "pool", "teacher", "recipes", "distill", "encode", "inspect",
-        "verify", "decode", "view", "eval", "sweep", "plot",
+        "verify", "decode", "view", "eval", "compare", "sweep", "plot", "report",
     ]  # fmt: skip
     for name in names:
         command_help = _run(name, "-h")
@@ -204,6 +204,7 @@ def _loaded_modules(*arguments: object) -> set[str]:
         ["--help"],
         ["distill", "--help"],
         ["encode", "--help"],
+        ["compare", "--help"],
         ["plot", "--help"],
         ["datasets", "--help"],
         ["inspect", "--header", COLOUR],

@@ -12,6 +12,7 @@ import click
 
 from ddcodec import __version__
 from ddcodec.cli.datasets import datasets_command
+from ddcodec.cli.compare import compare_command
 from ddcodec.cli.decode import decode_command
 from ddcodec.cli.distill import distill_command
 from ddcodec.cli.encode import encode_command
@@ -75,6 +76,7 @@ for _command in (
     view_command,
     eval_command,
     sweep_command,
+    compare_command,
     plot_command,
 ):
     ddc.add_command(_command)

@@ -95,7 +95,10 @@ def encode_command(
     watch.checkpoint.unlink(missing_ok=True)
     print_facts([*run_summary(encoded.distilled, path), ("PSNR", _psnr(encoded))])
     if encoded.distilled.is_below_floor:
-        print("The file stays below 97 % of the budget: even the finest steps need no more.")
+        print(
+            "The file stays below 97 % of the budget, which is more than these images need; a "
+            "smaller budget may well give better images, see PSNR."
+        )
 
 
 def _encode(images: Path, budget: Size, settings: dict[str, Any], watch: Watch) -> EncodedSet:

@@ -1,0 +1,69 @@
+"""The examples run on small files."""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+
+
+def test_decode_and_train(tmp_path: Path) -> None:
+    """It learns from a file and tests on a folder with the same shape of images."""
+    random = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for name in ("a", "b", "c"):
+            (tmp_path / "data" / split / name).mkdir(parents=True)
+            pixels = random.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "data" / split / name / "0.png")
+    arrays = tmp_path / "set.npz"
+    images = random.integers(0, 256, (3, 3, 16, 16), dtype=np.uint8)
+    np.savez(arrays, images=images, labels=np.arange(3))
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "DDC_CACHE": str(tmp_path / "cache")}
+
+    def run(*command: object) -> str:
+        words = [sys.executable, *map(str, command)]
+        result = subprocess.run(
+            words, env=environment, capture_output=True, text=True, cwd=tmp_path, check=False
+        )
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    run("-m", "ddcodec.cli", "encode", arrays, "--bpc", "1k", "--fit-steps", "8", "-o", "x.ddc")
+    output = run(EXAMPLES / "decode_and_train.py", "x.ddc", tmp_path / "data")
+    lines = output.splitlines()
+    assert len(lines) == 21 and lines[20].startswith("test accuracy ")
+    first, last = (float(lines[index].split()[-1]) for index in (0, 19))
+    assert last < first
+
+
+@pytest.fixture
+def replay(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The example of replay memories as a module."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    import continual_replay
+
+    return continual_replay
+
+
+@pytest.mark.parametrize("memory", ["none", "raw", "png", "ddc"])
+def test_memories_keep_within_their_bytes(memory: str, replay: ModuleType) -> None:
+    """Each memory says how many bytes it takes, and takes no more than it may."""
+    options = argparse.Namespace(bytes_per_class=900, fit_steps=8, seed=0)
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (24, 3, 8, 8), generator=generator, dtype=torch.uint8)
+    labels = torch.tensor([2, 3] * 12)
+    (kept, kept_labels), size = replay.MEMORIES[memory]((images, labels), 1, options)
+    assert size <= 2 * 900 and len(kept) == len(kept_labels)
+    assert set(kept_labels.tolist()) == (set() if memory == "none" else {2, 3})
+    if memory == "raw":
+        assert len(kept) == 2 * (900 // 192) and size == 192 * len(kept)
+        assert torch.equal(kept, torch.cat([images[0:8:2], images[1:8:2]]))
