@@ -115,7 +115,7 @@ def test_help_lists_every_command() -> None:
     names = re.findall(r"^  (\w+)  ", result.stdout.partition("Commands:")[2], re.MULTILINE)
     assert names == [
         "experts", "pool", "recipes", "distill", "inspect",
-        "verify", "decode", "view", "eval", "sweep", "plot",
+        "verify", "decode", "view", "eval", "sweep", "plot", "report",
     ]  # fmt: skip
     for name in names:
         command_help = _run(name, "-h")

@@ -20,6 +20,7 @@ from ddcodec.cli.inspect import inspect_command
 from ddcodec.cli.plot import plot_command
 from ddcodec.cli.pool import pool_command
 from ddcodec.cli.recipes import recipes_command
+from ddcodec.cli.report import report_command
 from ddcodec.cli.sweep import sweep_command
 from ddcodec.cli.verify import verify_command
 from ddcodec.cli.view import view_command
@@ -70,6 +71,7 @@ for _command in (
     eval_command,
     sweep_command,
     plot_command,
+    report_command,
 ):
     ddc.add_command(_command)
 
