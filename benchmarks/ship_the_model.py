@@ -54,6 +54,7 @@ def main() -> None:
     )  # fmt: skip
     training = LabelledImages(part.images, part.labels, part.mean, part.std)
     started = time.monotonic()
+    is_read = arguments.trained is not None and arguments.trained.exists()
     network = _trained(training, dataset, protocol, arguments)
     trained_seconds = time.monotonic() - started
     validation = _as_seen(validation_part(dataset), part)
@@ -79,7 +80,7 @@ def main() -> None:
         "updates": arguments.updates,
         "learning_rate": arguments.learning_rate,
         "fine_tuning_updates": arguments.fine_tuning,
-        "training_seconds": round(trained_seconds, 1),
+        "training_seconds": None if is_read else round(trained_seconds, 1),
         "seconds": round(time.monotonic() - started, 1),
         **facts,
     }

@@ -279,4 +279,4 @@ def _draw_share_lines(axes: Axes, rows: list[FileShares], losses: list[str]) -> 
     axes.set_xlabel("bits per class, whole file")
     axes.set_ylabel("share of the file, %")
     if len(losses) > 1:
-        axes.legend(loc="center left", title="loss")
+        axes.legend(loc="lower left", title="loss")

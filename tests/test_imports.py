@@ -32,6 +32,7 @@ _ALLOWED: dict[str, set[str]] = {
     "curves": {"run_log", "drawing", "errors"},
     "runs": {"errors"},
     "peers": {"errors"},
+    "report": {"inspection", "export", "runs", "console", "codec", "format", "errors"},
     "rate_utility": {"runs", "peers", "drawing", "errors"},
     "shipped_model": {"evaluation", "networks", "codec", "errors"},
 }

@@ -23,6 +23,7 @@ from ddcodec.cli.inspect import inspect_command
 from ddcodec.cli.plot import plot_command
 from ddcodec.cli.pool import pool_command
 from ddcodec.cli.recipes import recipes_command
+from ddcodec.cli.report import report_command
 from ddcodec.cli.sweep import sweep_command
 from ddcodec.cli.teacher import teacher_command
 from ddcodec.cli.verify import verify_command
@@ -78,6 +79,7 @@ for _command in (
     sweep_command,
     compare_command,
     plot_command,
+    report_command,
 ):
     ddc.add_command(_command)
 

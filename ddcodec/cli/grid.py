@@ -127,8 +127,8 @@ class Grid:
                 self._evaluate(point, request)
             except (RunInterrupted, Interrupted, KeyboardInterrupt, click.Abort) as error:
                 raise Interrupted(
-                    f"Interrupted in '{point.name}', {number - 1} of {len(points)} points before "
-                    "it are done; the same command goes on from there."
+                    f"Interrupted in '{point.name}', point {number} of {len(points)}; the same "
+                    "command goes on from there."
                 ) from error
             except RecipeError:
                 raise

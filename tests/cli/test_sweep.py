@@ -131,7 +131,7 @@ def test_interrupt_and_going_on(swept: None, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(grid.Grid, "_evaluate", interrupt)
     sentence = _sentence(_sweep("--bpc", "500,700"), 130)
-    assert "Interrupted in 'none-500-seed0', 0 of 2 points" in sentence
+    assert "Interrupted in 'none-500-seed0', point 1 of 2" in sentence
     assert "the same command goes on" in sentence
     assert _left() == FILES[:3]
     monkeypatch.setattr(grid.Grid, "_evaluate", real)
