@@ -72,13 +72,13 @@ def _one_by_one(
                 started = time.perf_counter()
             optimiser.zero_grad()
             loss = 0.0
-            for rows in torch.arange(images.shape[2]).split(part):
+            for rows in torch.split(torch.arange(images.shape[2]), part):
                 with precision.autocast(images.device, bfloat16):
                     logits = network(images[update, index, rows])
                 found = F.cross_entropy(logits.float(), labels[update, index, rows])
                 found = found * (len(rows) / images.shape[2])
                 found.backward()  # type: ignore[no-untyped-call]
-                loss += float(found)
+                loss += found.item()
             optimiser.step()
         _wait(images.device)
         total += time.perf_counter() - started
@@ -89,7 +89,7 @@ def _batched(
     made: list[Classifier], images: Tensor, labels: Tensor, part: int
 ) -> tuple[float, float]:
     """Return seconds for each update of all networks, the first left out, and the last loss."""
-    weights, _ = stack_module_state(made)  # type: ignore[arg-type]
+    weights, _ = stack_module_state(made)
     stacked = {name: weight.detach().clone() for name, weight in weights.items()}
     bfloat16 = precision.bfloat16_pays(images.device)
 
@@ -108,7 +108,7 @@ def _batched(
         for weight in stacked.values():
             weight.grad = torch.zeros_like(weight)
         loss = 0.0
-        for rows in torch.arange(images.shape[2]).split(part):
+        for rows in torch.split(torch.arange(images.shape[2]), part):
             share = len(rows) / images.shape[2]
             gradients, found = step(stacked, images[update][:, rows], labels[update][:, rows])
             for name, weight in stacked.items():
