@@ -4,7 +4,9 @@
 
 Weights of all networks are stacked (`torch.func.stack_module_state`) and one call of `vmap` sees
 every network's own batch. Both ways make the same updates in the precision that the device is
-fastest in; the losses they end at are printed, too.
+fastest in; the losses they end at are printed, too. On one core of an AMD EPYC with bfloat16, other
+jobs beside, three networks at once took 4.2 times as long as one by one (32 images of each at a
+time), 1.7 times with 8 images at a time: evaluation trains them one by one.
 """
 
 import argparse
@@ -78,7 +80,7 @@ def _one_by_one(
                 found = F.cross_entropy(logits.float(), labels[update, index, rows])
                 found = found * (len(rows) / images.shape[2])
                 found.backward()  # type: ignore[no-untyped-call]
-                loss += float(found)
+                loss += found.item()
             optimiser.step()
         _wait(images.device)
         total += time.perf_counter() - started

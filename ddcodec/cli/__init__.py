@@ -11,8 +11,8 @@ import warnings
 import click
 
 from ddcodec import __version__
-from ddcodec.cli.datasets import datasets_command
 from ddcodec.cli.compare import compare_command
+from ddcodec.cli.datasets import datasets_command
 from ddcodec.cli.decode import decode_command
 from ddcodec.cli.distill import distill_command
 from ddcodec.cli.encode import encode_command

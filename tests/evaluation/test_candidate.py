@@ -58,6 +58,9 @@ def test_a_ddc() -> None:
     assert found.kind == ".ddc" and found.size_bytes == path.stat().st_size
     assert found.normalisation is not None
     assert found.normalisation[0][0] == decoded.header.mean[0] / 256
+    strange = replace(real, class_names=("cow", *order[1:]))
+    with pytest.raises(DataError, match=f"'{names[-1]}' is not a class of 'letters'"):
+        _read(path, strange)
 
 
 @pytest.mark.parametrize("names", ["images labels", "image_syn label_syn", "x y", "data targets"])
