@@ -27,6 +27,12 @@ BITS_PER_WEIGHT = 6.0
 FULL_CHROMA_BYTES_PER_CLASS = 200_000
 """From here on colour components have a finest level too."""
 
+FULL_CHROMA_BITS_PER_PIXEL = 3.0
+"""And where so much is there for each pixel: the usual bits are a fifth of it."""
+
+SMALL_NETWORK_BYTES = 700
+"""What container and networks of a small file take, with every plane there is."""
+
 SMALLEST_LATENT_BITS = 0.01
 """What a latent costs that is always as predicted, for planning the smallest file."""
 
@@ -111,7 +117,8 @@ def allocate_counts(
     """
     num_classes = len(counts)
     budget = Budget(recipe.bytes_per_class, num_classes)
-    synthesis = _synthesis(recipe, budget, image_shape)
+    bytes_per_image = (budget.budget_bytes - SMALL_NETWORK_BYTES) / int(counts.sum())
+    synthesis = _synthesis(recipe, budget, image_shape, bytes_per_image)
     context = ContextModel(
         _context_id(recipe, synthesis),
         recipe.context_width or default_context_width(budget.budget_bytes),
@@ -150,7 +157,9 @@ def default_context_width(budget_bytes: int) -> int:
     return 16 if budget_bytes < 60_000 else 24
 
 
-def _synthesis(recipe: Recipe, budget: Budget, image_shape: tuple[int, int, int]) -> Synthesis:
+def _synthesis(
+    recipe: Recipe, budget: Budget, image_shape: tuple[int, int, int], bytes_per_image: float
+) -> Synthesis:
     channels, height, width = image_shape
     choice = recipe.decoder
     if choice is not None and choice.family == PYRAMID_FAMILY:
@@ -158,7 +167,9 @@ def _synthesis(recipe: Recipe, budget: Budget, image_shape: tuple[int, int, int]
         return PyramidSynthesis(levels, choice.widths, channels, height, width)
     widths = default_refinement(budget.budget_bytes) if choice is None else choice.widths
     # Where colour is that cheap, its finest details would be zeros that take time and no bits.
-    half_chroma = channels > 1 and recipe.bytes_per_class < FULL_CHROMA_BYTES_PER_CLASS
+    is_cheap = recipe.bytes_per_class < FULL_CHROMA_BYTES_PER_CLASS
+    is_poor = bytes_per_image < FULL_CHROMA_BITS_PER_PIXEL / 8 * height * width
+    half_chroma = channels > 1 and is_cheap and is_poor
     levels = wavelet_levels(height, width)
     return WaveletSynthesis(levels, widths, channels, height, width, half_chroma)
 

@@ -18,7 +18,7 @@ from ddcodec.distill.post_quantisation import quantise_networks
 from ddcodec.distill.progress import Validate
 from ddcodec.distill.rate_control import AIM, adjusted_multiplier
 from ddcodec.distill.representation import Parameters, Representation, quantised_parameters
-from ddcodec.distill.starting_point import rescale_steps
+from ddcodec.distill.starting_point import allowed_factor, rescale_steps
 from ddcodec.distill.time_plan import TimePlan
 from ddcodec.distill.utilities import Distillation, Likeness
 from ddcodec.distill.wishes import Wishes, initial_wishes
@@ -116,14 +116,18 @@ class Run:
         self.plan.pass_seconds = (time.monotonic() - started) / passes
         return bits
 
-    def rescale(self, factor: float) -> None:
-        """Multiply the steps of a wavelet, latents and λ following."""
+    def rescale(self, factor: float) -> bool:
+        """Multiply the steps of a wavelet, latents and λ following; tell whether they could."""
+        factor = allowed_factor(self.representation, factor)
+        if factor == 1.0:
+            return False
         wishes = self.wishes or self.wishes_for_likeness()
         balanced = rescale_steps(self.representation, wishes.values, factor)
         if not self.fixed_multiplier:
             self.multiplier = balanced
         if self.wishes is not None:
             self.wishes.rescale(factor)
+        return True
 
     def wishes_for_likeness(self) -> Wishes:
         """Return where the real images would have the latents."""

@@ -73,6 +73,17 @@ def wavelet_drift(representation: Representation, multiplier: float) -> float:
     return multiplier * float(gains.detach().square().mean()) / BITS_PER_SQUARED_STEP
 
 
+def allowed_factor(representation: Representation, factor: float) -> float:
+    """Return a factor of the steps that leaves none finer than `FINEST_STEP`; 1 changes nothing.
+
+    Finer steps show in no pixel, and end as gains that a file cannot tell from 0.
+    """
+    gains = representation.networks[0].get("transform.gains")
+    if gains is None or factor >= 1:
+        return factor
+    return min(1.0, max(factor, FINEST_STEP / float(gains.detach().abs().min())))
+
+
 def rescale_steps(representation: Representation, wishes: torch.Tensor, factor: float) -> float:
     """Multiply all steps by a factor and round the latents anew; return the λ that fits.
 

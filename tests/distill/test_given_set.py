@@ -28,7 +28,14 @@ def _given(*counts: int, has_names: bool = True) -> GivenImages:
 
 @pytest.mark.parametrize(
     ("parameterization", "counts"),
-    [("latents", (2, 7)), ("pixels", (1, 1)), ("pixels", (2, 7)), ("pixels", (0, 3))],
+    [
+        ("latents", (2, 7)),
+        ("latents", (1, 1)),
+        ("latents", (0, 3)),
+        ("pixels", (1, 1)),
+        ("pixels", (2, 7)),
+        ("pixels", (0, 3)),
+    ],
 )
 def test_exactly_the_given_images(parameterization: str, counts: tuple[int, int]) -> None:
     """One image a class, unequal classes, an empty one: all are there, and as good as claimed."""
@@ -52,7 +59,7 @@ def test_exactly_the_given_images(parameterization: str, counts: tuple[int, int]
         return
     assert encoded.psnr == pytest.approx(10 * np.log10(255**2 / error.mean()))
     assert encoded.psnr_range[0] == pytest.approx(10 * np.log10(255**2 / error.max()))
-    assert encoded.psnr > 25
+    assert encoded.psnr > (25 if sum(counts) > 3 else 40)
 
 
 def test_the_budget_is_used() -> None:

@@ -57,7 +57,7 @@ class Settle:
             # λ that found no rest says in which direction, but not how far: half as far at a turn.
             if (self._factor > 1) != too_fine:
                 self._factor = self._factor**-0.5
-            run.rescale(self._factor)
+            self._is_done = not run.rescale(self._factor)
 
     def state(self) -> State:
         """Return where the rounds stand; see `Phase`."""
