@@ -76,8 +76,8 @@ for _command in (
     decode_command,
     view_command,
     eval_command,
-    sweep_command,
     compare_command,
+    sweep_command,
     plot_command,
     report_command,
 ):

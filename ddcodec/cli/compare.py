@@ -128,6 +128,8 @@ def _seeds(protocol: str, repeats: int | None, first: int) -> range:
 
 def _judge(training_sets: Sequence[TrainingImages], judgement: Judgement) -> list[AccuracyReport]:
     """Train on every set and test; what does not fit the dataset is found before any training."""
+    import numpy as np
+
     from ddcodec.datasets import normalisation
     from ddcodec.evaluation import evaluate
 
@@ -145,7 +147,7 @@ def _judge(training_sets: Sequence[TrainingImages], judgement: Judgement) -> lis
                     labels[index],
                     real.test.images,
                     real.test.labels,
-                    training.normalisation or (mean.tolist(), std.tolist()),
+                    training.normalisation or (mean.tolist(), np.maximum(std, 1 / 255).tolist()),
                     judgement.protocol,
                     judgement.seeds,
                     num_classes=real.num_classes,

@@ -15,6 +15,7 @@ import click
 from ddcodec.cli.distill import distill_command
 from ddcodec.cli.eval import DEFAULT_REPEATS, eval_command
 from ddcodec.cli.group import Interrupted
+from ddcodec.cli.loading import load
 from ddcodec.cli.options import Size
 from ddcodec.cli.recipes import Request, read_request
 from ddcodec.console import printable
@@ -23,6 +24,9 @@ from ddcodec.runs import LOG_SUFFIX, evaluation_path, read_evaluation, read_json
 
 if TYPE_CHECKING:
     from ddcodec.datasets import Dataset
+
+SOURCE_OPTIONS = ("dataset", "data", "size", "recipe")
+"""Options of `ddc distill` that say what is distilled, by name."""
 
 OWN_OPTIONS = ("budget", "output", "force", "record", "loss", "seed", "resume", "log_path")
 """Options of `ddc distill` that a sweep sets for each point, by name."""
@@ -104,7 +108,7 @@ class Grid:
         settings = {
             name: value
             for name, value in child.params.items()
-            if name not in ("dataset", "data", "recipe", *OWN_OPTIONS) or name in ("loss", "seed")
+            if name in ("loss", "seed") or name not in (*SOURCE_OPTIONS, *OWN_OPTIONS)
         }
         settings["loss_options"] = dict(settings["loss_options"])
         request = read_request(child, child.params["recipe"], settings)
@@ -233,6 +237,8 @@ class Grid:
         }
         if request.data is not None:
             options["dataset"] = request.dataset
+        if request.size is not None:
+            options["size"] = request.size
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
         return [*words, "--json", "--", str(self.file(point))]
 
@@ -257,10 +263,9 @@ class Grid:
 
 def _load(request: Request) -> Dataset:
     from ddcodec.console import waiting
-    from ddcodec.datasets import load_dataset
 
-    with waiting(f"Loading {request.dataset}."):
-        return load_dataset(request.dataset, request.data)
+    with waiting(f"Loading {request.dataset}.") as say:
+        return load(request.dataset, request.data, request.size, say)
 
 
 def _say(sentence: str) -> None:
