@@ -138,7 +138,9 @@ def allocate_counts(
 def default_images_per_class(bytes_per_class: float, pixel_bytes: int) -> int:
     """Return images per class for a budget; larger images get more bytes each."""
     size_factor: float = (pixel_bytes / 3072) ** 0.35
-    budget_factor: float = (bytes_per_class / 10_000) ** 0.3
+    # Below 10 kB more and cheaper images were better (docs/results.md).
+    exponent = 0.4 if bytes_per_class < 10_000 else 0.3
+    budget_factor: float = (bytes_per_class / 10_000) ** exponent
     bytes_per_image = 60 * budget_factor * size_factor
     return max(1, round(0.97 * bytes_per_class / float(bytes_per_image)))
 
