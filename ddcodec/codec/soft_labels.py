@@ -42,10 +42,14 @@ class SoftLabels:
     @property
     def probabilities(self) -> NDArray[np.float32]:
         """What the logits say, N × classes; each row sums to 1."""
-        values = self.logits.astype(np.float64) * 2.0**-self.step_exponent
-        weights = np.exp(values - values.max(axis=1, keepdims=True))
-        shares: NDArray[np.float32] = weights / weights.sum(axis=1, keepdims=True)
-        return shares.astype(np.float32)
+        return probabilities_of(self.logits.astype(np.float64) * 2.0**-self.step_exponent)
+
+
+def probabilities_of(logits: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the softmax of logits N × classes."""
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: NDArray[np.float32] = weights / weights.sum(axis=1, keepdims=True)
+    return shares.astype(np.float32)
 
 
 def code_soft_labels(

@@ -24,8 +24,7 @@ class NpzFile:
             "mean": np.array(source.mean),
             "std": np.array(source.std),
         }
-        if source.soft_labels is not None:
-            others["soft_labels"] = source.soft_labels
+        labelling = source.labelling()
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             with archive.open("images.npy", "w", force_zip64=True) as stream:
                 shape = (len(source), *source.image_shape)
@@ -33,6 +32,10 @@ class NpzFile:
                 np.lib.format.write_array_header_1_0(stream, header)
                 for images in source.batches():
                     stream.write(images.tobytes())
+                    labelling.see(images)
+            soft_labels = labelling.probabilities()
+            if soft_labels is not None:
+                others["soft_labels"] = soft_labels
             for name, array in others.items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
                     np.lib.format.write_array(stream, array, allow_pickle=False)

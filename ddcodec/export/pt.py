@@ -20,10 +20,11 @@ class PtFile:
         import torch
 
         images = np.empty((len(source), *source.image_shape), dtype=np.uint8)
-        done = 0
+        done, labelling = 0, source.labelling()
         for batch in source.batches():
             images[done : done + len(batch)] = batch
             done += len(batch)
+            labelling.see(batch)
         contents = {
             "images": torch.from_numpy(images),
             "labels": torch.from_numpy(source.labels),
@@ -31,8 +32,9 @@ class PtFile:
             "mean": source.mean,
             "std": source.std,
         }
-        if source.soft_labels is not None:
-            contents["soft_labels"] = torch.from_numpy(source.soft_labels)
+        soft_labels = labelling.probabilities()
+        if soft_labels is not None:
+            contents["soft_labels"] = torch.from_numpy(soft_labels)
         with target.open("wb") as stream:
             torch.save(contents, stream)
 

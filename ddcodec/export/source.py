@@ -9,6 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddcodec.codec.decode import DecodedSymbols
+from ddcodec.codec.labeler import ExactLabeler
+from ddcodec.codec.soft_labels import probabilities_of
+from ddcodec.errors import FormatError
+from ddcodec.format.limits import DecodeLimits
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,6 @@ class ExportSource:
         return self.symbols.labels[self.numbers]
 
     @property
-    def soft_labels(self) -> NDArray[np.float32] | None:
-        """Probabilities of the selected images, where the file lists them."""
-        soft = self.symbols.content.soft_labels
-        return None if soft is None else soft.probabilities[self.numbers]
-
-    @property
     def class_names(self) -> tuple[str, ...]:
         """Names of all classes of the file."""
         return self.symbols.class_names
@@ -94,6 +92,10 @@ class ExportSource:
             yield images[self.numbers[low:high] - first]
             first += len(images)
 
+    def labelling(self) -> SoftLabelling:
+        """Return what collects soft labels while batches pass by."""
+        return SoftLabelling(self)
+
     def items(self) -> Iterator[Item]:
         """Yield the selected images one by one; see `batches`."""
         labels = self.labels.tolist()
@@ -104,3 +106,40 @@ class ExportSource:
                 number, label = int(self.numbers[index]), labels[index]
                 yield Item(number, number - starts[label], label, pixels)
                 index += 1
+
+
+class SoftLabelling:
+    """Collect the soft labels of exported images: those of the file, or what its labeler says.
+
+    Args:
+        source: whose batches will be shown.
+
+    Raises:
+        FormatError: if labelling all of them is more work than a file may ask for.
+    """
+
+    def __init__(self, source: ExportSource) -> None:
+        header, content = source.symbols.header, source.symbols.content
+        self._listed = content.soft_labels
+        self._numbers = source.numbers
+        self._labeler = None
+        self._parts: list[NDArray[np.int64]] = []
+        if header.labeler is None or content.labeler is None:
+            return
+        if header.labeler.macs_per_image * len(source) > DecodeLimits().max_macs:
+            raise FormatError(
+                f"Labelling {len(source)} images takes the labeler too long; select fewer with "
+                "--images, or export as png."
+            )
+        self._labeler = ExactLabeler(header.labeler, content.labeler)
+
+    def see(self, images: NDArray[np.uint8]) -> None:
+        """Label the next images, n × C × H × W."""
+        if self._labeler is not None:
+            self._parts.append(self._labeler.logits(images))
+
+    def probabilities(self) -> NDArray[np.float32] | None:
+        """Return a row for each image seen, float32; None where the file has hard labels only."""
+        if self._listed is not None:
+            return self._listed.probabilities[self._numbers]
+        return probabilities_of(np.concatenate(self._parts) / 4096) if self._parts else None
