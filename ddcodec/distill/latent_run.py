@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -217,17 +218,23 @@ def _land(run: Run) -> Content:
     latents = run.representation.latents.data
     if run.fixed_multiplier:
         return run.content(latents)
-    smallest = run.size_bytes(torch.zeros_like(latents))
-    if smallest > run.budget_bytes:
+    # Not the size of a file of zeros: where latents are large, a zero is what surprises.
+    smallest = ceil(run.other_bits / 8)
+    size = run.budget_bytes + 1
+    if smallest <= run.budget_bytes:
+        for goal in (run.goal, run.likeness):
+            descent = run.descent(goal, networks)
+            size = land_on_budget(
+                descent, latents, run.multiplier, run.size_bytes, run.budget_bytes
+            )
+            if size >= FULL * run.budget_bytes:
+                break
+    if size > run.budget_bytes:
         raise BudgetError(
-            f"The file takes {smallest} bytes before any image, above the budget of "
-            f"{run.budget_bytes}; give a larger budget or a smaller decoder (--synthesis)."
+            f"The file takes {smallest} bytes before any image and cannot be brought below the "
+            f"budget of {run.budget_bytes}; give a larger budget, fewer images or a smaller "
+            "decoder (--synthesis)."
         )
-    for goal in (run.goal, run.likeness):
-        descent = run.descent(goal, networks)
-        size = land_on_budget(descent, latents, run.multiplier, run.size_bytes, run.budget_bytes)
-        if size >= FULL * run.budget_bytes:
-            break
     return run.content(latents)
 
 
