@@ -280,10 +280,15 @@ class _Compared:
 
 def show_on(report: ProgressReport, what: str) -> Callable[[EvaluationProgress], None]:
     """Return what shows the progress of some networks."""
-    started = time.monotonic()
+    started, last = time.monotonic(), 0.0
 
     def show(progress: EvaluationProgress) -> None:
+        nonlocal started, last
         done = (progress.network + progress.update / progress.updates) / progress.networks
+        if done < last:
+            # The same networks again, with all labels.
+            started = time.monotonic()
+        last = done
         elapsed = time.monotonic() - started
         report.update(
             f"{what}, network {progress.network + 1}/{progress.networks}",
