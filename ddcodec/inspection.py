@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ddcodec.budget import bits_per_class
 from ddcodec.errors import DataError, FormatError
 from ddcodec.format.container import CHECKSUM_BYTES, Container
-from ddcodec.format.header import Header
+from ddcodec.format.header import LABEL_MODE_SOFT, Header
 from ddcodec.format.limits import DecodeLimits
 from ddcodec.format.planes import PIXELS, PYRAMID, WAVELET_HALF_CHROMA
 
@@ -81,6 +81,12 @@ class Inspection:
         """Bits per pixel (position, all channels together) of the whole file."""
         return 8 * self.bytes_per_image / (self.header.height * self.header.width)
 
+    @property
+    def bits_per_label(self) -> float:
+        """Bits of all labels per image, a labeler's among them."""
+        parts = (part.bits for part in self.parts if part.name in ("labels", "labeler"))
+        return sum(parts) / self.header.num_images
+
     def percent_of(self, kind: str) -> float:
         """Return the share of all parts of a kind."""
         return sum(round(100 * part.percent) for part in self.parts if part.kind == kind) / 100
@@ -99,6 +105,7 @@ class Inspection:
             "bytes_per_image": self.bytes_per_image,
             "bits_per_image": 8 * self.bytes_per_image,
             "bits_per_pixel": self.bits_per_pixel,
+            "bits_per_label": self.bits_per_label,
             "shares": {
                 kind: {"bytes": self.bytes_of(kind), "percent": self.percent_of(kind)}
                 for kind in kinds
@@ -221,6 +228,16 @@ def describe_decoder(synthesis_id: int, widths: tuple[int, ...]) -> str:
         return "none, pixels themselves"
     colours = ", colour at half size" if synthesis_id == WAVELET_HALF_CHROMA else ""
     return f"wavelet{colours}, refinement {listed or 'none'}"
+
+
+def describe_labels(header: Header) -> str:
+    """Return in words what students learn from a file."""
+    if header.labeler is not None:
+        weights = f"{header.labeler.num_weights:,} weights"
+        return f"by a labeler of {len(header.labeler_layers)} layers, {weights}, for any view"
+    if header.label_mode == LABEL_MODE_SOFT:
+        return f"soft, {header.num_classes} logits an image"
+    return "hard"
 
 
 def apportion(weights: list[float], total: int) -> list[int]:

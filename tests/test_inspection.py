@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.errors import DataError, FormatError
 from ddcodec.format.limits import DecodeLimits
-from ddcodec.inspection import apportion, decode_file, file_bytes, inspect_file, read_ddc
+from ddcodec.inspection import (
+    apportion,
+    decode_file,
+    describe_labels,
+    file_bytes,
+    inspect_file,
+    read_ddc,
+)
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.ddc"))
 
@@ -91,3 +98,17 @@ def test_decode_names_the_file(tmp_path: Path) -> None:
     damaged.write_bytes(GOLDEN[0].read_bytes()[:-1])
     with pytest.raises(FormatError, match=r"damaged\.ddc"):
         decode_file(damaged)
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "least"),
+    [("grey", "hard", 0.0), ("soft", "soft, ", 1.0), ("labeler", "by a labeler of ", 100.0)],
+)
+def test_labels_are_accounted_for(name: str, words: str, least: float) -> None:
+    """What labels are and what one of them costs is said of every label mode."""
+    decoded = decode_file(GOLDEN[0].with_name(f"{name}.ddc"))
+    inspection = inspect_file(decoded)
+    assert describe_labels(decoded.header).startswith(words)
+    labels = sum(decoded.section_bits.get(part, 0.0) for part in ("labels", "labeler"))
+    assert inspection.bits_per_label == labels / decoded.header.num_images
+    assert inspection.to_json()["bits_per_label"] >= least
