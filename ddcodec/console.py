@@ -134,9 +134,11 @@ class ProgressReport:
             return
         print(f"ddc: {printable(sentence)}", file=sys.stderr, flush=True)
 
-    def update(self, phase: str, step: int, steps: int, details: str, seconds_left: float) -> None:
-        """Show the state of a phase; `step` counts from 1 to `steps`."""
-        left = f"{format_duration(seconds_left)} left"
+    def update(
+        self, phase: str, step: int, steps: int, details: str, seconds_left: float | None
+    ) -> None:
+        """Show the state of a phase; `step` counts from 1 to `steps`, 0 is before the first."""
+        left = "" if seconds_left is None else f"{format_duration(seconds_left)} left"
         if self._bar is not None:
             self._bar.update(
                 self._task, description=phase, completed=step, total=steps,

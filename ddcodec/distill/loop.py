@@ -69,13 +69,18 @@ class Loop:
                 if step is None:
                     return
                 self._last_step = self._run.step_counts[phase.name] = step.step
-                steps_before += 1
-                seconds = time.monotonic() - started
-                left = seconds / steps_before * (step.steps - step.step)
+                left = None
+                if step.step == 0:
+                    # Preparing and judging what a phase found is no measure of its steps.
+                    started = time.monotonic()
+                else:
+                    steps_before += 1
+                    seconds = time.monotonic() - started
+                    left = seconds / steps_before * (step.steps - step.step)
                 self._report(phase, step, left, time.monotonic() - step_started)
                 self._keep(number, step, interruption)
 
-    def _report(self, phase: Phase, step: Step, seconds_left: float, seconds: float) -> None:
+    def _report(self, phase: Phase, step: Step, seconds_left: float | None, seconds: float) -> None:
         run = self._run
         self._accuracy = self._accuracy if step.accuracy is None else step.accuracy
         progress = Progress(

@@ -21,7 +21,7 @@ class Progress:
         rate_bytes: estimated size of the file now; None before there is one.
         budget_bytes: the limit.
         loss: the utility's loss, per image outside `joint`; None where none is computed.
-        seconds_left: of this phase.
+        seconds_left: of this phase; None before its first step.
         multiplier: λ; None before there is one.
         accuracy: of the last validation in percent; None before the first one.
         images_per_second: synthetic images worked on; None where they are not counted.
@@ -33,7 +33,7 @@ class Progress:
     rate_bytes: float | None
     budget_bytes: int
     loss: float | None
-    seconds_left: float
+    seconds_left: float | None
     multiplier: float | None = None
     accuracy: float | None = None
     images_per_second: float | None = None

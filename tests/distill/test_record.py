@@ -41,7 +41,7 @@ def test_a_resolved_recipe_allocates_the_same(recipe: Recipe, counts: tuple[int,
 def test_images_per_class_are_what_there_is() -> None:
     """The wanted number, no more than a class has; open where classes differ."""
     shape = (3, 32, 32)
-    for counts, expected in (((90, 90), 52), ((30, 30), 30), ((30, 90), None)):
+    for counts, expected in (((90, 90), 62), ((30, 30), 30), ((30, 90), None)):
         allocation = allocate(OPEN, np.array(counts), shape, names_bytes=0)
         assert resolved_recipe(OPEN, allocation).images_per_class == expected
 
