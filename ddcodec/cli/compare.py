@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ddcodec.budget import bits_per_class
-from ddcodec.cli.eval import DEFAULT_REPEATS, PROTOCOLS
+from ddcodec.cli.eval import PROTOCOLS, networks_to_train
 from ddcodec.cli.options import (
     COUNT,
     PATH,
@@ -122,8 +122,7 @@ def _load(dataset: str | None, data: str) -> Dataset:
 def _seeds(protocol: str, repeats: int | None, first: int) -> range:
     from ddcodec.evaluation import PROTOCOLS as RECIPES
 
-    count = repeats or DEFAULT_REPEATS.get(protocol, RECIPES[protocol].networks)
-    return range(first, first + count)
+    return range(first, first + networks_to_train(RECIPES[protocol], repeats))
 
 
 def _judge(training_sets: Sequence[TrainingImages], judgement: Judgement) -> list[AccuracyReport]:

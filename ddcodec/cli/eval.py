@@ -29,7 +29,7 @@ from ddcodec.format.limits import DecodeLimits
 
 if TYPE_CHECKING:
     from ddcodec.datasets import Dataset, ImageSplit
-    from ddcodec.evaluation import EvaluationProgress, EvaluationSettings, Judgement
+    from ddcodec.evaluation import EvaluationProgress, EvaluationSettings, Judgement, Protocol
     from ddcodec.evaluation.candidate import Candidate, Normalisation
 
 PROTOCOLS = ("standard", "tuned", "quick", "glance")
@@ -153,6 +153,11 @@ def eval_command(
     print_judgements(file, candidate, tested_on, judgements, real.num_classes)
 
 
+def networks_to_train(protocol: Protocol, repeats: int | None) -> int:
+    """Return how many networks `--repeats`, if given, or else the protocol asks for."""
+    return repeats or DEFAULT_REPEATS.get(protocol.name, protocol.networks)
+
+
 def images_to_test_on(real: Dataset, split: str) -> ImageSplit:
     """Return the test images, or the validation part.
 
@@ -211,7 +216,7 @@ def _judge(
     from ddcodec.evaluation.judge import find_protocol, labeler_accuracy
 
     protocol = find_protocol(settings["protocol"])
-    repeats = settings["repeats"] or DEFAULT_REPEATS.get(protocol.name, protocol.networks)
+    repeats = networks_to_train(protocol, settings["repeats"])
     seeds = tuple(range(settings["seed"], settings["seed"] + repeats))
     normalisation = choose_normalisation(candidate, real, settings)
     training = candidate.labelled(normalisation)

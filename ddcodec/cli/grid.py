@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ddcodec.cli.distill import distill_command
-from ddcodec.cli.eval import DEFAULT_REPEATS, eval_command
+from ddcodec.cli.eval import eval_command, networks_to_train
 from ddcodec.cli.group import Interrupted
 from ddcodec.cli.loading import load
 from ddcodec.cli.options import Size
@@ -63,8 +63,7 @@ class EvaluationRequest:
         """Networks to train on each file."""
         from ddcodec.evaluation import PROTOCOLS
 
-        own = DEFAULT_REPEATS.get(self.protocol, PROTOCOLS[self.protocol].networks)
-        return self.repeats or own
+        return networks_to_train(PROTOCOLS[self.protocol], self.repeats)
 
 
 class Grid:

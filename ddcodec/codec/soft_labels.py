@@ -19,7 +19,7 @@ from ddcodec.entropy.range_coder import Coder
 LOC_LIMIT = 1 << 19
 """Largest magnitude of a location, in sixteenths of a step."""
 
-UNIT_SCALE = 40
+UNIT_SCALE = tables.UNIT_SCALE_INDEX
 """Index of the Laplace table whose scale is one step."""
 
 

@@ -21,8 +21,8 @@ from ddcodec.distill.checkpoint import DATASET
 from ddcodec.distill.distill import checkpoint_settings, find_device
 from ddcodec.distill.distilled import Distilled
 from ddcodec.distill.latent_run import finish_run, new_run
+from ddcodec.distill.pixel_recipe import refuse_to_resume, run_pixels
 from ddcodec.distill.pixel_task import PixelTask
-from ddcodec.distill.pixels import distill_pixels
 from ddcodec.distill.progress import Supervision
 from ddcodec.distill.recipe import NO_LOSS, PIXELS, Recipe
 from ddcodec.distill.training_part import TrainingPart
@@ -112,8 +112,7 @@ def _code_pixels(
     recipe: Recipe,
     supervision: Supervision,
 ) -> Distilled:
-    if supervision.resume:
-        raise RecipeError("Runs on pixels keep no checkpoint; leave --resume out to begin anew.")
+    refuse_to_resume(supervision)
     started = time.monotonic()
     mean, std = part.coded_normalisation
     task = PixelTask(
@@ -133,15 +132,7 @@ def _code_pixels(
         on_progress=supervision.on_progress,
         keeps_all=True,
     )
-    file = distill_pixels(task)
-    return Distilled(
-        file.encoded,
-        file.allocation,
-        task.budget,
-        file.estimated_bytes,
-        file.real_images,
-        time.monotonic() - started,
-    )
+    return run_pixels(task, started)
 
 
 def _squared_errors(decoded: NDArray[np.uint8], given: NDArray[np.uint8]) -> NDArray[np.float64]:

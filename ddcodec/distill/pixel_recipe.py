@@ -30,8 +30,7 @@ def distill_pixel_recipe(
     Raises:
         RecipeError: if it is to be resumed.
     """
-    if supervision.resume:
-        raise RecipeError("Runs on pixels keep no checkpoint; leave --resume out to begin anew.")
+    refuse_to_resume(supervision)
     started = time.monotonic()
     mean, std = part.coded_normalisation
     task = PixelTask(
@@ -59,6 +58,21 @@ def distill_pixel_recipe(
         device=device,
         on_progress=supervision.on_progress,
     )
+    return run_pixels(task, started)
+
+
+def refuse_to_resume(supervision: Supervision) -> None:
+    """Say that there is nothing to go on from.
+
+    Raises:
+        RecipeError: if a run is to be resumed.
+    """
+    if supervision.resume:
+        raise RecipeError("Runs on pixels keep no checkpoint; leave --resume out to begin anew.")
+
+
+def run_pixels(task: PixelTask, started: float) -> Distilled:
+    """Code a task within its budget; `started` is when its preparation began, monotonic."""
     file = distill_pixels(task)
     return Distilled(
         file.encoded,
@@ -67,5 +81,5 @@ def distill_pixel_recipe(
         file.estimated_bytes,
         file.real_images,
         time.monotonic() - started,
-        step_counts={} if recipe.loss == NO_LOSS else {"joint": recipe.joint_steps},
+        step_counts={} if task.distillation is None else {"joint": task.steps},
     )
