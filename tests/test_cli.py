@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from ddcodec import export
-from ddcodec.cli import ddc, group
+from ddcodec.cli import ddc, group, run_options
 from ddcodec.cli import decode as decode_options
 from ddcodec.cli import distill as distill_options
 from ddcodec.cli import eval as eval_options
@@ -145,8 +145,8 @@ def test_choices_are_those_of_the_package() -> None:
     assert set(distill_options.LOSSES) == {"none", *LOSSES}
     assert distill_options.CONTEXTS == PYRAMID_CONTEXTS
     assert distill_options.INITS == INITS == tuple(INITIALISERS)
-    assert distill_options.PARAMETERIZATIONS == PARAMETERIZATIONS
-    assert set(distill_options.SHARES) == set(SHARES)
+    assert run_options.PARAMETERIZATIONS == PARAMETERIZATIONS
+    assert set(run_options.SHARES) == set(SHARES)
     assert set(eval_options.PROTOCOLS) == set(protocols.PROTOCOLS)
     assert set(eval_options.ARCHITECTURES) == set(NETWORKS)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +16,20 @@ from ddcodec.cli.options import (
     check_device,
     device_option,
     force_option,
-    parse_decoder,
     parse_positive,
     parse_size,
     parse_time,
-    whole_number,
 )
 from ddcodec.cli.recipes import Request, read_request
+from ddcodec.cli.run_options import (
+    PARAMETERIZATIONS,
+    default_file_name,
+    names_option,
+    resume_option,
+    seed_option,
+    share_option,
+    synthesis_option,
+)
 from ddcodec.cli.watching import Watch
 from ddcodec.console import (
     format_bytes,
@@ -39,11 +45,9 @@ if TYPE_CHECKING:
     from ddcodec.distill.record import DatasetOrigin
 
 LOSSES = ("none", "dm", "gm", "tm", "ncfm")
-SHARES = ("class", "groups", "all")
 CONTEXTS = ("own", "coarser")
 QUANTIZERS = ("descent", "soft", "ste")
 INITS = ("random", "herding", "teacher")
-PARAMETERIZATIONS = ("latents", "pixels")
 
 
 def parse_loss(text: str) -> str:
@@ -120,14 +124,8 @@ def parse_loss_option(text: str) -> tuple[str, float]:
     "--spc", "images_per_class", type=COUNT, metavar="N", show_default="from the budget",
     help="Synthetic images per class.",
 )  # fmt: skip
-@click.option(
-    "--synthesis", type=parse_decoder, metavar="NAME", show_default="from the budget",
-    help="Decoder: wavelet, wavelet-16 (width of its refinement), or a pyramid: v4 or 160,40.",
-)  # fmt: skip
-@click.option(
-    "--share", type=click.Choice(SHARES), show_default="from the budget",
-    help="One set of networks per class, per group of classes, or for all.",
-)  # fmt: skip
+@synthesis_option
+@share_option
 @click.option(
     "--context", type=click.Choice(CONTEXTS), default="coarser",
     help="What latents of a pyramid decoder are predicted from.",
@@ -145,10 +143,7 @@ def parse_loss_option(text: str) -> tuple[str, float]:
     "--fit-steps", type=COUNT, metavar="N", show_default="from the number of images",
     help="Steps of the first fit to real images.",
 )  # fmt: skip
-@click.option(
-    "--seed", type=whole_number(least=0), default=0, metavar="N",
-    help="Everything random follows from it.",
-)  # fmt: skip
+@seed_option
 @click.option(
     "--lambda", "multiplier", type=parse_positive, metavar="X", show_default="from the budget",
     help="Bits that a unit of squared error is worth, held fixed; the size falls where it may.",
@@ -166,14 +161,14 @@ def parse_loss_option(text: str) -> tuple[str, float]:
     "--validate/--no-validate", default=True,
     help="Keep the best of a few candidates, judged on the validation tenth, or the last one.",
 )  # fmt: skip
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint of an interrupted run.")
+@resume_option
 @click.option(
     "--log", "log_path", metavar="FILE", type=PATH, show_default="none",
     help="Write every step as a line of JSON.",
 )  # fmt: skip
 @label_options
 @device_option
-@click.option("--names/--no-names", "keep_class_names", default=True, help="Keep the class names.")
+@names_option
 def distill_command(
     dataset: str | None,
     data: str | None,
@@ -276,8 +271,7 @@ def _default_name(dataset: str, data: str | None, budget: Size) -> str:
     name = dataset
     if dataset not in DATASETS and data is None:
         name = source_name(user_path(dataset))
-    size = "".join(budget.text.split())
-    return re.sub(r"[^\w.-]+", "_", f"{name}-{size}.ddc")
+    return default_file_name(name, budget)
 
 
 def run_summary(distilled: Distilled, path: Path) -> list[tuple[str, str]]:

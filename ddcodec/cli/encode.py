@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ddcodec.cli.distill import PARAMETERIZATIONS, SHARES, run_summary
+from ddcodec.cli.distill import run_summary
 from ddcodec.cli.options import (
     COUNT,
     PATH,
@@ -16,10 +15,17 @@ from ddcodec.cli.options import (
     check_device,
     device_option,
     force_option,
-    parse_decoder,
     parse_size,
     parse_time,
-    whole_number,
+)
+from ddcodec.cli.run_options import (
+    PARAMETERIZATIONS,
+    default_file_name,
+    names_option,
+    resume_option,
+    seed_option,
+    share_option,
+    synthesis_option,
 )
 from ddcodec.cli.watching import Watch
 from ddcodec.console import print_facts, waiting
@@ -44,14 +50,8 @@ if TYPE_CHECKING:
     help="How images are coded: by latents within the budget, or as pixels without loss, if these "
     "fit.",
 )  # fmt: skip
-@click.option(
-    "--synthesis", type=parse_decoder, metavar="NAME", show_default="from the budget",
-    help="Decoder: wavelet, wavelet-16 (width of its refinement), or a pyramid: v4 or 160,40.",
-)  # fmt: skip
-@click.option(
-    "--share", type=click.Choice(SHARES), show_default="from the budget",
-    help="One set of networks per class, per group of classes, or for all.",
-)  # fmt: skip
+@synthesis_option
+@share_option
 @click.option(
     "--fit-steps", type=COUNT, metavar="N", show_default="from the number of images",
     help="Steps of the fit.",
@@ -60,13 +60,10 @@ if TYPE_CHECKING:
     "--time", "time_seconds", type=parse_time, metavar="TIME", show_default="none",
     help="Fit the number of steps to a wall-clock time such as 30m, 90s or 2h.",
 )  # fmt: skip
-@click.option(
-    "--seed", type=whole_number(least=0), default=0, metavar="N",
-    help="Everything random follows from it.",
-)  # fmt: skip
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint of an interrupted run.")
+@seed_option
+@resume_option
 @device_option
-@click.option("--names/--no-names", "keep_class_names", default=True, help="Keep the class names.")
+@names_option
 def encode_command(
     images: Path,
     budget: Size,
@@ -128,5 +125,4 @@ def _default_name(images: Path, budget: Size) -> str:
 
     is_arrays = images.suffix.lower() in ARRAY_SUFFIXES
     name = images.stem if is_arrays else source_name(images)
-    size = "".join(budget.text.split())
-    return re.sub(r"[^\w.-]+", "_", f"{name}-{size}.ddc")
+    return default_file_name(name, budget)
