@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -15,14 +15,19 @@ from torch.utils.data import Dataset
 
 from ddcodec.budget import bits_per_class
 from ddcodec.codec.decode import DecodedFile
+from ddcodec.codec.renditions import draw_renditions
 from ddcodec.errors import DataError
 from ddcodec.format.limits import DecodeLimits
+from ddcodec.format.student_recipe import StudentRecipe
 from ddcodec.inspection import decode_file, file_bytes
 from ddcodec.labeler import Labeler
 from ddcodec.vision_dataset import VisionTrainingSet
 
 Transform = Callable[[Any], Any]
 Indices = slice | Sequence[int] | Sequence[bool] | NDArray[Any] | Tensor
+
+
+__all__ = ["StudentRecipe", "TrainingSet", "load"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +47,7 @@ class TrainingSet(Dataset[tuple[Any, int]]):
         labeler: labels any view of the images, where the file has one; see `Labeler`.
         transform: called with the normalised image of an item, C × H × W float32; None leaves it
             as it is.
+        recipe: what the file advises for the training of a student.
     """
 
     images: Tensor
@@ -53,6 +59,7 @@ class TrainingSet(Dataset[tuple[Any, int]]):
     transform: Transform | None = None
     soft_labels: Tensor | None = None
     labeler: Labeler | None = None
+    recipe: StudentRecipe = field(default_factory=StudentRecipe)
 
     @classmethod
     def load(
@@ -60,14 +67,25 @@ class TrainingSet(Dataset[tuple[Any, int]]):
         path: str | Path,
         limits: DecodeLimits | None = None,
         transform: Transform | None = None,
+        renditions: int | None = 1,
     ) -> TrainingSet:
         """Decode a file and check both of its checksums.
+
+        Args:
+            path: of the file.
+            limits: bounds on what it may take; None for the defaults.
+            transform: see the attribute.
+            renditions: times each image is drawn, one after another, each time with other details
+                (docs/format.md, section 10); None draws as many as the file advises.
 
         Raises:
             DataError: if it cannot be read.
             FormatError: if it is no valid file within the limits.
         """
-        return replace(cls.from_decoded(decode_file(Path(path), limits)), transform=transform)
+        decoded = decode_file(Path(path), limits)
+        training_set = replace(cls.from_decoded(decoded), transform=transform)
+        count = training_set.recipe.renditions if renditions is None else renditions
+        return training_set if count == 1 else training_set._drawn(decoded, count, limits)
 
     @classmethod
     def from_decoded(cls, decoded: DecodedFile) -> TrainingSet:
@@ -86,6 +104,19 @@ class TrainingSet(Dataset[tuple[Any, int]]):
             file_size_bytes=file_bytes(decoded.container),
             soft_labels=None if soft is None else torch.from_numpy(soft.probabilities),
             labeler=labeler,
+            recipe=StudentRecipe.from_hints(header.hints),
+        )
+
+    def _drawn(self, decoded: DecodedFile, count: int, limits: DecodeLimits | None) -> TrainingSet:
+        """Return every image in `count` renditions, those of an image one after another."""
+        drawn = draw_renditions(decoded.header, decoded.content, count, limits)
+        images = drawn.swapaxes(0, 1).reshape(-1, *drawn.shape[2:])
+        labels, soft = self.labels, self.soft_labels
+        return replace(
+            self,
+            images=torch.from_numpy(np.ascontiguousarray(images)),
+            labels=labels.repeat_interleave(count),
+            soft_labels=None if soft is None else soft.repeat_interleave(count, dim=0),
         )
 
     @property
@@ -174,7 +205,10 @@ class TrainingSet(Dataset[tuple[Any, int]]):
 
 
 def load(
-    path: str | Path, limits: DecodeLimits | None = None, transform: Transform | None = None
+    path: str | Path,
+    limits: DecodeLimits | None = None,
+    transform: Transform | None = None,
+    renditions: int | None = 1,
 ) -> TrainingSet:
     """Decode a `.ddc` file into a torch Dataset; see `TrainingSet.load`."""
-    return TrainingSet.load(path, limits, transform)
+    return TrainingSet.load(path, limits, transform, renditions)

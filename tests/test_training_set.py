@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 import ddcodec
 from ddcodec.codec.decode import decode_bytes
+from ddcodec.codec.encode import encode_content
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = sorted((ROOT / "tests" / "golden").glob("*.ddc"))
@@ -174,3 +175,28 @@ def test_to_torchvision(name: str) -> None:
     assert np.array_equal(pixels, image[..., 0] if image.shape[2] == 1 else image)
     assert np.array_equal(pixels, vision.data[0]) and vision.data.dtype == np.uint8
     assert whole.to_torchvision()[0][0].size == (image.shape[1], image.shape[0])
+
+
+def test_renditions_of_an_image_follow_each_other() -> None:
+    """Each image comes as often as asked for, first as itself, and labels go along."""
+    path = ROOT / "tests" / "golden" / "soft.ddc"
+    plain, drawn = ddcodec.load(path), ddcodec.load(path, renditions=3)
+    assert len(drawn) == 3 * len(plain)
+    assert torch.equal(drawn.images[::3], plain.images)
+    assert not torch.equal(drawn.images[1::3], plain.images)
+    assert torch.equal(drawn.labels, plain.labels.repeat_interleave(3))
+    assert plain.soft_labels is not None and drawn.soft_labels is not None
+    assert torch.equal(drawn.soft_labels[2::3], plain.soft_labels)
+    assert drawn.file_size_bytes == plain.file_size_bytes
+
+
+def test_a_file_advises_renditions(tmp_path: Path) -> None:
+    """Without a number as many are drawn as the file says; its advice has names."""
+    decoded = decode_bytes((ROOT / "tests" / "golden" / "wavelet.ddc").read_bytes())
+    header = dataclasses.replace(decoded.header, hints=((2, 2), (5, 3000)))
+    path = tmp_path / "advising.ddc"
+    path.write_bytes(encode_content(header, decoded.content).data)
+    training_set = ddcodec.load(path)
+    assert len(training_set) == header.num_images
+    assert training_set.recipe.renditions == 2 and training_set.recipe.adamw_rate == 0.003
+    assert len(ddcodec.load(path, renditions=None)) == 2 * header.num_images

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ddcodec.datasets import Dataset
     from ddcodec.evaluation import AccuracyReport, Judgement
     from ddcodec.evaluation.candidate import Candidate
+    from ddcodec.training_set import StudentRecipe
 
 NONE = "–"
 
@@ -34,6 +35,7 @@ def facts_for_json(
         "file_bytes": size,
         "bits_per_class": bits_per_class(size, real.num_classes) if is_ddc else None,
         "bytes_per_class": size / real.num_classes if is_ddc else None,
+        "advice": advice_for_json(candidate.advice),
         **judgements[0].hard.to_json(),
         "results": [judgement.to_json() for judgement in judgements],
     }
@@ -53,6 +55,7 @@ def print_judgements(
         ("training set", f"{first.hard.num_images} images, {_labels(first)} labels"),
         ("tested on", tested_on),
         ("protocol", first.hard.protocol),
+        *_advice(candidate, first.hard),
         ("updates", f"{first.hard.updates} per network, {first.hard.epochs:.4g} epochs"),
         ("seeds", ", ".join(str(seed) for seed in first.hard.seeds)),
     ]
@@ -80,6 +83,26 @@ def _size(candidate: Candidate, num_classes: int) -> list[tuple[str, str]]:
         ("bits per class", f"{8 * size / num_classes:,.1f}"),
         ("bytes per class", f"{size / num_classes:,.1f}"),
     ]
+
+
+def advice_for_json(advice: StudentRecipe) -> dict[str, float]:
+    """Return what a file advises and `tuned` follows, by name; empty without advice."""
+    values = {
+        "renditions": advice.renditions if advice.renditions > 1 else None,
+        "adamw_rate": advice.adamw_rate,
+        "cutmix": advice.cutmix,
+        "mixup": advice.mixup,
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _advice(candidate: Candidate, report: AccuracyReport) -> list[tuple[str, str]]:
+    advice = advice_for_json(candidate.advice)
+    if report.protocol != "tuned" or not advice:
+        return []
+    words = {"adamw_rate": "rate", "cutmix": "CutMix"}
+    listed = ", ".join(f"{words.get(name, name)} {value:g}" for name, value in advice.items())
+    return [("as the file advises", listed)]
 
 
 def _labels(judgement: Judgement) -> str:

@@ -135,17 +135,21 @@ def eval_command(
     """
     check_device(settings["device"])
     from ddcodec.evaluation.candidate import ReadOptions, read_candidate
+    from ddcodec.evaluation.judge import find_protocol
 
     @functools.cache
     def load_real() -> Dataset:
         with waiting(f"Loading {dataset or data}.") as say:
             return load(dataset or data, data if dataset else None, size, say)
 
-    options = ReadOptions(settings["float_range"], settings["labels"], limits)
+    protocol = find_protocol(settings["protocol"])
+    options = ReadOptions(
+        settings["float_range"], settings["labels"], limits, as_advised=protocol.all_labels
+    )
     candidate = read_candidate(file, load_real, options)
     real = load_real()
     test = images_to_test_on(real, split)
-    judgements = _judge(candidate, real, test, split, settings)
+    judgements = _judge(candidate, real, test, split, protocol, settings)
     if as_json:
         print(json.dumps(facts_for_json(file, candidate, real, split, judgements), indent=2))
         return
@@ -205,7 +209,12 @@ def choose_normalisation(
 
 
 def _judge(
-    candidate: Candidate, real: Dataset, test: ImageSplit, split: str, settings: dict[str, Any]
+    candidate: Candidate,
+    real: Dataset,
+    test: ImageSplit,
+    split: str,
+    protocol: Protocol,
+    settings: dict[str, Any],
 ) -> list[Judgement]:
     """Judge by one architecture after the other, all of which are checked before the first."""
     import numpy as np
@@ -213,9 +222,8 @@ def _judge(
 
     from ddcodec import networks
     from ddcodec.evaluation import EvaluationSettings, LabelledImages, judge
-    from ddcodec.evaluation.judge import find_protocol, labeler_accuracy
+    from ddcodec.evaluation.judge import labeler_accuracy
 
-    protocol = find_protocol(settings["protocol"])
     repeats = networks_to_train(protocol, settings["repeats"])
     seeds = tuple(range(settings["seed"], settings["seed"] + repeats))
     normalisation = choose_normalisation(candidate, real, settings)
@@ -231,13 +239,16 @@ def _judge(
     for arch in settings["arch"]:
         networks.build(arch, shape, real.num_classes, seed=0, network_width=protocol.network_width)
     alone = labeler_accuracy(training, tested)
+    advice = candidate.advice
+    advised = protocol.advised(advice.adamw_rate, advice.cutmix, advice.mixup)
     judgements = []
     for arch in settings["arch"]:
         with ProgressReport() as report:
             chosen = EvaluationSettings(
                 protocol, seeds, real.num_classes, arch, settings["device"], show_on(report, arch)
             )
-            judgement = judge(training, tested, chosen)
+            # References are kept under the name of the protocol: they follow no file's advice.
+            judgement = judge(training, tested, replace(chosen, protocol=advised))
             judgement = replace(judgement, labeler_accuracy=alone)
             if settings["references"] != "none":
                 compared = _Compared(real, test, split, settings["references"], report)

@@ -14,6 +14,7 @@ from ddcodec.errors import FormatError
 from ddcodec.format.container import VERSION, Container, unpack_container
 from ddcodec.format.header import Header
 from ddcodec.format.limits import DecodeLimits
+from ddcodec.format.student_recipe import StudentRecipe
 from ddcodec.inspection import (
     EXPLICIT,
     IMPLICIT,
@@ -106,7 +107,13 @@ def _listed(names: tuple[str, ...]) -> str:
 def _header_facts(container: Container) -> list[tuple[str, str]]:
     header = container.header
     size = file_bytes(container)
-    hints = ", ".join(f"{number}: {value}" for number, value in header.hints)
+    advice = asdict(StudentRecipe.from_hints(header.hints))
+    usual = asdict(StudentRecipe())
+    hints = ", ".join(
+        f"{name.replace('_', ' ')} {value:g}"
+        for name, value in advice.items()
+        if value != usual[name]
+    )
     return [
         ("mean", ", ".join(f"{value / 256:.4f}" for value in header.mean)),
         ("deviation", ", ".join(f"{value / 256:.4f}" for value in header.std)),

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ddcodec.cli.options import parse_positive
+from ddcodec.cli.options import COUNT, parse_positive
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -26,6 +26,10 @@ _OPTIONS = (
     click.option(
         "--labeler-epochs", type=parse_positive, default=24.0, metavar="N",
         help="Passes over the training part that the labeler is trained for.",
+    ),
+    click.option(
+        "--renditions", type=COUNT, metavar="N", show_default="8 with a labeler, else 1",
+        help="Times a student is advised to have each image drawn, with other details each time.",
     ),
     click.option(
         "--teacher", metavar="FOLDER", show_default="none",

@@ -1,6 +1,6 @@
 """From the bytes of a file to symbols, labels and pixels, all verified."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ddcodec.codec.checksum import ContentChecksum, content_checksum
 from ddcodec.codec.labels import labels_of
 from ddcodec.codec.stream import Content, Sections, synthesis_of, walk
+from ddcodec.codec.surroundings import Latents
 from ddcodec.codec.synthesis import ExactDecoder
 from ddcodec.entropy.range_coder import RangeDecoder
 from ddcodec.errors import FormatError
@@ -116,8 +117,17 @@ def render_exact(header: Header, content: Content) -> NDArray[np.uint8]:
     return images
 
 
-def render_batches(header: Header, content: Content) -> Iterator[NDArray[np.uint8]]:
-    """Yield all images sorted by class, n × C × H × W uint8, at most `BATCH_PIXELS` at a time."""
+def render_batches(
+    header: Header, content: Content, latents: Sequence[Latents] | None = None
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield all images sorted by class, n × C × H × W uint8, at most `BATCH_PIXELS` at a time.
+
+    Args:
+        header: of the file.
+        content: of the file.
+        latents: of each set, in place of those of the content.
+    """
+    latents = content.latents if latents is None else latents
     synthesis = synthesis_of(header)
     decoders: dict[int, ExactDecoder] = {}
     rendered = [0] * len(content.networks)
@@ -128,7 +138,7 @@ def render_batches(header: Header, content: Content) -> Iterator[NDArray[np.uint
         for start in range(0, count, most):
             first = rendered[set_index]
             rows = slice(first, first + min(most, count - start))
-            yield decoders[set_index].decode([part[rows] for part in content.latents[set_index]])
+            yield decoders[set_index].decode([part[rows] for part in latents[set_index]])
             rendered[set_index] = rows.stop
 
 

@@ -9,6 +9,7 @@ from ddcodec.codec.context import dense_layer
 from ddcodec.codec.parameters import NetworkTensors, QuantizedTensor
 from ddcodec.codec.pyramid import PyramidSynthesis
 from ddcodec.codec.surroundings import (
+    Latents,
     in_chunks,
     in_columns,
     kernel_matrix,
@@ -71,13 +72,13 @@ class ExactPyramid:
         dense = dense_layer(flat, tensors[f"synthesis.spatial{index}.bias"], residual=False)
         return dense if index == 0 else pixel_layer(dense)
 
-    def decode(self, latents: list[NDArray[np.int16]]) -> NDArray[np.uint8]:
+    def decode(self, latents: Latents) -> NDArray[np.uint8]:
         """Return images, N × C × H × W uint8, of latents given per level as N × h × w int16."""
         shape = self._shape
         image_shape = (shape.channels, shape.height, shape.width)
         return in_chunks(self._decode_chunk, latents, image_shape)
 
-    def _decode_chunk(self, latents: list[NDArray[np.int16]]) -> NDArray[np.uint8]:
+    def _decode_chunk(self, latents: Latents) -> NDArray[np.uint8]:
         shape = self._shape
         stack = self._upsample(latents)
         count = stack.shape[1]
@@ -95,7 +96,7 @@ class ExactPyramid:
             hidden = layer(hidden)
         return hidden
 
-    def _upsample(self, latents: list[NDArray[np.int16]]) -> Floats:
+    def _upsample(self, latents: Latents) -> Floats:
         """Return all levels at full size as activations: L × N × H × W."""
         scale = float(1 << FRACTION_BITS)
         stack = latents[-1][None].astype(np.float64) * scale

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ddcodec.codec.context import dense_layer
 from ddcodec.codec.parameters import NetworkTensors, QuantizedTensor
 from ddcodec.codec.surroundings import (
+    Latents,
     in_chunks,
     in_columns,
     kernel_matrix,
@@ -73,13 +74,16 @@ class ExactWavelet:
         matrix = np.concatenate([matrix, identity], axis=1)
         return pixel_layer(dense_layer(QuantizedTensor(matrix, weight.step_exponent), bias, False))
 
-    def decode(self, latents: list[NDArray[np.int16]]) -> NDArray[np.uint8]:
-        """Return images, N × C × H × W uint8, of latents given per plane as N × h × w int16."""
+    def decode(self, latents: Latents) -> NDArray[np.uint8]:
+        """Return images, N × C × H × W uint8, of latents given per plane as N × h × w.
+
+        They are int16, or float64 multiples of 1/16.
+        """
         shape = self._shape
         image_shape = (shape.channels, shape.height, shape.width)
         return in_chunks(self._decode_chunk, latents, image_shape)
 
-    def _decode_chunk(self, latents: list[NDArray[np.int16]]) -> NDArray[np.uint8]:
+    def _decode_chunk(self, latents: Latents) -> NDArray[np.uint8]:
         shape = self._shape
         components = self._inverse(latents)
         count = components.shape[1]
@@ -103,7 +107,7 @@ class ExactWavelet:
             hidden = outputs.reshape(-1, *images.shape[1:])
         return _flat(hidden)
 
-    def _inverse(self, latents: list[NDArray[np.int16]]) -> Floats:
+    def _inverse(self, latents: Latents) -> Floats:
         """Return the colour components as activations, C × N × H × W."""
         shape = self._shape
         planes = {
@@ -113,6 +117,8 @@ class ExactWavelet:
             )
         }
         for values in planes.values():
+            if latents[0].dtype != np.int16:
+                np.floor(values, out=values)
             np.clip(values, -ACTIVATION_LIMIT, ACTIVATION_LIMIT - 1, out=values)
         components = []
         for colour in range(shape.channels):

@@ -89,6 +89,27 @@ class LatentCoder:
             first += len(wave)
         return np.ascontiguousarray(rows.T).reshape(self._num_images, plane.rows, plane.columns)
 
+    def look_at(self, number: int, latents: PlaneArray) -> NDArray[np.int64]:
+        """Take in plane `number`, all coarser ones being known, without coding it.
+
+        Args:
+            number: of the plane, counted from the finest.
+            latents: N × h × w, int16.
+
+        Returns:
+            The scale indices that it is coded with, N × h × w.
+        """
+        plane, start = self._context.planes[number], self._starts[number]
+        self._known[start : start + plane.size] = latents.reshape(self._num_images, plane.size).T
+        if not plane.size:
+            return np.zeros(latents.shape, dtype=np.int64)
+        y, x = np.divmod(np.arange(plane.size, dtype=np.int64), plane.columns)
+        seen = neighbours_at(
+            self._context.context_id, self._context.width, self._context.planes, number, y, x
+        )
+        _, scale = self._predict(seen.index, seen.magnitude, number)
+        return np.ascontiguousarray(scale.reshape(plane.size, -1).T).reshape(latents.shape)
+
     def _predict(
         self, index: NDArray[np.int64], magnitude: NDArray[np.bool_], number: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddcodec.codec.parameters import NetworkTensors
+from ddcodec.codec.surroundings import Latents
 from ddcodec.format.planes import PIXELS, Plane, planes_of
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class PixelSynthesis:
         """Return itself: nothing is rounded."""
         return self
 
-    def decode(self, latents: list[NDArray[np.int16]]) -> NDArray[np.uint8]:
+    def decode(self, latents: Latents) -> NDArray[np.uint8]:
         """Return images, N × C × H × W uint8, of latents given per plane as N × h × w int16."""
         values = np.stack(latents[::-1], axis=1).astype(np.int64) + MID_GREY
         return np.clip(values, 0, 255).astype(np.uint8)

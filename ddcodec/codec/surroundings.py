@@ -1,6 +1,6 @@
 """Exact layers over many pixels: a few at a time, 3×3 surroundings of each, pixels at the end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,8 @@ CHUNK_MACS = 1 << 18
 whose start costs more than it gains. The result does not depend on it."""
 
 
-Latents = list[NDArray[np.int16]]
-"""Per plane, N × h × w."""
+Latents = Sequence[NDArray[np.int16] | NDArray[np.float64]]
+"""Per plane, N × h × w: symbols, or symbols with details, in multiples of 1/16."""
 
 
 def in_chunks(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ddcodec.codec.parameters import NetworkTensors
 from ddcodec.codec.pixels import PixelSynthesis
 from ddcodec.codec.pyramid import PyramidSynthesis
+from ddcodec.codec.surroundings import Latents
 from ddcodec.codec.wavelet import WaveletSynthesis
 from ddcodec.errors import RecipeError
 from ddcodec.format.planes import PIXELS, PYRAMID, WAVELET_HALF_CHROMA, Plane
@@ -47,7 +48,7 @@ DECODERS: dict[str, tuple[int, ...]] = {
 class ExactDecoder(Protocol):
     """A decoder in integers."""
 
-    def decode(self, latents: list[NDArray[np.int16]]) -> NDArray[np.uint8]:
+    def decode(self, latents: Latents) -> NDArray[np.uint8]:
         """Return images, N × C × H × W uint8, of latents given per plane as N × h × w int16."""
         ...
 

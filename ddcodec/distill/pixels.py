@@ -35,10 +35,11 @@ from ddcodec.distill.pixel_task import Integers, PixelFile, PixelSettings, Pixel
 from ddcodec.distill.post_quantisation import quantise_networks
 from ddcodec.distill.progress import Progress
 from ddcodec.distill.representation import Rendering, Representation, quantised_parameters
-from ddcodec.distill.utilities import Distillation, Hints, student_hints
+from ddcodec.distill.utilities import Distillation, student_hints
 from ddcodec.errors import BudgetError
 from ddcodec.format.container import pack_container
 from ddcodec.format.header import Header
+from ddcodec.format.student_recipe import Hints
 
 DARKEST, BRIGHTEST = -128, 127
 """Bounds of a latent that is a pixel."""

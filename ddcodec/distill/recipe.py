@@ -10,6 +10,7 @@ from ddcodec.codec.synthesis import DecoderChoice, parse_decoder
 from ddcodec.errors import RecipeError
 from ddcodec.format.header import CONTEXT_WIDTHS
 from ddcodec.format.limits import MAX_LAYERS
+from ddcodec.format.student_recipe import MAX_RENDITIONS
 
 NO_LOSS = "none"
 """The name of the baseline that codes real images as they are."""
@@ -63,6 +64,7 @@ class Recipe:
         labeler_share: largest part of the budget for the labeler.
         labeler_epochs: passes over the training part that the labeler is trained for.
         teacher: folder of `ddc teacher`, for soft labels and, if given, for the labeler.
+        renditions: times a student is advised to have each image drawn; None decides by labels.
         seed: everything random follows from it.
         device: where to compute.
         keep_class_names: whether the file carries the names of the classes.
@@ -92,6 +94,7 @@ class Recipe:
     labeler_share: float = 0.3
     labeler_epochs: float = 24.0
     teacher: str | None = None
+    renditions: int | None = None
     seed: int = 0
     device: str = "cpu"
     keep_class_names: bool = True
@@ -130,6 +133,8 @@ class Recipe:
             if value is not None and not 0 < value < float("inf"):
                 raise RecipeError(f"{name} must be above 0, not {value}.")
         _ = self.decoder
+        if self.renditions is not None and not 1 <= self.renditions <= MAX_RENDITIONS:
+            raise RecipeError(f"renditions must be 1 to {MAX_RENDITIONS}, not {self.renditions}.")
         for name in ("images_per_class", "fit_steps"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
@@ -12,9 +13,7 @@ from ddcodec.distill.descent import Distortion, image_curvature
 from ddcodec.distill.losses.base import DistillationLoss
 from ddcodec.distill.random_streams import random_stream
 from ddcodec.distill.representation import Parameters, Rendering, Representation
-from ddcodec.format.header import HINT_LEARNING_RATE
-
-Hints = tuple[tuple[int, int], ...]
+from ddcodec.format.student_recipe import Hints, StudentRecipe
 
 # Purposes of random streams; those below 100 belong to losses.
 _LIKENESS_ORDER, _JOINT_ORDER = 100, 101
@@ -152,7 +151,9 @@ class Distillation:
         return None if rate is None else float(rate)
 
 
-def student_hints(utility: Distillation | None) -> Hints:
-    """Return what a student should know: the learning rate, if the loss has learned one."""
+def student_hints(utility: Distillation | None, hints: Hints = ()) -> Hints:
+    """Return what a student should know, with the learning rate if the loss has learned one."""
     rate = None if utility is None else utility.student_rate
-    return () if rate is None else ((HINT_LEARNING_RATE, max(1, round(1e6 * rate))),)
+    if rate is None:
+        return hints
+    return replace(StudentRecipe.from_hints(hints), sgd_rate=rate).to_hints()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from ddcodec.errors import DataError
 from ddcodec.evaluation.array_files import IMAGES, LABELS, SUFFIXES, Arrays, pick, read_arrays
 from ddcodec.evaluation.arrays import as_batch, as_labels, as_pixels, as_seen
 from ddcodec.evaluation.labelled_images import Labeler, LabelledImages
-from ddcodec.training_set import TrainingSet
+from ddcodec.training_set import StudentRecipe, TrainingSet
 
 if TYPE_CHECKING:
     from ddcodec.format.limits import DecodeLimits
@@ -44,6 +44,7 @@ class Candidate:
         normalisation: The mean and std that it carries, or None.
         labeler: Labels any view, or None.
         size_bytes: Of the file or files; that of a `.ddc` is all that is needed to train on it.
+        advice: What a `.ddc` advises students.
     """
 
     kind: str
@@ -54,6 +55,7 @@ class Candidate:
     soft_labels: Tensor | None = None
     normalisation: Normalisation | None = None
     labeler: Labeler | None = None
+    advice: StudentRecipe = field(default_factory=StudentRecipe)
 
     def labelled(self, normalisation: Normalisation) -> LabelledImages:
         """Return it as networks are trained on it; float images are neither rounded nor clipped."""
@@ -73,11 +75,13 @@ class ReadOptions:
         float_range: Key of `FLOAT_RANGES`; None takes float images in [0, 1] only.
         labels: File of the labels where the images' own has none.
         limits: Bounds on what is read; None for the defaults.
+        as_advised: Draw images of a `.ddc` in as many renditions as it advises, not once.
     """
 
     float_range: str | None = None
     labels: Path | None = None
     limits: DecodeLimits | None = None
+    as_advised: bool = False
 
     @property
     def max_bytes(self) -> int:
@@ -110,13 +114,12 @@ def read_candidate(path: Path, load_real: Callable[[], Dataset], options: ReadOp
         return _read_list(path, load_real()) if listed else _read_tree(path, load_real())
     if is_archive_name(path):
         return _read_tree(path, load_real())
-    return _read_ddc(path, load_real, options.limits)
+    return _read_ddc(path, load_real, options)
 
 
-def _read_ddc(
-    path: Path, load_real: Callable[[], Dataset], limits: DecodeLimits | None
-) -> Candidate:
-    file = TrainingSet.load(path, limits)
+def _read_ddc(path: Path, load_real: Callable[[], Dataset], options: ReadOptions) -> Candidate:
+    renditions = None if options.as_advised else 1
+    file = TrainingSet.load(path, options.limits, renditions=renditions)
     real = load_real()
     _check_shape(tuple(file.images.shape[1:]), real)
     labels = _renumbered(file.labels, file.class_names, real)
@@ -131,6 +134,7 @@ def _read_ddc(
         soft_labels=None if soft is None else soft[:, order],
         normalisation=(file.mean, file.std),
         labeler=None if labeler is None else lambda images: labeler(images)[:, order],
+        advice=file.recipe,
     )
 
 

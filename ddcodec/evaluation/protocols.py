@@ -1,6 +1,8 @@
 """Recipes by which a training set is judged; every accuracy is printed with its recipe's name."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 from ddcodec.errors import RecipeError
 
@@ -69,6 +71,31 @@ class Protocol:
         parts = (self.warmup, self.cutmix, self.mixup, self.cutmix + self.mixup)
         if not all(0 <= part <= 1 for part in (*parts, self.label_smoothing)):
             raise RecipeError(f"Protocol '{self.name}' has a part or probability beyond 0 … 1.")
+
+    def advised(
+        self, rate: float | None = None, cutmix: float | None = None, mixup: float | None = None
+    ) -> Protocol:
+        """Return this protocol as a training set advises, if it is one that listens to that.
+
+        Those with all labels do. How long networks are trained stays, so that training sets remain
+        comparable.
+
+        Args:
+            rate: The highest learning rate.
+            cutmix: See the attribute.
+            mixup: See the attribute; both together may not exceed 1, or neither is taken.
+        """
+        if not self.all_labels:
+            return self
+        mixing = (self.cutmix if cutmix is None else cutmix, self.mixup if mixup is None else mixup)
+        if sum(mixing) > 1:
+            mixing = (self.cutmix, self.mixup)
+        return replace(
+            self,
+            learning_rate=self.learning_rate if rate is None else rate,
+            cutmix=mixing[0],
+            mixup=mixing[1],
+        )
 
     @property
     def mixes(self) -> bool:

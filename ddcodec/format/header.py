@@ -21,9 +21,6 @@ LABEL_MODE_HARD, LABEL_MODE_SOFT, LABEL_MODE_LABELER = 0, 1, 2
 LABELER_PROBES = 16
 """Images whose labels by the labeler are part of the content checksum."""
 
-HINT_LEARNING_RATE = 1
-"""Hint: learning rate of plain SGD for the student, in millionths."""
-
 CONTEXTS_OF = {PYRAMID: (1, 2), WAVELET: (3,), WAVELET_HALF_CHROMA: (3,), PIXELS: (4,)}
 """The context models that go with each synthesis id."""
 

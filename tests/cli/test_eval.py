@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -13,6 +14,8 @@ from PIL import Image
 
 from ddcodec.cli import ddc
 from ddcodec.cli import eval as options
+from ddcodec.codec.decode import decode_bytes
+from ddcodec.codec.encode import encode_content
 from ddcodec.evaluation import PROTOCOLS, protocols
 from ddcodec.evaluation.arrays import FLOAT_RANGES
 from ddcodec.networks import NETWORKS
@@ -158,6 +161,21 @@ def test_all_labels_stand_in_a_column_of_their_own(pets: Path, tmp_path: Path) -
     assert result["hard"]["label_mode"] == "hard" and result["all_labels"]["label_mode"] == "soft"
     assert "hard and soft labels" in _run(*arguments, "tuned").stdout
     assert _json(*arguments, "quick")["results"][0]["all_labels"] is None
+
+
+def test_tuned_follows_what_a_file_advises(pets: Path, tmp_path: Path) -> None:
+    """Rate and renditions of the file are used and printed; `quick` looks at neither."""
+    decoded = decode_bytes(DDC.read_bytes())
+    header = replace(decoded.header, hints=((2, 3), (5, 4000)))
+    advising = tmp_path / "advising.ddc"
+    advising.write_bytes(encode_content(header, decoded.content).data)
+    arguments = (advising, "--data", pets, "--repeats", "1", "--protocol")
+    facts = _facts(_run(*arguments, "tuned").stdout)
+    assert facts["as the file advises"] == "renditions 3, rate 0.004"
+    assert facts["training set"] == "12 images, hard labels"
+    assert _json(*arguments, "tuned")["advice"] == {"renditions": 3, "adamw_rate": 0.004}
+    facts = _facts(_run(*arguments, "quick").stdout)
+    assert facts["training set"] == "4 images, hard labels" and "as the file advises" not in facts
 
 
 def test_references(pets: Path, array_file: Path) -> None:

@@ -46,3 +46,14 @@ def test_contradictions_are_refused(settings: dict[str, int]) -> None:
     """A protocol is measured in epochs or in updates, and counts are positive."""
     with pytest.raises(RecipeError):
         Protocol("bad", **settings)
+
+
+def test_advice_is_followed_where_all_labels_are() -> None:
+    """`tuned` takes rate and mixing from a file, not its length; the others take nothing."""
+    tuned = PROTOCOLS["tuned"]
+    followed = tuned.advised(0.003, 0.25, 0.5)
+    assert (followed.learning_rate, followed.cutmix, followed.mixup) == (0.003, 0.25, 0.5)
+    assert (followed.updates, followed.batch_size) == (tuned.updates, tuned.batch_size)
+    assert tuned.advised() == tuned
+    assert tuned.advised(cutmix=0.75, mixup=0.5) == tuned
+    assert PROTOCOLS["quick"].advised(0.003, 0.25) == PROTOCOLS["quick"]

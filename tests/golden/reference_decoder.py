@@ -7,6 +7,7 @@ import struct
 import sys
 import zlib
 from functools import cache
+from hashlib import shake_256
 from itertools import pairwise
 from math import isqrt, log2, prod
 from pathlib import Path
@@ -560,7 +561,39 @@ def read_latents(
     return images
 
 
-# Section 10: images.
+# Section 10: images and their renditions. Latents are in sixteenths from here on.
+
+
+def detail(k: int, uniform: int) -> int:
+    """Return what the zero-mean table of a scale says of a number, in sixteenths."""
+    for symbol, frequency in enumerate(laplace_row(16 * min(k + 37, 63) + 8)):
+        if uniform < frequency:
+            return 0 if symbol == 31 else residual(symbol)
+        uniform -= frequency
+    raise AssertionError("frequencies sum to 2^24")
+
+
+def rendition(
+    networks: Networks, header: dict, images: list[list[Grid]], number: int, index: int
+) -> list[list[Grid]]:
+    """Return the latents of all images of set `index` in sixteenths, with details."""
+    result = [[[[16 * v for v in row] for row in grid] for grid in image] for image in images]
+    if number == 0:
+        return result
+    for plane, (_, _, _, rows, columns) in enumerate(planes_of(header)):
+        message = b"ddc rendition" + struct.pack("<3I", number, index, plane)
+        stream = shake_256(message).digest(3 * rows * columns * len(images))
+        at_byte = 0
+        for image, drawn in zip(images, result, strict=True):
+            for y, x in ((y, x) for y in range(rows) for x in range(columns)):
+                _, k = predict(networks, header, image, plane, y, x)
+                value = image[plane][y][x]
+                reach = 5 if value else 12
+                uniform = int.from_bytes(stream[at_byte : at_byte + 3], "little")
+                moved = 16 * value + clamp(detail(k, uniform), -reach, reach)
+                drawn[plane][y][x] = clamp(moved, -(1 << 19), (1 << 19) - 16)
+                at_byte += 3
+    return result
 
 
 def double(line: list[int], taps: Tensor, count: int) -> list[int]:
@@ -581,7 +614,7 @@ def transpose(grid: Grid) -> Grid:
 
 def draw(networks: Networks, header: dict, levels: list[Grid]) -> list[Grid]:
     """Return the channels of one image."""
-    scaled = [[[4096 * symbol for symbol in row] for row in level] for level in levels]
+    scaled = [[[256 * v for v in row] for row in level] for level in levels]
     stack = [scaled[-1]]
     for level in reversed(range(len(levels) - 1)):
         rows, columns = halved(header["height"], level), halved(header["width"], level)
@@ -635,7 +668,8 @@ def component(networks: Networks, header: dict, grids: list[Grid], colour: int) 
     """Return one colour component of an image."""
     found = {
         plane[:3]: [
-            [clamp(v * networks.gains[plane[:2]], -(1 << 27), TOP) for v in row] for row in grid
+            [clamp(v * networks.gains[plane[:2]] >> 4, -(1 << 27), TOP) for v in row]
+            for row in grid
         ]
         for plane, grid in zip(planes_of(header), grids, strict=True)
     }
@@ -689,13 +723,14 @@ def draw_wavelet(networks: Networks, header: dict, grids: list[Grid]) -> list[Gr
 
 def draw_pixels(networks: Networks, header: dict, grids: list[Grid]) -> list[Grid]:
     """Return the channels of one image of pixels."""
-    return [[[clamp(v + 128, 0, 255) for v in row] for row in grid] for grid in grids[::-1]]
+    return [[[clamp((v >> 4) + 128, 0, 255) for v in row] for row in grid] for grid in grids[::-1]]
 
 
-def decode(data: bytes) -> dict[str, object]:
+def decode(data: bytes, renditions: int = 1) -> dict[str, object]:
     """Return `symbols`, `labels` and `pixels` as bytes, and the class `names`.
 
-    Also `logits`, those of section 11, with label modes 1 and 2.
+    Also `logits`, those of section 11, with label modes 1 and 2, and in `details` the pixels of
+    all further renditions.
     """
     need(data[:5] == b"\x89DDC\x01" and data[5] < 2, "foreign")
     content_crc, outer_crc = struct.unpack("<II", data[-8:])
@@ -724,12 +759,17 @@ def decode(data: bytes) -> dict[str, object]:
     ]
     reader.finish()
     painter = {1: draw, 4: draw_pixels}.get(header["synthesis_id"], draw_wavelet)
-    drawn = [
-        [painter(networks[index], header, image) for image in latents[index]]
-        for index in range(num_sets)
-    ]
-    queues = [iter(images) for images in drawn]
-    pictures = [next(queues[index]) for index in image_sets]
+
+    def paint(number: int) -> list[list[Grid]]:
+        drawn = [
+            [painter(networks[index], header, image)
+             for image in rendition(networks[index], header, latents[index], number, index)]
+            for index in range(num_sets)
+        ]  # fmt: skip
+        queues = [iter(images) for images in drawn]
+        return [next(queues[index]) for index in image_sets]
+
+    pictures = paint(0)
     symbols = [
         symbol
         for images in latents
@@ -738,7 +778,7 @@ def decode(data: bytes) -> dict[str, object]:
         for row in image[number]
         for symbol in row
     ]
-    pixels = bytes(p for image in pictures for plane in image for row in plane for p in row)
+    pixels = pixel_bytes(pictures)
     result: dict[str, object] = {
         "symbols": struct.pack(f"<{len(symbols)}h", *symbols),
         "labels": struct.pack(f"<{len(labels)}H", *labels),
@@ -751,7 +791,13 @@ def decode(data: bytes) -> dict[str, object]:
         seen = [pictures[j * len(pictures) // sample] for j in range(sample)]
         result["logits"] = b"".join(struct.pack(f"<{num_classes}i", *labeler(p)) for p in seen)
     need(zlib.crc32(b"".join(result.values())) == content_crc, "content checksum")  # type: ignore[arg-type]
-    return result | {"names": names}
+    details = b"".join(pixel_bytes(paint(number)) for number in range(1, renditions))
+    return result | {"names": names, "details": details}
+
+
+def pixel_bytes(pictures: list[list[Grid]]) -> bytes:
+    """Return the pixels of images, one after another."""
+    return bytes(p for image in pictures for plane in image for row in plane for p in row)
 
 
 if __name__ == "__main__":

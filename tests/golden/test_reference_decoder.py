@@ -16,6 +16,7 @@ from sample_content import sample_content, sample_header
 from ddcodec.codec.checksum import label_bytes, soft_label_bytes, symbol_bytes
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.encode import encode_content
+from ddcodec.codec.renditions import draw_renditions
 from ddcodec.entropy.tables import laplace_frequencies
 from ddcodec.format.labeler_layers import LabelerLayer
 
@@ -28,6 +29,7 @@ def test_golden_files(name: str) -> None:
     data = (FOLDER / f"{name}.ddc").read_bytes()
     decoded = reference_decoder.decode(data)
     names = decoded.pop("names")
+    assert decoded.pop("details") == b""
     digests = {part: hashlib.sha256(content).hexdigest() for part, content in decoded.items()}
     expected = json.loads(EXPECTED.read_text())[name]
     assert expected.pop("file") == hashlib.sha256(data).hexdigest()
@@ -83,6 +85,26 @@ def test_further_files(facts: dict[str, object], spread: int) -> None:
         == (0, 2 * header.num_images, 4 * min(16, header.num_images))[header.label_mode]
         * header.num_classes
     )
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"context_id": 2, "num_sets": 2, "num_images": 4},
+        {"context_id": 3, "synthesis_id": 2, "synthesis_widths": (3,), "channels": 3},
+        {"context_id": 3, "synthesis_id": 3, "channels": 3, "height": 8, "width": 8},
+    ],
+)
+@pytest.mark.parametrize("spread", [1, 200])
+def test_renditions(facts: dict[str, object], spread: int) -> None:
+    """Details drawn by the document's words are those the package draws."""
+    header = sample_header(**facts)
+    content = sample_content(header, 32, spread=spread)
+    decoded = reference_decoder.decode(encode_content(header, content).data, renditions=3)
+    drawn = draw_renditions(header, content, 3)
+    assert decoded["pixels"] == drawn[0].tobytes()
+    assert decoded["details"] == drawn[1:].tobytes()
+    assert drawn[1].tobytes() != drawn[2].tobytes() != drawn[0].tobytes()
 
 
 def test_uses_nothing_of_the_package() -> None:

@@ -22,8 +22,14 @@ from ddcodec.distill.recipe import HARD_LABELS, LABELER_LABELS, Recipe
 from ddcodec.errors import BudgetError
 from ddcodec.format.header import LABEL_MODE_LABELER, LABEL_MODE_SOFT, Header
 from ddcodec.format.labeler_layers import LabelerShape
+from ddcodec.format.student_recipe import StudentRecipe
 
 _TEACHER_BATCH = 125
+LABELER_STUDENT = StudentRecipe(
+    renditions=8, updates=2500, batch_size=128, adamw_rate=3e-3, cutmix=0.5
+)
+"""How students of a labeler learn best; measured in docs/results.md."""
+
 LEAST_IMAGE_SHARE = 0.2
 """Part of the budget that labels must leave to images."""
 
@@ -40,6 +46,7 @@ class LabelPlan:
         soft_settings: how they are made.
         accuracy: of the labeler or the teacher on the validation part, in percent.
         bits: that labels take of the file.
+        student: advice to whoever trains on the file.
     """
 
     shape: LabelerShape | None = None
@@ -49,6 +56,7 @@ class LabelPlan:
     soft_settings: SoftSettings = field(default_factory=SoftSettings)
     accuracy: float | None = None
     bits: float = 0.0
+    student: StudentRecipe = field(default_factory=StudentRecipe)
 
     def look_at(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
         """Label images N × C × H × W of classes N as they are now, where labels are theirs."""
@@ -58,7 +66,8 @@ class LabelPlan:
         self.soft, self.bits = soft_labels_of(logits, labels, self.soft_settings)
 
     def in_header(self, header: Header) -> Header:
-        """Return a header that announces these labels."""
+        """Return a header that announces these labels and how to train with them."""
+        header = replace(header, hints=self.student.to_hints())
         if self.shape is not None:
             return replace(header, label_mode=LABEL_MODE_LABELER, labeler_layers=self.shape.layers)
         return header if self.teacher is None else replace(header, label_mode=LABEL_MODE_SOFT)
@@ -89,12 +98,13 @@ def plan_labels(
         DataError: the teacher is of another dataset.
         OutputError: the cache cannot be written.
     """
+    student = advised_student(recipe)
     if recipe.labels == HARD_LABELS:
-        return LabelPlan()
+        return LabelPlan(student=student)
     folder = None if recipe.teacher is None else Path(recipe.teacher)
     if recipe.labels != LABELER_LABELS:
         assert folder is not None  # the recipe has seen to it
-        return LabelPlan(teacher=load_teacher(dataset, folder, device))
+        return LabelPlan(teacher=load_teacher(dataset, folder, device), student=student)
     share = recipe.labeler_share
     if share > 1 - LEAST_IMAGE_SHARE:
         raise BudgetError(
@@ -116,7 +126,15 @@ def plan_labels(
         labeler=tensors,
         accuracy=made.accuracy,
         bits=sum(coded_bits(tensor) for tensor in tensors.values()),
+        student=student,
     )
+
+
+def advised_student(recipe: Recipe) -> StudentRecipe:
+    """Return what a file advises students: all of it for a labeler, else renditions alone."""
+    if recipe.labels != LABELER_LABELS:
+        return StudentRecipe(renditions=recipe.renditions or 1)
+    return replace(LABELER_STUDENT, renditions=recipe.renditions or LABELER_STUDENT.renditions)
 
 
 @torch.no_grad()

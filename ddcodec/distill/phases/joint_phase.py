@@ -68,7 +68,9 @@ class JointPhase:
             if not self._is_done:
                 self._is_done = True
                 self._run.take_selected()
-                self._run.header = replace(self._run.header, hints=student_hints(self._run.utility))
+                header = self._run.header
+                hints = student_hints(self._run.utility, header.hints)
+                self._run.header = replace(header, hints=hints)
                 self._end()
             return None
         bits, loss, count = self._make_step()

@@ -11,10 +11,12 @@ from tiny_dataset import tiny_dataset
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.distill.distill import distill
 from ddcodec.distill.labelers.making import TeacherSettings, make_teacher
+from ddcodec.distill.labelers.plan import LABELER_STUDENT
 from ddcodec.distill.labelers.training import LabelerSettings
 from ddcodec.distill.recipe import Recipe
 from ddcodec.errors import BudgetError, DataError, RecipeError
 from ddcodec.format.header import LABEL_MODE_LABELER, LABEL_MODE_SOFT
+from ddcodec.format.student_recipe import StudentRecipe
 from ddcodec.training_set import TrainingSet
 
 DATASET = tiny_dataset(per_class=40)
@@ -49,10 +51,21 @@ def test_a_labeler_shares_the_budget() -> None:
     assert decoded.header.label_mode == LABEL_MODE_LABELER
     found = TrainingSet.from_decoded(decoded)
     assert found.labeler is not None and found.soft_labels is None
+    assert found.recipe == LABELER_STUDENT
     exact = found.labeler.exact_logits(found.images)
     views = found.labeler(found.normalize())
     # bfloat16 where it pays.
     assert float((exact - views).abs().max()) < 0.05 * float(exact.abs().max()) + 0.05
+
+
+def test_renditions_may_be_advised_with_any_labels() -> None:
+    """The number that a recipe names is in the file; hard labels advise nothing else."""
+    distilled = distill(DATASET, replace(RECIPE, renditions=3, loss="dm", joint_steps=2))
+    found = TrainingSet.from_decoded(decode_bytes(distilled.encoded.data))
+    assert found.recipe == StudentRecipe(renditions=3)
+    assert distilled.size_bytes <= 5000
+    with pytest.raises(RecipeError, match="renditions must be 1 to 64, not 65"):
+        replace(RECIPE, renditions=65)
 
 
 def test_soft_labels_are_those_of_the_decoded_images(teacher: str) -> None:
