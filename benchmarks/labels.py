@@ -1,0 +1,215 @@
+"""What labels are worth: accuracy over bits per class of hard, soft and labeler files.
+
+    python benchmarks/labels.py measure *.ddc --data cifar10.tar.xz -o labels.jsonl
+    python benchmarks/labels.py draw labels.jsonl ship-10k.json -o labels.png
+
+`measure` trains a student for each file, kind of label, architecture and seed that the list does
+not have yet, and adds a line for each; interrupted, it goes on where it was. `draw` puts beside the
+files what other methods leave out of their sizes, a float32 vector for each image, and the reports
+of `benchmarks/ship_the_model.py`, and each labeler alone.
+"""
+
+import argparse
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean, pstdev
+from typing import Any
+
+import numpy as np
+import torch
+
+from ddcodec.budget import bits_per_class
+from ddcodec.codec.encode import write_atomically
+from ddcodec.datasets import load_dataset
+from ddcodec.datasets.base import ImageSplit, validation_part
+from ddcodec.drawing import colour, draw_picture
+from ddcodec.evaluation import EvaluationSettings, LabelledImages, evaluate_labelled
+from ddcodec.evaluation.candidate import Candidate, ReadOptions, read_candidate
+from ddcodec.evaluation.judge import find_protocol, labeler_accuracy
+from ddcodec.inspection import decode_file, inspect_file
+
+HARD, ALL = "hard", "all"
+FLOAT_BITS = 32
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    """Train the students that are missing."""
+    dataset = load_dataset(arguments.dataset, arguments.data)
+    protocol = find_protocol(arguments.protocol)
+    split = dataset.test if arguments.split == "test" else validation_part(dataset)
+    if split is None:
+        raise SystemExit("this dataset has no test images")
+    known = {_key(line) for line in _lines(arguments.output)}
+    for path in arguments.files:
+        options = ReadOptions(as_advised=protocol.all_labels)
+        candidate = read_candidate(path, lambda: dataset, options)
+        mean, std = candidate.normalisation or ((0.5,) * 3, (0.25,) * 3)
+        training, test = candidate.labelled((mean, std)), _as_seen(split, mean, std)
+        facts = _facts(path, candidate, training, test)
+        advice = candidate.advice
+        advised = protocol.advised(advice.adamw_rate, advice.cutmix, advice.mixup)
+        columns = [column for column in arguments.columns if column == HARD or _is_richer(training)]
+        for column, arch, seed in _combinations(columns, arguments.arch, arguments.seeds):
+            way = {"protocol": protocol.name, "split": arguments.split}
+            way |= {"column": column, "arch": arch, "seed": seed}
+            if _key(facts | way) in known:
+                continue
+            settings = EvaluationSettings(advised, (seed,), dataset.num_classes, arch)
+            started = time.monotonic()
+            seen = training.with_hard_labels() if column == HARD else training
+            report = evaluate_labelled(seen, test, settings)
+            line = facts | way | {"accuracy": report.accuracies[0], "updates": report.updates}
+            line["seconds"] = round(time.monotonic() - started, 1)
+            _add(arguments.output, line)
+
+
+def draw(arguments: argparse.Namespace) -> None:
+    """Draw the curves of a list and what stands beside them."""
+    lines = [line for line in _lines(arguments.list) if line["arch"] == arguments.arch]
+    lines = [line for line in lines if line["split"] == arguments.split]
+    if not lines:
+        raise SystemExit(f"'{arguments.list}' has no student of {arguments.arch}")
+    ships = [json.loads(path.read_text()) for path in arguments.ships]
+
+    def paint(figure: Any) -> None:
+        figure.set_size_inches(5.2, 3.4)
+        axes = figure.add_subplot()
+        for number, mode in enumerate(("hard", "soft", "labeler")):
+            points = _points(lines, mode)
+            if points:
+                bits, means, deviations = zip(*points, strict=True)
+                axes.errorbar(
+                    bits, means, yerr=deviations, label=f"{mode} labels", color=colour(number),
+                    marker="o", markersize=3.5, capsize=2.5,
+                )  # fmt: skip
+        hidden = _points(lines, "hard", with_float_vectors=True)
+        if hidden:
+            axes.plot(
+                *zip(*((bits, mean) for bits, mean, _ in hidden), strict=True), "o:", mfc="none",
+                color=colour(0), label="hard files + a float32 vector an image",
+            )  # fmt: skip
+        alone = sorted({(line["labeler_bits_per_class"], line["labeler_accuracy"])
+                        for line in lines if line["labeler_accuracy"] is not None})  # fmt: skip
+        if alone:
+            axes.plot(*zip(*alone, strict=True), "s", color=colour(2), label="a labeler alone")
+        if ships:
+            pairs = sorted((ship["bits_per_class"], ship["mean"]) for ship in ships)
+            axes.plot(*zip(*pairs, strict=True), "D--", color=colour(6), label="ship the model")
+        axes.set(xscale="log", xlabel="bits per class, whole file", ylabel="accuracy, %")
+        axes.set_title(f"{arguments.arch}, {lines[0]['protocol']}, {arguments.split} set")
+        axes.grid(visible=True, color="0.92", linewidth=0.6)
+        axes.legend(loc="best", fontsize=7)
+
+    suffix = arguments.output.suffix.lstrip(".").lower()
+    write_atomically(draw_picture(paint, suffix), arguments.output)
+
+
+def _facts(
+    path: Path, candidate: Candidate, training: LabelledImages, test: LabelledImages
+) -> dict[str, Any]:
+    """Return what is the same for all students of a file."""
+    inspection = inspect_file(decode_file(path))
+    labeler = sum(part.bits for part in inspection.parts if part.name == "labeler")
+    count = inspection.header.num_classes
+    return {
+        "file": path.name,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "file_bytes": inspection.file_bytes,
+        "bits_per_class": inspection.bits_per_class,
+        "images": inspection.header.num_images,
+        "classes": count,
+        "labels": training.label_mode,
+        "renditions": len(candidate.images) // inspection.header.num_images,
+        "labeler_bits_per_class": labeler / count,
+        "labeler_accuracy": labeler_accuracy(training, test),
+    }
+
+
+def _points(
+    lines: list[dict[str, Any]], mode: str, with_float_vectors: bool = False
+) -> list[tuple[float, float, float]]:
+    """Return bits per class, mean and deviation of every file of a label mode."""
+    column = HARD if mode == HARD else ALL
+    files: dict[str, list[dict[str, Any]]] = {}
+    for line in lines:
+        if line["labels"] == mode and line["column"] == column:
+            files.setdefault(line["sha256"], []).append(line)
+    points = []
+    for members in files.values():
+        accuracies, first = [line["accuracy"] for line in members], members[0]
+        bits = first["bits_per_class"]
+        if with_float_vectors:
+            vectors = FLOAT_BITS * first["images"] * first["classes"]
+            bits += bits_per_class(vectors / 8, first["classes"])
+        points.append((bits, fmean(accuracies), pstdev(accuracies)))
+    return sorted(points)
+
+
+def _combinations(
+    columns: list[str], archs: list[str], seeds: list[int]
+) -> Iterator[tuple[str, str, int]]:
+    # Every file has one seed before any has two: what is there early is worth most.
+    for seed in seeds:
+        for arch in archs:
+            for column in columns:
+                yield column, arch, seed
+
+
+def _is_richer(training: LabelledImages) -> bool:
+    return training.label_mode != "hard"
+
+
+def _key(line: dict[str, Any]) -> tuple[Any, ...]:
+    names = ("sha256", "protocol", "split", "column", "arch", "seed")
+    return tuple(line[name] for name in names)
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def _add(path: Path, line: dict[str, Any]) -> None:
+    text = json.dumps(line)
+    print(text, flush=True)
+    # Read anew: several of these may work on one list.
+    written = "".join(json.dumps(known) + "\n" for known in _lines(path))
+    write_atomically(f"{written}{text}\n".encode(), path)
+
+
+def _as_seen(split: ImageSplit, mean: Any, std: Any) -> LabelledImages:
+    images = torch.from_numpy(np.require(split.images, requirements="W"))
+    labels = torch.from_numpy(np.require(split.labels, requirements="W"))
+    return LabelledImages(images, labels, mean, std)
+
+
+def main() -> None:
+    """Run one of the two commands."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    measuring = commands.add_parser("measure")
+    measuring.add_argument("files", type=Path, nargs="+")
+    measuring.add_argument("--dataset", default="cifar10")
+    measuring.add_argument("--data")
+    measuring.add_argument("--protocol", default="tuned")
+    measuring.add_argument("--columns", nargs="+", choices=[HARD, ALL], default=[HARD, ALL])
+    measuring.add_argument("--arch", nargs="+", default=["convnet"])
+    measuring.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    measuring.add_argument("--split", choices=["test", "val"], default="test")
+    measuring.add_argument("-o", "--output", type=Path, required=True)
+    measuring.set_defaults(run=measure)
+    drawing = commands.add_parser("draw")
+    drawing.add_argument("list", type=Path)
+    drawing.add_argument("ships", type=Path, nargs="*")
+    drawing.add_argument("--arch", default="convnet")
+    drawing.add_argument("--split", choices=["test", "val"], default="test")
+    drawing.add_argument("-o", "--output", type=Path, required=True)
+    drawing.set_defaults(run=draw)
+    arguments = parser.parse_args()
+    arguments.run(arguments)
+
+
+if __name__ == "__main__":
+    main()
