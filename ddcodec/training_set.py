@@ -83,19 +83,23 @@ class TrainingSet(Dataset[tuple[Any, int]]):
             FormatError: if it is no valid file within the limits.
         """
         decoded = decode_file(Path(path), limits)
-        training_set = replace(cls.from_decoded(decoded), transform=transform)
-        count = training_set.recipe.renditions if renditions is None else renditions
-        return training_set if count == 1 else training_set._drawn(decoded, count, limits)
+        return replace(cls.from_decoded(decoded, renditions, limits), transform=transform)
 
     @classmethod
-    def from_decoded(cls, decoded: DecodedFile) -> TrainingSet:
-        """Wrap a decoded file."""
+    def from_decoded(
+        cls, decoded: DecodedFile, renditions: int | None = 1, limits: DecodeLimits | None = None
+    ) -> TrainingSet:
+        """Wrap a decoded file; see `load`.
+
+        Raises:
+            FormatError: if the renditions exceed the limits.
+        """
         header, content = decoded.header, decoded.content
         mean, std = (tuple(value / 256 for value in part) for part in (header.mean, header.std))
         soft, labeler = content.soft_labels, None
         if header.labeler is not None and content.labeler is not None:
             labeler = Labeler(header.labeler, content.labeler, mean, std)
-        return cls(
+        training_set = cls(
             images=torch.from_numpy(np.ascontiguousarray(decoded.images)),
             labels=torch.from_numpy(decoded.labels),
             class_names=decoded.class_names,
@@ -106,6 +110,8 @@ class TrainingSet(Dataset[tuple[Any, int]]):
             labeler=labeler,
             recipe=StudentRecipe.from_hints(header.hints),
         )
+        count = training_set.recipe.renditions if renditions is None else renditions
+        return training_set if count == 1 else training_set._drawn(decoded, count, limits)
 
     def _drawn(self, decoded: DecodedFile, count: int, limits: DecodeLimits | None) -> TrainingSet:
         """Return every image in `count` renditions, those of an image one after another."""

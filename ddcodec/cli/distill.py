@@ -96,6 +96,7 @@ def parse_loss_option(text: str) -> tuple[str, float]:
 )  # fmt: skip
 @click.option(
     "--loss", type=parse_loss, default="dm", metavar="NAME|MODULE:CLASS",
+    show_default="dm, or none with a labeler",
     help=f"What images are optimised for: {', '.join(LOSSES)}, or a class of your own; "
     "none codes real images as they are.",
 )  # fmt: skip
@@ -212,7 +213,7 @@ def distill_command(
         raise OutputError(
             f"{error} '{watch.checkpoint}' holds the finished run; add --resume to write it."
         ) from error
-    watch.checkpoint.unlink(missing_ok=True)
+    watch.remove_checkpoints()
     print_facts(run_summary(distilled, path) + [("record", str(name)) for name in outputs[1:]])
     if distilled.is_below_floor:
         print(_below_floor(asked))
@@ -257,8 +258,9 @@ def _distill(request: Request, watch: Watch) -> tuple[DatasetOrigin, Recipe, Dis
     warning = compare(request.recipe, dataset.fingerprint, recipe.device)
     if warning is not None:
         click.echo(warning, err=True)
-    validate = Validation(dataset, recipe.device) if recipe.validate else None
-    with watch.supervision(validate) as supervision:
+    validation = Validation(dataset, recipe.device)
+    validate = validation if recipe.validate else None
+    with watch.supervision(validate, validation.judge_file) as supervision:
         distilled = distill(dataset, recipe, supervision)
     origin = DatasetOrigin(request.dataset, request.data, dataset.fingerprint, request.size)
     return origin, recipe, distilled
@@ -304,8 +306,17 @@ def run_summary(distilled: Distilled, path: Path) -> list[tuple[str, str]]:
         ),
         ("network sets", f"{allocation.num_sets}"),
         *_selection(distilled),
+        *_label_choice(distilled),
         ("time", format_duration(distilled.seconds)),
     ]
+
+
+def _label_choice(distilled: Distilled) -> list[tuple[str, str]]:
+    found = distilled.label_accuracies
+    if not found:
+        return []
+    each = ", ".join(f"{name} {value:.1f} %" for name, value in found.items())
+    return [("labels", f"{max(found, key=lambda name: found[name])}, of {each} on validation")]
 
 
 def _selection(distilled: Distilled) -> list[tuple[str, str]]:

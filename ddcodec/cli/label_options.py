@@ -11,13 +11,14 @@ from ddcodec.cli.options import COUNT, parse_positive
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-LABELS = ("hard", "soft", "labeler")
+LABELS = ("hard", "soft", "labeler", "auto")
 
 _OPTIONS = (
     click.option(
         "--labels", type=click.Choice(LABELS), default="hard",
         help="What students learn: class numbers, vectors of a teacher, or what a small network in "
-        "the file says of every augmented view.",
+        "the file says of every augmented view; auto makes a file of each kind and keeps the best "
+        "by the validation part.",
     ),
     click.option(
         "--labeler-share", type=parse_positive, default=0.3, metavar="SHARE",

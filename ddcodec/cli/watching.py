@@ -14,7 +14,7 @@ from ddcodec.console import ProgressReport, format_bytes
 from ddcodec.errors import DataError, OutputError
 
 if TYPE_CHECKING:
-    from ddcodec.distill.progress import Progress, Supervision, Validate
+    from ddcodec.distill.progress import JudgeFile, Progress, Supervision, Validate
 
 Record = Mapping[str, Any]
 
@@ -54,8 +54,17 @@ class Watch:
         if self.log_path is not None:
             check_output(self.log_path, force or self.resume)
 
+    def remove_checkpoints(self) -> None:
+        """Remove what was kept of a run that is finished and written."""
+        from ddcodec.distill.auto_labels import CANDIDATES, label_checkpoint
+
+        for labels in CANDIDATES:
+            label_checkpoint(self.checkpoint, labels).unlink(missing_ok=True)
+
     @contextmanager
-    def supervision(self, validate: Validate | None) -> Iterator[Supervision]:
+    def supervision(
+        self, validate: Validate | None, judge_file: JudgeFile | None = None
+    ) -> Iterator[Supervision]:
         """Watch a run as long as the context lasts."""
         from ddcodec.distill.progress import Supervision
 
@@ -66,6 +75,7 @@ class Watch:
                     on_record=record,
                     on_notice=report.notice,
                     validate=validate,
+                    judge_file=judge_file,
                     checkpoint=self.checkpoint,
                     resume=self.resume,
                 )

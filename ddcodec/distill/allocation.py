@@ -17,7 +17,7 @@ from ddcodec.codec.parameters import DETAIL_BITS
 from ddcodec.codec.pyramid import PyramidSynthesis
 from ddcodec.codec.synthesis import PYRAMID_FAMILY, Synthesis
 from ddcodec.codec.wavelet import WaveletSynthesis
-from ddcodec.distill.recipe import Recipe
+from ddcodec.distill.recipe import LABELER_LABELS, Recipe
 from ddcodec.errors import BudgetError, DataError
 from ddcodec.format.planes import PYRAMID
 
@@ -145,6 +145,17 @@ def default_images_per_class(bytes_per_class: float, pixel_bytes: int) -> int:
     return max(1, round(0.97 * bytes_per_class / float(bytes_per_image)))
 
 
+def labelled_images_per_class(bytes_per_class: float, pixel_bytes: int) -> int:
+    """Return images per class where a labeler labels them: fewer and sharper ones.
+
+    Of images that take 70, 140 and 217 bytes, 7 kB per class in all, those of 140 taught best
+    (docs/results.md); how that changes with the budget and the size of images is a guess.
+    """
+    size_factor: float = (pixel_bytes / 3072) ** 0.35
+    bytes_per_image: float = 140 * (bytes_per_class / 7000) ** 0.3 * size_factor
+    return max(1, round(bytes_per_class / bytes_per_image))
+
+
 def default_refinement(budget_bytes: int) -> tuple[int, ...]:
     """Return the hidden widths of the refinement for a whole file."""
     if budget_bytes < 20_000:
@@ -186,7 +197,9 @@ def _image_counts(
     recipe: Recipe, available: NDArray[np.int64], pixel_bytes: int
 ) -> NDArray[np.int64]:
     if recipe.images_per_class is None:
-        wanted = default_images_per_class(recipe.bytes_per_class, pixel_bytes)
+        labelled = recipe.labels == LABELER_LABELS
+        per_class = labelled_images_per_class if labelled else default_images_per_class
+        wanted = per_class(recipe.bytes_per_class, pixel_bytes)
         return np.minimum(available, wanted)
     smallest = int(available.argmin())
     if recipe.images_per_class > available[smallest]:

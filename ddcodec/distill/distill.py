@@ -11,6 +11,7 @@ import torch
 from ddcodec import __version__
 from ddcodec.budget import Budget
 from ddcodec.datasets.base import Dataset
+from ddcodec.distill.auto_labels import distill_auto_labels
 from ddcodec.distill.checkpoint import DATASET
 from ddcodec.distill.distilled import Distilled
 from ddcodec.distill.latent_run import distill_latents
@@ -18,7 +19,7 @@ from ddcodec.distill.losses import LOSSES
 from ddcodec.distill.losses.by_name import find_loss
 from ddcodec.distill.pixel_recipe import distill_pixel_recipe
 from ddcodec.distill.progress import Supervision
-from ddcodec.distill.recipe import NO_LOSS, PIXELS, Recipe
+from ddcodec.distill.recipe import AUTO_LABELS, NO_LOSS, PIXELS, Recipe
 from ddcodec.distill.training_part import TrainingPart
 from ddcodec.errors import RecipeError
 
@@ -44,10 +45,17 @@ def distill(dataset: Dataset, recipe: Recipe, supervision: Supervision | None = 
         facts = {"dataset": dataset.name, "budget_bytes": budget_bytes, "recipe": settings}
         start = {"event": "start", "ddcodec": __version__, **facts, "seconds": 0.0}
         supervision.on_record(start)
+
+    def distill_one(recipe: Recipe, supervision: Supervision) -> Distilled:
+        settings = checkpoint_settings(dataset, recipe)
+        return distill_latents(dataset, part, recipe, supervision, device, settings)
+
     if recipe.parameterization == PIXELS:
         distilled = distill_pixel_recipe(dataset, part, recipe, supervision, device)
+    elif recipe.labels == AUTO_LABELS:
+        distilled = distill_auto_labels(dataset, recipe, supervision, device, distill_one)
     else:
-        distilled = distill_latents(dataset, part, recipe, supervision, device, settings)
+        distilled = distill_one(recipe, supervision)
     seconds = round(distilled.seconds, 3)
     finished = {"event": "finish", "size_bytes": distilled.size_bytes, "seconds": seconds}
     supervision.on_record(finished)

@@ -28,6 +28,8 @@ class Distilled:
         step_counts: steps of the phases that were made, by their names.
         selected_step: of the joint phase, after which the images were; None without validation.
         accuracy: that validation gave them then, in percent; None without validation.
+        label_accuracies: percentages on the validation part by kind of label, where a run chose
+            among them.
     """
 
     encoded: EncodedFile
@@ -40,6 +42,7 @@ class Distilled:
     step_counts: Mapping[str, int] = field(default_factory=dict)
     selected_step: int | None = None
     accuracy: float | None = None
+    label_accuracies: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def size_bytes(self) -> int:

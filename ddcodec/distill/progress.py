@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ddcodec.training_set import TrainingSet
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,10 @@ def _ignore(what: Any) -> None:
     """Do nothing."""
 
 
+JudgeFile = Callable[["TrainingSet"], float]
+"""Training set of a file → the same percentage, of networks trained with all labels it has."""
+
+
 @dataclass(frozen=True)
 class Supervision:
     """Who watches a run; nothing here changes its result but where it ends.
@@ -59,6 +66,7 @@ class Supervision:
         on_record: called with every record of the log (docs/cli.md, `ddc plot`), of JSON types.
         on_notice: called with a sentence that a person should read.
         validate: judges candidates on images that are not trained on; None takes the last one.
+        judge_file: chooses among files with different kinds of labels; None refuses to.
         checkpoint: file to keep the run in; None keeps nothing.
         resume: go on from the checkpoint.
         checkpoint_seconds: how often it is written.
@@ -68,6 +76,7 @@ class Supervision:
     on_record: Callable[[Mapping[str, Any]], None] = _ignore
     on_notice: Callable[[str], None] = _ignore
     validate: Validate | None = None
+    judge_file: JudgeFile | None = None
     checkpoint: Path | None = None
     resume: bool = False
     checkpoint_seconds: float = 60.0

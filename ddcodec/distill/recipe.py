@@ -26,8 +26,8 @@ PARAMETERIZATIONS = (LATENTS, PIXELS)
 DESCENT = "descent"
 QUANTIZERS = (DESCENT, "soft", "ste")
 
-HARD_LABELS, SOFT_LABELS, LABELER_LABELS = "hard", "soft", "labeler"
-LABELS = (HARD_LABELS, SOFT_LABELS, LABELER_LABELS)
+HARD_LABELS, SOFT_LABELS, LABELER_LABELS, AUTO_LABELS = "hard", "soft", "labeler", "auto"
+LABELS = (HARD_LABELS, SOFT_LABELS, LABELER_LABELS, AUTO_LABELS)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ class Recipe:
         time_seconds: wall-clock time that steps are fitted to, in place of their numbers.
         validate: keep the best of a few candidates of phase 2, judged on the validation part.
         labels: what a student learns, `hard` class numbers, `soft` vectors of a teacher, or what a
-            `labeler` in the file says of every augmented view.
+            `labeler` in the file says of every augmented view; `auto` makes a file of each kind and
+            keeps the one that teaches best on the validation part.
         labeler_share: largest part of the budget for the labeler.
         labeler_epochs: passes over the training part that the labeler is trained for.
         teacher: folder of `ddc teacher`, for soft labels and, if given, for the labeler.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,9 +13,17 @@ from ddcodec.evaluation.gradients import TrainingOptions
 from ddcodec.evaluation.labelled_images import LabelledImages
 from ddcodec.evaluation.protocols import Protocol
 from ddcodec.evaluation.train import accuracy, train_network
+from ddcodec.training_set import TrainingSet
 
 SELECTION = Protocol("selection", updates=300, batch_size=64, network_width=32, networks=2)
 """Not among `PROTOCOLS`: it tells better candidates from worse, and is no figure to be quoted."""
+
+LABEL_SELECTION = Protocol(
+    "label selection", updates=800, batch_size=64, optimiser="adamw", learning_rate=1e-3,
+    weight_decay=0.01, schedule="cosine", warmup=0.05, network_width=64, networks=1, cutmix=0.5,
+    all_labels=True,
+)  # fmt: skip
+"""The same for kinds of labels: `tuned`, cut short and narrow."""
 
 
 class Validation:
@@ -50,6 +60,30 @@ class Validation:
                     candidate, self._num_classes, SELECTION, seed, options=options
                 )
                 accuracies.append(accuracy(network, self._real))
+        return float(np.mean(accuracies))
+
+    def judge_file(self, training_set: TrainingSet) -> float:
+        """Return the same percentage of a file, with all labels it has and as it advises.
+
+        Args:
+            training_set: of the file; its classes are those of the dataset.
+        """
+        own = (training_set.mean, training_set.std)
+        soft, labeler = training_set.soft_labels, training_set.labeler
+        training = LabelledImages(
+            training_set.images, training_set.labels, *own, soft_labels=soft, labeler=labeler
+        )
+        advice = training_set.recipe
+        protocol = LABEL_SELECTION.advised(advice.adamw_rate, advice.cutmix, advice.mixup)
+        real = replace(self._real, mean=own[0], std=own[1])
+        options = TrainingOptions(self._device, compiled=False)
+        accuracies = []
+        with torch.random.fork_rng(devices=[]):
+            for seed in range(protocol.networks):
+                network = train_network(
+                    training, self._num_classes, protocol, seed, options=options
+                )
+                accuracies.append(accuracy(network, real))
         return float(np.mean(accuracies))
 
     def _labelled(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> LabelledImages:

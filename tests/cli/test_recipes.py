@@ -241,3 +241,14 @@ def test_wrong_recipes(arguments: list[str], code: int, sentence: str) -> None:
     before = sorted(path.name for path in Path().iterdir())
     _fails(_run("distill", *arguments), code, sentence)
     assert sorted(path.name for path in Path().iterdir()) == before
+
+
+def test_a_labeler_has_real_images_unless_told_otherwise(asked: Any) -> None:
+    """The default loss is none with a labeler and dm without; what is given wins."""
+    arguments = ("pets", "--bpc", "1k")
+    assert asked(*arguments).settings["loss"] == "dm"
+    assert asked(*arguments, "--labels", "labeler").settings["loss"] == "none"
+    assert asked(*arguments, "--labels", "labeler", "--loss", "dm").settings["loss"] == "dm"
+    assert asked(*arguments, "--labels", "auto").settings["loss"] == "dm"
+    Path("mine.toml").write_text(RECIPE + 'loss = "ncfm"\nlabels = "labeler"\n')
+    assert asked("--recipe", "mine.toml").settings["loss"] == "ncfm"

@@ -6,6 +6,7 @@ import pytest
 from ddcodec.distill.allocation import (
     allocate,
     default_images_per_class,
+    labelled_images_per_class,
     pyramid_levels,
     wavelet_levels,
 )
@@ -27,6 +28,16 @@ def test_larger_budgets_buy_more_images_and_better_ones(budget: float) -> None:
     """Images per class rise with the budget, and so do the bytes of each."""
     fewer, more = (default_images_per_class(size, 3072) for size in (budget, 2 * budget))
     assert fewer < more <= 2 * fewer
+
+
+@pytest.mark.parametrize("budget", [500.0, 1e3, 3e3, 1e4, 1e5])
+def test_a_labeler_has_fewer_and_sharper_images(budget: float) -> None:
+    """Images that a labeler labels take about twice the bytes, as measured at 7 kB per class."""
+    labelled = labelled_images_per_class(budget, 3072)
+    assert 1 <= labelled <= 0.55 * default_images_per_class(budget, 3072)
+    assert labelled_images_per_class(7000.0, 3072) == 50
+    counts = allocate(Recipe(7e3, labels="labeler"), PLENTY, (3, 32, 32), names_bytes=0)
+    assert counts.class_counts.tolist() == [50] * 10
 
 
 def test_overrides_win() -> None:

@@ -9,6 +9,7 @@ import torch
 from ddcodec.datasets.base import Dataset, ImageSplit, split_validation, validation_part
 from ddcodec.evaluation import validation
 from ddcodec.evaluation.validation import Validation
+from ddcodec.training_set import TrainingSet
 
 
 def _dataset() -> Dataset:
@@ -24,6 +25,10 @@ def _dataset() -> Dataset:
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     short = replace(validation.SELECTION, updates=30, network_width=8, batch_size=8)
     monkeypatch.setattr(validation, "SELECTION", short)
+    short = replace(
+        validation.LABEL_SELECTION, updates=60, network_width=8, batch_size=8, learning_rate=0.01
+    )
+    monkeypatch.setattr(validation, "LABEL_SELECTION", short)
 
 
 def test_good_candidates_beat_bad_ones() -> None:
@@ -53,3 +58,18 @@ def test_only_the_validation_part_is_looked_at() -> None:
     assert Validation(replace(dataset, train=ImageSplit(shuffled, dataset.train.labels)), "cpu")(
         images, labels
     ) == Validation(dataset, "cpu")(images, labels)
+
+
+def test_files_are_judged_with_all_their_labels() -> None:
+    """Soft labels that contradict the classes mislead; the run's randomness stays as it was."""
+    dataset = _dataset()
+    images = torch.from_numpy(dataset.train.images[::4].copy())
+    labels = torch.from_numpy(dataset.train.labels[::4].copy())
+    mean, std = (0.5,) * 3, (0.25,) * 3
+    hard = TrainingSet(images, labels, dataset.class_names, mean, std, file_size_bytes=1)
+    soft = replace(hard, soft_labels=torch.nn.functional.one_hot(1 - labels).float())
+    judge = Validation(dataset, "cpu")
+    state = torch.random.get_rng_state()
+    assert judge.judge_file(hard) > 90
+    assert judge.judge_file(soft) < 10
+    assert torch.equal(torch.random.get_rng_state(), state)

@@ -1,0 +1,118 @@
+"""`--labels auto`: a file with each kind of label, and the one that teaches best is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+
+from ddcodec.codec.decode import decode_bytes
+from ddcodec.datasets.base import Dataset
+from ddcodec.distill.distilled import Distilled
+from ddcodec.distill.labelers.making import TEACHER, TeacherSettings, cache_folder, make_teacher
+from ddcodec.distill.progress import Supervision
+from ddcodec.distill.recipe import (
+    HARD_LABELS,
+    LABELER_LABELS,
+    NO_LOSS,
+    SOFT_LABELS,
+    Recipe,
+)
+from ddcodec.distill.recipe_parts import shown_training
+from ddcodec.distill.training_part import TrainingPart
+from ddcodec.errors import BudgetError, RecipeError
+from ddcodec.format.limits import DecodeLimits
+from ddcodec.training_set import TrainingSet
+
+_UNBOUNDED = DecodeLimits(max_file_bytes=1 << 62, max_bytes=1 << 62, max_macs=1 << 62)
+
+CANDIDATES = (HARD_LABELS, SOFT_LABELS, LABELER_LABELS)
+
+Distil = Callable[[Recipe, Supervision], Distilled]
+
+
+def distill_auto_labels(
+    dataset: Dataset,
+    recipe: Recipe,
+    supervision: Supervision,
+    device: torch.device,
+    distill_one: Distil,
+) -> Distilled:
+    """Make a file with hard labels, one with soft labels and one with a labeler; return the best.
+
+    All have the same budget and are judged on the validation part, with all labels they have. The
+    file with a labeler holds real images: losses match classes, of which it needs none
+    (docs/results.md). Soft labels are those of the recipe's teacher, or of one that is made for the
+    dataset and kept in the cache. A kind of label that the budget has no room for is left out.
+
+    Args:
+        dataset: to distill.
+        recipe: of the run.
+        supervision: who watches; keeps a checkpoint for each file.
+        device: where to compute.
+        distill_one: makes the file of a recipe.
+
+    Raises:
+        RecipeError: if nobody judges files.
+        BudgetError: if the budget has no room for any of them.
+    """
+    if supervision.judge_file is None:
+        raise RecipeError("labels = auto needs the validation part to choose on.")
+    files: dict[str, Distilled] = {}
+    accuracies: dict[str, float] = {}
+    refused: BudgetError | None = None
+    for labels in CANDIDATES:
+        candidate = _candidate(dataset, recipe, labels, supervision, device)
+        try:
+            distilled = distill_one(candidate, _watched(supervision, labels))
+        except BudgetError as error:
+            supervision.on_notice(f"labels {labels}: {error}")
+            refused = error
+            continue
+        files[labels] = distilled
+        decoded = decode_bytes(distilled.encoded.data, _UNBOUNDED)
+        training_set = TrainingSet.from_decoded(decoded, None, _UNBOUNDED)
+        accuracies[labels] = supervision.judge_file(training_set)
+        supervision.on_notice(
+            f"labels {labels}: {accuracies[labels]:.1f} % on validation, "
+            f"{distilled.size_bytes:,} bytes"
+        )
+    if not files:
+        assert refused is not None  # there is at least one candidate
+        raise refused
+    best = max(files, key=lambda labels: accuracies[labels])
+    return replace(files[best], label_accuracies=accuracies)
+
+
+def _candidate(
+    dataset: Dataset, recipe: Recipe, labels: str, supervision: Supervision, device: torch.device
+) -> Recipe:
+    """Return the recipe of the file with one kind of label."""
+    if labels == LABELER_LABELS:
+        return replace(recipe, labels=labels, loss=NO_LOSS, loss_options={})
+    if labels == SOFT_LABELS and recipe.teacher is None:
+        budget_bytes = round(recipe.bytes_per_class * dataset.num_classes)
+        shown = shown_training("", budget_bytes, supervision.on_progress)
+        settings = TeacherSettings()
+        facts: Mapping[str, object] = {**TrainingPart.of(dataset).facts(), **asdict(settings)}
+        folder = cache_folder(TEACHER, dataset.name, dict(facts))
+        make_teacher(dataset, folder, settings, device, shown)
+        return replace(recipe, labels=labels, teacher=str(folder))
+    return replace(recipe, labels=labels)
+
+
+def _watched(supervision: Supervision, labels: str) -> Supervision:
+    """Return the supervision of one file, which has a checkpoint of its own."""
+    if supervision.checkpoint is None:
+        return supervision
+    path = label_checkpoint(supervision.checkpoint, labels)
+    return replace(supervision, checkpoint=path, resume=supervision.resume and path.exists())
+
+
+def label_checkpoint(checkpoint: Path, labels: str) -> Path:
+    """Return where the run with one kind of label is kept; the first has the usual place."""
+    if labels == CANDIDATES[0]:
+        return checkpoint
+    return checkpoint.with_name(f"{checkpoint.name}.{labels}")
