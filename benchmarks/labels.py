@@ -18,17 +18,15 @@ from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
 
-import numpy as np
-import torch
-
 from ddcodec.budget import bits_per_class
 from ddcodec.codec.encode import write_atomically
 from ddcodec.datasets import load_dataset
-from ddcodec.datasets.base import ImageSplit, validation_part
+from ddcodec.datasets.base import validation_part
 from ddcodec.drawing import colour, draw_picture
 from ddcodec.evaluation import EvaluationSettings, LabelledImages, evaluate_labelled
 from ddcodec.evaluation.candidate import Candidate, ReadOptions, read_candidate
 from ddcodec.evaluation.judge import find_protocol, labeler_accuracy
+from ddcodec.evaluation.preparation import prepare
 from ddcodec.inspection import decode_file, inspect_file
 
 HARD, ALL = "hard", "all"
@@ -46,18 +44,16 @@ def measure(arguments: argparse.Namespace) -> None:
     for path in arguments.files:
         options = ReadOptions(as_advised=protocol.all_labels)
         candidate = read_candidate(path, lambda: dataset, options)
-        mean, std = candidate.normalisation or ((0.5,) * 3, (0.25,) * 3)
-        training, test = candidate.labelled((mean, std)), _as_seen(split, mean, std)
+        ready = prepare(candidate, dataset, split, protocol)
+        training, test = ready.training, ready.test
         facts = _facts(path, candidate, training, test)
-        advice = candidate.advice
-        advised = protocol.advised(advice.adamw_rate, advice.cutmix, advice.mixup)
         columns = [column for column in arguments.columns if column == HARD or _is_richer(training)]
         for column, arch, seed in _combinations(columns, arguments.arch, arguments.seeds):
             way = {"protocol": protocol.name, "split": arguments.split}
             way |= {"column": column, "arch": arch, "seed": seed}
             if _key(facts | way) in known:
                 continue
-            settings = EvaluationSettings(advised, (seed,), dataset.num_classes, arch)
+            settings = EvaluationSettings(ready.protocol, (seed,), dataset.num_classes, arch)
             started = time.monotonic()
             seen = training.with_hard_labels() if column == HARD else training
             report = evaluate_labelled(seen, test, settings)
@@ -177,12 +173,6 @@ def _add(path: Path, line: dict[str, Any]) -> None:
     # Read anew: several of these may work on one list.
     written = "".join(json.dumps(known) + "\n" for known in _lines(path))
     write_atomically(f"{written}{text}\n".encode(), path)
-
-
-def _as_seen(split: ImageSplit, mean: Any, std: Any) -> LabelledImages:
-    images = torch.from_numpy(np.require(split.images, requirements="W"))
-    labels = torch.from_numpy(np.require(split.labels, requirements="W"))
-    return LabelledImages(images, labels, mean, std)
 
 
 def main() -> None:

@@ -116,7 +116,7 @@ def _lines(judgement: Judgement) -> list[tuple[str, str]]:
     lines = [
         ("network", hard.arch),
         ("accuracies", each),
-        ("accuracy", f"{_accuracy(hard)} % (mean ± deviation, hard labels)"),
+        ("accuracy", f"{accuracy_text(hard)} % (mean ± deviation, hard labels)"),
     ]
     for name, report in (
         ("all labels", judgement.all_labels),
@@ -124,7 +124,7 @@ def _lines(judgement: Judgement) -> list[tuple[str, str]]:
         ("full data", judgement.full_data),
     ):
         if report is not None:
-            lines.append((name, f"{_accuracy(report)} % ({report.num_images} images)"))
+            lines.append((name, f"{accuracy_text(report)} % ({report.num_images} images)"))
     if judgement.labeler_accuracy is not None:
         lines.append(("labeler alone", f"{judgement.labeler_accuracy:.2f} %"))
     for name, value in _scores(judgement):
@@ -140,15 +140,20 @@ def _print_table(judgements: Sequence[Judgement]) -> None:
         columns += ["random real", "full data", *(name for name, _ in _scores(judgements[0]))]
     rows = []
     for judgement in judgements:
-        row = [judgement.hard.arch, _accuracy(judgement.hard), _accuracy(judgement.all_labels)]
+        row = [
+            judgement.hard.arch,
+            accuracy_text(judgement.hard),
+            accuracy_text(judgement.all_labels),
+        ]
         if with_references:
-            row += [_accuracy(judgement.random_real), _accuracy(judgement.full_data)]
+            row += [accuracy_text(judgement.random_real), accuracy_text(judgement.full_data)]
             row += [value for _, value in _scores(judgement)]
         rows.append(tuple(row))
     print_table(columns, rows)
 
 
-def _accuracy(report: AccuracyReport | None) -> str:
+def accuracy_text(report: AccuracyReport | None) -> str:
+    """Return mean and deviation in per cent, or what stands for none."""
     return NONE if report is None else f"{report.mean:.2f} ± {report.std:.2f}"
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ddcodec.budget import bits_per_class
-from ddcodec.cli.eval import PROTOCOLS, networks_to_train
+from ddcodec.cli.accuracies import accuracy_text
+from ddcodec.cli.eval import PROTOCOLS, networks_to_train, show_on
+from ddcodec.cli.loading import load, size_option
 from ddcodec.cli.options import (
     COUNT,
     PATH,
@@ -22,18 +23,18 @@ from ddcodec.cli.options import (
     limit_options,
     whole_number,
 )
-from ddcodec.cli.training_sets import TrainingImages, labels_of_dataset, read_training_set
+from ddcodec.cli.training_sets import KnownSet, read_training_set
 from ddcodec.console import ProgressReport, print_table, waiting
 from ddcodec.errors import DataError
 from ddcodec.format.limits import DecodeLimits
 
 if TYPE_CHECKING:
     from ddcodec.datasets import Dataset
-    from ddcodec.evaluation import AccuracyReport, EvaluationProgress
+    from ddcodec.evaluation import Judgement, Protocol
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Trial:
     """What every training set is judged by.
 
     Attributes:
@@ -44,7 +45,7 @@ class Judgement:
     """
 
     real: Dataset
-    protocol: str
+    protocol: Protocol
     seeds: range
     device: str
 
@@ -53,18 +54,20 @@ class Judgement:
 @click.argument("sets", metavar="A B...", nargs=-1, required=True, type=PATH)
 @click.option(
     "--data", metavar="DATASET|PATH", show_default="none, and no accuracy",
-    help="Where the test images are: glyphs, cifar10, or an image folder or archive.",
+    help="Where the test images are: a dataset that `ddc datasets` lists, or an image folder, "
+    "an archive or an .npz.",
 )  # fmt: skip
 @click.option(
     "--dataset", metavar="NAME", show_default="follows from --data",
     help="Name of the dataset at --data, such as cifar10 for its official archives.",
 )  # fmt: skip
+@size_option
 @click.option(
     "--protocol", type=click.Choice(PROTOCOLS), default="quick",
     help="How networks are trained for the accuracy, as by `ddc eval`.",
 )  # fmt: skip
 @click.option(
-    "--repeats", type=COUNT, metavar="N", show_default="standard 5, quick 3, glance 1",
+    "--repeats", type=COUNT, metavar="N", show_default="standard 5, tuned and quick 3, glance 1",
     help="Networks to train for each set, each from its own seed.",
 )  # fmt: skip
 @click.option(
@@ -78,6 +81,7 @@ def compare_command(
     sets: tuple[Path, ...],
     data: str | None,
     dataset: str | None,
+    size: str | None,
     protocol: str,
     repeats: int | None,
     seed: int,
@@ -88,105 +92,95 @@ def compare_command(
     """Table the size of training sets A, B, ..., and what they teach.
 
     Each is a .ddc, an image folder or archive, an .npz or a .pt of images and labels. With --data
-    the same networks are trained on each of them and tested on the test images. The size is that
-    of the files as they are.
+    the same networks are trained on each of them and tested on the test images, under tuned with
+    all labels, too, where a set has more than hard ones. The size is that of the files as they are.
     """
     check_device(device)
     if dataset is not None and data is None:
         raise click.UsageError("--dataset names what is at --data; give --data, too.")
+    if size is not None and data is None:
+        raise click.UsageError("--size is that of the test images; give --data, too.")
     training_sets = [read_training_set(path, limits) for path in sets]
-    judgement = None
+    trial = None
     if data is not None:
-        real = _load(dataset, data)
-        judgement = Judgement(real, protocol, _seeds(protocol, repeats, seed), device)
-    reports = _judge(training_sets, judgement) if judgement is not None else None
+        trial = _trial(_load(dataset, data, size), protocol, repeats, seed, device)
+    judgements = None if trial is None else _judge(training_sets, trial, limits)
     if as_json:
-        print(json.dumps(_facts(training_sets, judgement, reports), indent=2))
+        print(json.dumps(_facts(training_sets, trial, judgements), indent=2))
         return
-    _print(training_sets, reports)
-    if judgement is not None:
-        seeds = ", ".join(str(number) for number in judgement.seeds)
-        print(f"Accuracy on {judgement.real.name}, protocol {protocol}, seeds {seeds}.")
+    _print(training_sets, judgements)
+    if trial is not None:
+        seeds = ", ".join(str(number) for number in trial.seeds)
+        print(f"Accuracy on {trial.real.name}, protocol {protocol}, seeds {seeds}.")
 
 
-def _load(dataset: str | None, data: str) -> Dataset:
-    with waiting(f"Loading {dataset or data}."):
-        from ddcodec.datasets import load_dataset
-
-        real = load_dataset(dataset or data, data if dataset else None)
+def _load(dataset: str | None, data: str, size: str | None) -> Dataset:
+    with waiting(f"Loading {dataset or data}.") as say:
+        real = load(dataset or data, data if dataset else None, size, say)
     if real.test is None:
         raise DataError(f"'{real.name}' has no test images; put some into test/CLASS/.")
     return real
 
 
-def _seeds(protocol: str, repeats: int | None, first: int) -> range:
-    from ddcodec.evaluation import PROTOCOLS as RECIPES
+def _trial(real: Dataset, protocol: str, repeats: int | None, first: int, device: str) -> Trial:
+    from ddcodec.evaluation.judge import find_protocol
 
-    return range(first, first + networks_to_train(RECIPES[protocol], repeats))
+    found = find_protocol(protocol)
+    return Trial(real, found, range(first, first + networks_to_train(found, repeats)), device)
 
 
-def _judge(training_sets: Sequence[TrainingImages], judgement: Judgement) -> list[AccuracyReport]:
+def _judge(
+    training_sets: Sequence[KnownSet], trial: Trial, limits: DecodeLimits
+) -> list[Judgement]:
     """Train on every set and test; what does not fit the dataset is found before any training."""
-    import numpy as np
+    from ddcodec.evaluation import EvaluationSettings, judge
+    from ddcodec.evaluation.candidate import ReadOptions, read_candidate
+    from ddcodec.evaluation.preparation import prepare
 
-    from ddcodec.datasets import normalisation
-    from ddcodec.evaluation import evaluate
-
-    real = judgement.real
+    real, protocol = trial.real, trial.protocol
     assert real.test is not None
-    labels = [labels_of_dataset(training, real) for training in training_sets]
-    mean, std = normalisation(real.train.images)
-    reports = []
+    options = ReadOptions(limits=limits, as_advised=protocol.all_labels)
+    ready = [
+        prepare(read_candidate(known.path, lambda: real, options), real, real.test, protocol)
+        for known in training_sets
+    ]
+    judgements = []
     with ProgressReport() as report:
-        for index, training in enumerate(training_sets):
-            phase = f"{training.path.name} ({index + 1}/{len(training_sets)})"
-            reports.append(
-                evaluate(
-                    training.images,
-                    labels[index],
-                    real.test.images,
-                    real.test.labels,
-                    training.normalisation or (mean.tolist(), np.maximum(std, 1 / 255).tolist()),
-                    judgement.protocol,
-                    judgement.seeds,
-                    num_classes=real.num_classes,
-                    device=judgement.device,
-                    on_progress=_show_on(report, phase),
-                )
+        for index, (known, prepared) in enumerate(zip(training_sets, ready, strict=True)):
+            phase = f"{known.path.name} ({index + 1}/{len(training_sets)})"
+            settings = EvaluationSettings(
+                prepared.protocol,
+                tuple(trial.seeds),
+                real.num_classes,
+                device=trial.device,
+                on_progress=show_on(report, phase),
             )
-    return reports
+            judgements.append(judge(prepared.training, prepared.test, settings))
+    return judgements
 
 
-def _show_on(report: ProgressReport, phase: str) -> Callable[[EvaluationProgress], None]:
-    started = time.monotonic()
-
-    def show(progress: EvaluationProgress) -> None:
-        done = (progress.network + progress.update / progress.updates) / progress.networks
-        left = (time.monotonic() - started) * (1 - done) / max(done, 1e-9)
-        details = f"network {progress.network + 1}/{progress.networks}  loss {progress.loss:.4g}"
-        report.update(phase, progress.update, progress.updates, details, left)
-
-    return show
-
-
-def _print(training_sets: Sequence[TrainingImages], reports: list[AccuracyReport] | None) -> None:
+def _print(training_sets: Sequence[KnownSet], judgements: Sequence[Judgement] | None) -> None:
     columns = ["set", "kind", "bytes", "bits per class", "classes", "images"]
-    columns += [] if reports is None else ["accuracy, %"]
+    has_all_labels = any(judgement.all_labels for judgement in judgements or ())
+    if judgements is not None:
+        columns += ["hard labels, %", "all labels, %"] if has_all_labels else ["accuracy, %"]
     rows = []
     for index, training in enumerate(training_sets):
         bits = bits_per_class(training.num_bytes, training.num_classes)
         row = [str(training.path), training.kind, f"{training.num_bytes:,}", f"{bits:,.1f}"]
-        row += [str(training.num_classes), str(len(training.labels))]
-        if reports is not None:
-            row.append(f"{reports[index].mean:.2f} ± {reports[index].std:.2f}")
+        row += [str(training.num_classes), str(training.num_images)]
+        if judgements is not None:
+            row.append(accuracy_text(judgements[index].hard))
+            if has_all_labels:
+                row.append(accuracy_text(judgements[index].all_labels))
         rows.append(tuple(row))
     print_table(columns, rows, left=2)
 
 
 def _facts(
-    training_sets: Sequence[TrainingImages],
-    judgement: Judgement | None,
-    reports: list[AccuracyReport] | None,
+    training_sets: Sequence[KnownSet],
+    trial: Trial | None,
+    judgements: Sequence[Judgement] | None,
 ) -> dict[str, Any]:
     sets = []
     for index, training in enumerate(training_sets):
@@ -196,10 +190,11 @@ def _facts(
             "file_bytes": training.num_bytes,
             "bits_per_class": bits_per_class(training.num_bytes, training.num_classes),
             "classes": training.num_classes,
-            "images": len(training.labels),
+            "images": training.num_images,
         }
-        if reports is not None:
-            facts["accuracy"] = reports[index].to_json()
+        if judgements is not None:
+            judged = judgements[index].to_json()
+            facts |= {"accuracy": judged["hard"], "all_labels": judged["all_labels"]}
         sets.append(facts)
-    dataset = None if judgement is None else judgement.real.name
+    dataset = None if trial is None else trial.real.name
     return {"dataset": dataset, "sets": sets}

@@ -180,32 +180,22 @@ def images_to_test_on(real: Dataset, split: str) -> ImageSplit:
     return real.test
 
 
-def choose_normalisation(
-    candidate: Candidate, real: Dataset, settings: dict[str, Any]
-) -> Normalisation:
-    """Return mean and std: as given, else the training set's own, else of the training images.
+def given_normalisation(real: Dataset, settings: dict[str, Any]) -> Normalisation | None:
+    """Return --mean and --std, or None where they are left open.
 
     Raises:
         DataError: if they do not fit the channels.
     """
-    import numpy as np
-
-    from ddcodec.datasets.base import normalisation, split_validation
-
-    if (settings["mean"] is None) != (settings["std"] is None):
+    mean, std = settings["mean"], settings["std"]
+    if (mean is None) != (std is None):
         raise DataError("--mean and --std need each other.")
-    if settings["mean"] is not None:
-        mean, std = settings["mean"], settings["std"]
-        if len(mean) != real.channels or len(std) != real.channels or not min(std) > 0:
-            raise DataError(
-                f"--mean and --std need {real.channels} values each, and deviations above 0."
-            )
-        return mean, std
-    if candidate.normalisation is not None:
-        return candidate.normalisation
-    rows, _ = split_validation(real.train.labels)
-    means, deviations = normalisation(real.train.images[rows])
-    return means.tolist(), np.maximum(deviations, 1 / 255).tolist()
+    if mean is None:
+        return None
+    if len(mean) != real.channels or len(std) != real.channels or not min(std) > 0:
+        raise DataError(
+            f"--mean and --std need {real.channels} values each, and deviations above 0."
+        )
+    return mean, std
 
 
 def _judge(
@@ -217,30 +207,18 @@ def _judge(
     settings: dict[str, Any],
 ) -> list[Judgement]:
     """Judge by one architecture after the other, all of which are checked before the first."""
-    import numpy as np
-    import torch
-
     from ddcodec import networks
-    from ddcodec.evaluation import EvaluationSettings, LabelledImages, judge
+    from ddcodec.evaluation import EvaluationSettings, judge
     from ddcodec.evaluation.judge import labeler_accuracy
+    from ddcodec.evaluation.preparation import prepare
 
     repeats = networks_to_train(protocol, settings["repeats"])
     seeds = tuple(range(settings["seed"], settings["seed"] + repeats))
-    normalisation = choose_normalisation(candidate, real, settings)
-    training = candidate.labelled(normalisation)
-    training.check(real.num_classes)
-    tested = LabelledImages(
-        torch.from_numpy(np.require(test.images, requirements="W")),
-        torch.from_numpy(np.require(test.labels, requirements="W")),
-        *normalisation,
-    )
-    tested.check(real.num_classes)
+    ready = prepare(candidate, real, test, protocol, given_normalisation(real, settings))
     shape = (real.channels, real.height, real.width)
     for arch in settings["arch"]:
         networks.build(arch, shape, real.num_classes, seed=0, network_width=protocol.network_width)
-    alone = labeler_accuracy(training, tested)
-    advice = candidate.advice
-    advised = protocol.advised(advice.adamw_rate, advice.cutmix, advice.mixup)
+    alone = labeler_accuracy(ready.training, ready.test)
     judgements = []
     for arch in settings["arch"]:
         with ProgressReport() as report:
@@ -248,11 +226,11 @@ def _judge(
                 protocol, seeds, real.num_classes, arch, settings["device"], show_on(report, arch)
             )
             # References are kept under the name of the protocol: they follow no file's advice.
-            judgement = judge(training, tested, replace(chosen, protocol=advised))
+            judgement = judge(ready.training, ready.test, replace(chosen, protocol=ready.protocol))
             judgement = replace(judgement, labeler_accuracy=alone)
             if settings["references"] != "none":
                 compared = _Compared(real, test, split, settings["references"], report)
-                judgement = compared.add_to(judgement, training.labels.numpy(), chosen)
+                judgement = compared.add_to(judgement, ready.training.labels.numpy(), chosen)
             judgements.append(judgement)
     return judgements
 

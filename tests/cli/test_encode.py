@@ -87,7 +87,8 @@ def test_compare_tests_all_alike(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert all(0 <= row["accuracy"]["mean"] <= 100 for row in facts["sets"])
     table = _run("compare", "set.npz", *arguments).stdout
     assert "accuracy, %" in table and "protocol quick, seeds 3, 4." in table
-    _fails(_run("compare", GOLDEN / "sets.ddc", *arguments), 1, "compare what was made of")
+    _fails(_run("compare", GOLDEN / "sets.ddc", *arguments), 1, "evaluate on the dataset")
+    _fails(_run("compare", "set.npz", "--size", "8"), 2, "--data")
 
 
 def test_wrong_arguments(tmp_path: Path) -> None:
