@@ -27,14 +27,14 @@ from ddcodec.errors import FormatError
 from ddcodec.format.header import Header
 from ddcodec.format.limits import DecodeLimits
 from ddcodec.format.planes import PIXELS
-from ddcodec.format.student_recipe import MAX_RENDITIONS
+from ddcodec.format.student_recipe import MAX_RENDITIONS, USUAL_DETAIL, StudentRecipe
 
 SUBSTEPS = 16
 """Details are drawn in sixteenths of a step."""
 
-SCALE_LIFT = 4 * tables.SCALES_PER_OCTAVE + 5
-"""Added to a scale index: four octaves for the sixteenths, and five eighths because rounding with
-an eye on the rate makes zeros of coefficients that its tables then no longer expect."""
+SCALE_LIFT = 3 * tables.SCALES_PER_OCTAVE
+"""Added to a scale index: four octaves for the sixteenths, one less because a strength of 8 stands
+for details as strong as predicted."""
 
 ZERO_REACH, OTHER_REACH = 12, 5
 """Largest detail of a symbol 0, whose step is wide, and of another, in sixteenths."""
@@ -61,11 +61,12 @@ def draw_renditions(
     shape = (count, header.num_images, header.channels, header.height, header.width)
     images = np.empty(shape, dtype=np.uint8)
     scales = [_scales(header, content, index) for index in range(header.num_sets)]
+    strength = StudentRecipe.from_hints(header.hints).detail
     for rendition in range(count):
         drawn: Sequence[Latents] = content.latents
         if rendition:
             drawn = [
-                detailed(latents, scales[index], rendition, index)
+                detailed(latents, scales[index], rendition, index, strength)
                 for index, latents in enumerate(content.latents)
             ]
         first = 0
@@ -102,7 +103,11 @@ def check_renditions(header: Header, count: int, limits: DecodeLimits) -> None:
 
 
 def detailed(
-    latents: list[PlaneArray], scales: list[NDArray[np.int64]], rendition: int, set_index: int
+    latents: list[PlaneArray],
+    scales: list[NDArray[np.int64]],
+    rendition: int,
+    set_index: int,
+    strength: int = USUAL_DETAIL,
 ) -> list[NDArray[np.float64]]:
     """Return latents with the details of a rendition, multiples of 1/16.
 
@@ -111,11 +116,13 @@ def detailed(
         scales: scale indices, likewise.
         rendition: from 1.
         set_index: of the network set.
+        strength: 0 … 16, in eighths of an octave; above 8 because rounding with an eye on the rate
+            makes zeros of coefficients that the tables then no longer expect.
     """
     planes = []
     for number, (symbols, scale) in enumerate(zip(latents, scales, strict=True)):
         uniforms = uniform_numbers(symbols.size, rendition, set_index, number)
-        rows = np.minimum(scale.reshape(-1) + SCALE_LIFT, tables.NUM_SCALES - 1)
+        rows = np.minimum(scale.reshape(-1) + SCALE_LIFT + strength, tables.NUM_SCALES - 1)
         offsets = _residuals(rows, uniforms).reshape(symbols.shape)
         reach = np.where(symbols == 0, ZERO_REACH, OTHER_REACH)
         sixteenths = SUBSTEPS * symbols.astype(np.int64) + np.clip(offsets, -reach, reach)

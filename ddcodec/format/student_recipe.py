@@ -8,8 +8,10 @@ Hints = tuple[tuple[int, int], ...]
 
 MAX_RENDITIONS = 64
 
-SGD_RATE, RENDITIONS, UPDATES, BATCH_SIZE, ADAMW_RATE, CUTMIX, MIXUP = range(1, 8)
+SGD_RATE, RENDITIONS, UPDATES, BATCH_SIZE, ADAMW_RATE, CUTMIX, MIXUP, DETAIL = range(1, 9)
 """Ids of hints (docs/format.md, section 3)."""
+
+USUAL_DETAIL = 13
 
 _LARGEST = 1 << 31
 _RANGES = {
@@ -20,6 +22,7 @@ _RANGES = {
     ADAMW_RATE: (1, _LARGEST),
     CUTMIX: (0, 1000),
     MIXUP: (0, 1000),
+    DETAIL: (0, 16),
 }
 
 
@@ -35,6 +38,8 @@ class StudentRecipe:
         adamw_rate: the highest learning rate of AdamW.
         cutmix: probability that a batch is mixed by CutMix.
         mixup: probability that it is mixed by mixup instead.
+        detail: strength of the details of renditions, 0 … 16: 8 as the context model predicts
+            them, each 8 more twice as strong.
     """
 
     sgd_rate: float | None = None
@@ -44,6 +49,7 @@ class StudentRecipe:
     adamw_rate: float | None = None
     cutmix: float | None = None
     mixup: float | None = None
+    detail: int = USUAL_DETAIL
 
     @classmethod
     def from_hints(cls, hints: Hints) -> StudentRecipe:
@@ -61,6 +67,7 @@ class StudentRecipe:
             adamw_rate=_scaled(known.get(ADAMW_RATE), 10**6),
             cutmix=_scaled(known.get(CUTMIX), 1000),
             mixup=_scaled(known.get(MIXUP), 1000),
+            detail=known.get(DETAIL, USUAL_DETAIL),
         )
 
     def to_hints(self) -> Hints:
@@ -73,6 +80,7 @@ class StudentRecipe:
             ADAMW_RATE: _whole(self.adamw_rate, 10**6),
             CUTMIX: _whole(self.cutmix, 1000),
             MIXUP: _whole(self.mixup, 1000),
+            DETAIL: self.detail if self.detail != USUAL_DETAIL else None,
         }
         return tuple(
             (number, min(max(value, _RANGES[number][0]), _RANGES[number][1]))

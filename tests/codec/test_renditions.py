@@ -47,6 +47,13 @@ def test_sure_symbols_have_no_details() -> None:
     assert np.abs(vague).mean() > 0.2
 
 
+def test_strength_doubles_with_eight() -> None:
+    """Eight more make details twice as strong, as long as they stay within their reach."""
+    symbols, scale = np.zeros((50, 8, 8), dtype=np.int16), np.full((50, 8, 8), 10)
+    weak, strong = (detailed([symbols], [scale], 1, 0, strength)[0] for strength in (4, 12))
+    assert 1.8 < np.abs(strong).mean() / np.abs(weak).mean() < 2.2
+
+
 @pytest.mark.parametrize(
     "facts",
     [

@@ -4,6 +4,7 @@ import argparse
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -11,6 +12,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+
+from ddcodec.codec.decode import decode_bytes
+from ddcodec.codec.encode import encode_content
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -43,6 +47,28 @@ def test_decode_and_train(tmp_path: Path) -> None:
     assert len(lines) == 21 and lines[20].startswith("test accuracy ")
     first, last = (float(lines[index].split()[-1]) for index in (0, 19))
     assert last < first
+
+
+def test_train_with_labeler(tmp_path: Path) -> None:
+    """It follows what the file advises, and refuses a file without a labeler by name."""
+    decoded = decode_bytes((ROOT / "tests" / "golden" / "labeler.ddc").read_bytes())
+    header = replace(decoded.header, hints=((2, 2), (3, 4), (4, 8), (5, 2000), (6, 1000)))
+    (tmp_path / "x.ddc").write_bytes(encode_content(header, decoded.content).data)
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "DDC_CACHE": str(tmp_path / "cache")}
+
+    def run(name: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(EXAMPLES / "train_with_labeler.py"), name]
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, cwd=tmp_path, check=False
+        )
+
+    result = run("x.ddc")
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert [line.split()[1] for line in lines] == ["1/4", "2/4", "3/4", "4/4"]
+    assert all(float(line.split()[-1]) > 0 for line in lines)
+    result = run(str(ROOT / "tests" / "golden" / "wavelet.ddc"))
+    assert result.returncode == 1 and "this file has no labeler" in result.stderr
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ def test_literal_hints() -> None:
         adamw_rate=0.003,
         cutmix=0.5,
         mixup=0.25,
+        detail=8,
     )
-    hints = ((1, 20_000), (2, 8), (3, 2500), (4, 128), (5, 3000), (6, 500), (7, 250))
+    hints = ((1, 20_000), (2, 8), (3, 2500), (4, 128), (5, 3000), (6, 500), (7, 250), (8, 8))
     assert recipe.to_hints() == hints
     assert StudentRecipe.from_hints(hints) == recipe
 
@@ -31,8 +32,17 @@ def test_no_advice_takes_no_hint() -> None:
 
 @pytest.mark.parametrize(
     "hints",
-    [((8, 3),), ((1 << 62, 0),), ((2, 0),), ((2, 65),), ((1, 0),), ((6, 1001),), ((5, 1 << 62),)],
-)
+    [
+        ((9, 3),),
+        ((8, 17),),
+        ((1 << 62, 0),),
+        ((2, 0),),
+        ((2, 65),),
+        ((1, 0),),
+        ((6, 1001),),
+        ((5, 1 << 62),),
+    ],
+)  # fmt: skip
 def test_unknown_and_senseless_hints_are_passed_over(hints: Hints) -> None:
     """A file with hints of a later release, or values out of range, advises nothing by them."""
     assert StudentRecipe.from_hints(hints) == StudentRecipe()
@@ -43,7 +53,7 @@ def test_the_first_sensible_one_counts() -> None:
     assert StudentRecipe.from_hints(((2, 0), (2, 4), (2, 5))).renditions == 4
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 1 << 40)), max_size=64))
+@given(st.lists(st.tuples(st.integers(0, 10), st.integers(0, 1 << 40)), max_size=64))
 def test_advice_survives(hints: list[tuple[int, int]]) -> None:
     """Whatever was read is written so that it reads the same."""
     recipe = StudentRecipe.from_hints(tuple(hints))

@@ -79,6 +79,9 @@ def read_header(fields: bytes) -> dict[str, object]:
     num_hidden = rest[0]
     header["hidden"] = rest[1 : 1 + num_hidden]
     num_hints = rest[1 + num_hidden + 2 * channels]
+    hints = rest[2 + num_hidden + 2 * channels :][: 2 * num_hints]
+    strengths = [v for n, v in zip(hints[::2], hints[1::2], strict=True) if n == 8 and v <= 16]
+    header["detail"] = strengths[0] if strengths else 13
     rest = rest[2 + num_hidden + 2 * channels + 2 * num_hints :]
     if header["label_mode"] == 2:
         num_layers = rest.pop(0)
@@ -564,9 +567,9 @@ def read_latents(
 # Section 10: images and their renditions. Latents are in sixteenths from here on.
 
 
-def detail(k: int, uniform: int) -> int:
+def detail(k: int, strength: int, uniform: int) -> int:
     """Return what the zero-mean table of a scale says of a number, in sixteenths."""
-    for symbol, frequency in enumerate(laplace_row(16 * min(k + 37, 63) + 8)):
+    for symbol, frequency in enumerate(laplace_row(16 * min(k + 24 + strength, 63) + 8)):
         if uniform < frequency:
             return 0 if symbol == 31 else residual(symbol)
         uniform -= frequency
@@ -590,7 +593,7 @@ def rendition(
                 value = image[plane][y][x]
                 reach = 5 if value else 12
                 uniform = int.from_bytes(stream[at_byte : at_byte + 3], "little")
-                moved = 16 * value + clamp(detail(k, uniform), -reach, reach)
+                moved = 16 * value + clamp(detail(k, header["detail"], uniform), -reach, reach)
                 drawn[plane][y][x] = clamp(moved, -(1 << 19), (1 << 19) - 16)
                 at_byte += 3
     return result

@@ -93,6 +93,7 @@ def test_further_files(facts: dict[str, object], spread: int) -> None:
         {"context_id": 2, "num_sets": 2, "num_images": 4},
         {"context_id": 3, "synthesis_id": 2, "synthesis_widths": (3,), "channels": 3},
         {"context_id": 3, "synthesis_id": 3, "channels": 3, "height": 8, "width": 8},
+        {"context_id": 2, "hints": ((8, 17), (2, 3), (8, 4), (8, 9))},
     ],
 )
 @pytest.mark.parametrize("spread", [1, 200])
