@@ -50,17 +50,7 @@ class Validation:
             images: the candidate, uint8 N×C×H×W.
             labels: its labels, N.
         """
-        candidate = self._labelled(images, labels)
-        options = TrainingOptions(self._device, compiled=False)
-        accuracies = []
-        # Nothing that a candidate is judged by may change the run's own randomness.
-        with torch.random.fork_rng(devices=[]):
-            for seed in range(SELECTION.networks):
-                network = train_network(
-                    candidate, self._num_classes, SELECTION, seed, options=options
-                )
-                accuracies.append(accuracy(network, self._real))
-        return float(np.mean(accuracies))
+        return self._mean_accuracy(self._labelled(images, labels), self._real, SELECTION)
 
     def judge_file(self, training_set: TrainingSet) -> float:
         """Return the same percentage of a file, with all labels it has and as it advises.
@@ -76,8 +66,14 @@ class Validation:
         advice = training_set.recipe
         protocol = LABEL_SELECTION.advised(advice.adamw_rate, advice.cutmix, advice.mixup)
         real = replace(self._real, mean=own[0], std=own[1])
+        return self._mean_accuracy(training, real, protocol)
+
+    def _mean_accuracy(
+        self, training: LabelledImages, real: LabelledImages, protocol: Protocol
+    ) -> float:
         options = TrainingOptions(self._device, compiled=False)
         accuracies = []
+        # Nothing that a candidate is judged by may change the run's own randomness.
         with torch.random.fork_rng(devices=[]):
             for seed in range(protocol.networks):
                 network = train_network(
