@@ -121,7 +121,7 @@ def _read_ddc(path: Path, load_real: Callable[[], Dataset], options: ReadOptions
     renditions = None if options.as_advised else 1
     file = TrainingSet.load(path, options.limits, renditions=renditions)
     real = load_real()
-    _check_shape(tuple(file.images.shape[1:]), real)
+    _check_shape(tuple(file.images.shape[1:]), real, path)
     labels = _renumbered(file.labels, file.class_names, real)
     # Column by column where the classes of the dataset stand in the file.
     order = _renumbered(torch.arange(real.num_classes), file.class_names, real).argsort()
@@ -151,7 +151,7 @@ def _seen_with(candidate: Candidate, normalisation: Normalisation) -> Labeler | 
 
 def _read_tree(path: Path, real: Dataset) -> Candidate:
     tree = load_folder(path.name, path, default_cache_dir())
-    _check_shape((tree.channels, tree.height, tree.width), real)
+    _check_shape((tree.channels, tree.height, tree.width), real, path)
     labels = _renumbered(torch.from_numpy(tree.train.labels), tree.class_names, real)
     images = torch.from_numpy(np.array(tree.train.images))
     if path.is_dir():
@@ -196,7 +196,7 @@ def _listed_image(folder: Path, name: str, real: Dataset) -> NDArray[np.uint8]:
         raise DataError(f"'{name}' in '{folder / _LIST}' is outside the folder; remove that line.")
     check_file_size(path.stat().st_size, str(path))
     pixels = decode_image(path.read_bytes(), str(path), real.channels)
-    _check_shape(pixels.shape, real, str(path))
+    _check_shape(pixels.shape, real, path)
     return pixels
 
 
@@ -256,13 +256,13 @@ def _own_normalisation(arrays: Arrays, channels: int) -> Normalisation | None:
     return values[0], values[1]
 
 
-def _check_shape(found: tuple[int, ...], real: Dataset, what: str = "The images") -> None:
+def _check_shape(found: tuple[int, ...], real: Dataset, path: Path) -> None:
     expected = (real.channels, real.height, real.width)
     if found != expected:
         (c, h, w), (C, H, W) = found, expected
         raise DataError(
-            f"{what}: images of {h}x{w}x{c}, but '{real.name}' has {H}x{W}x{C}; evaluate on the "
-            "dataset that the training set was made of."
+            f"'{path}' has images of {h}x{w}x{c}, but '{real.name}' has {H}x{W}x{C}; evaluate on "
+            "the dataset that the training set was made of."
         )
 
 
