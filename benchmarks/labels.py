@@ -30,6 +30,7 @@ from ddcodec.evaluation.preparation import prepare
 from ddcodec.inspection import decode_file, inspect_file
 
 HARD, ALL = "hard", "all"
+NAMES = {"hard": "hard labels", "soft": "soft labels", "labeler": "labels by a labeler"}
 FLOAT_BITS = 32
 
 
@@ -73,12 +74,12 @@ def draw(arguments: argparse.Namespace) -> None:
     def paint(figure: Any) -> None:
         figure.set_size_inches(5.2, 3.4)
         axes = figure.add_subplot()
-        for number, mode in enumerate(("hard", "soft", "labeler")):
+        for number, mode in enumerate(NAMES):
             points = _points(lines, mode)
             if points:
                 bits, means, deviations = zip(*points, strict=True)
                 axes.errorbar(
-                    bits, means, yerr=deviations, label=f"{mode} labels", color=colour(number),
+                    bits, means, yerr=deviations, label=NAMES[mode], color=colour(number),
                     marker="o", markersize=3.5, capsize=2.5,
                 )  # fmt: skip
         hidden = _points(lines, "hard", with_float_vectors=True)

@@ -1,6 +1,7 @@
 """The examples run on small files."""
 
 import argparse
+import hashlib
 import os
 import subprocess
 import sys
@@ -13,8 +14,10 @@ import pytest
 import torch
 from PIL import Image
 
+import ddcodec
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.encode import encode_content
+from ddcodec.distill.recipe_file import read_recipe
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -69,6 +72,24 @@ def test_train_with_labeler(tmp_path: Path) -> None:
     assert all(float(line.split()[-1]) > 0 for line in lines)
     result = run(str(ROOT / "tests" / "golden" / "wavelet.ddc"))
     assert result.returncode == 1 and "this file has no labeler" in result.stderr
+
+
+def test_the_file_with_a_labeler_stays_what_it_is() -> None:
+    """The file of the README decodes to the same pixels and details, within its recipe's budget."""
+    path = EXAMPLES / "cifar10-10k-labeler.ddc"
+    drawn = ddcodec.load(path, renditions=2)
+    digests = [
+        hashlib.sha256(drawn.images[first::2].contiguous().numpy().tobytes()).hexdigest()
+        for first in (0, 1)
+    ]
+    assert digests == [
+        "71765365bd81114d02daf5078184b460b474fe50f8ffe37d38b903face3b22b5",
+        "66e7f51364a7367c0b324adcebf39a29bdc2983060ad19658daab84643d81dc4",
+    ]
+    recipe = read_recipe(str(EXAMPLES / "recipes" / "cifar10-10k-labeler.toml"))
+    assert (recipe.budget, recipe.settings["labels"]) == ("10k", "labeler")
+    assert 0.97 * 100_000 <= drawn.file_size_bytes <= 100_000
+    assert drawn.labeler is not None and drawn.recipe.renditions == 8
 
 
 @pytest.fixture
