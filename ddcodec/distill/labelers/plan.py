@@ -114,7 +114,8 @@ def plan_labels(
     made = make_labeler(
         dataset,
         int(share * budget_bytes),
-        LabelerSettings(epochs=recipe.labeler_epochs),
+        # 40 of a recipe and 40.0 of the command line are one labeler in the cache.
+        LabelerSettings(epochs=float(recipe.labeler_epochs)),
         recipe.seed,
         device,
         on_progress,
