@@ -13,7 +13,7 @@ import argparse
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
@@ -49,7 +49,8 @@ def measure(arguments: argparse.Namespace) -> None:
         training, test = ready.training, ready.test
         facts = _facts(path, candidate, training, test)
         columns = [column for column in arguments.columns if column == HARD or _is_richer(training)]
-        for column, arch, seed in _combinations(columns, arguments.arch, arguments.seeds):
+        # Every kind has one seed before any has two: what is there early is worth most.
+        for seed, arch, column in product(arguments.seeds, arguments.arch, columns):
             way = {"protocol": protocol.name, "split": arguments.split}
             way |= {"column": column, "arch": arch, "seed": seed}
             if _key(facts | way) in known:
@@ -143,16 +144,6 @@ def _points(
             bits += bits_per_class(vectors / 8, first["classes"])
         points.append((bits, fmean(accuracies), pstdev(accuracies)))
     return sorted(points)
-
-
-def _combinations(
-    columns: list[str], archs: list[str], seeds: list[int]
-) -> Iterator[tuple[str, str, int]]:
-    # Every file has one seed before any has two: what is there early is worth most.
-    for seed in seeds:
-        for arch in archs:
-            for column in columns:
-                yield column, arch, seed
 
 
 def _is_richer(training: LabelledImages) -> bool:

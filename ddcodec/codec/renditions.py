@@ -10,7 +10,7 @@ picture in many renditions instead of one that is too smooth.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import shake_256
 
@@ -165,10 +165,5 @@ def _scales(header: Header, content: Content, set_index: int) -> list[NDArray[np
     context = context_of(header)
     network = context.exact(content.networks[set_index])
     coder = LatentCoder(context, network, LaplaceModel(), count)
-    scales = list(_plane_scales(coder, latents))
-    return scales[::-1]
-
-
-def _plane_scales(coder: LatentCoder, latents: list[PlaneArray]) -> Iterator[NDArray[np.int64]]:
-    for number in reversed(range(len(latents))):
-        yield coder.look_at(number, latents[number])
+    coarse_first = [coder.look_at(number, latents[number]) for number in range(len(latents))[::-1]]
+    return coarse_first[::-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -23,10 +23,8 @@ from ddcodec.distill.recipe import (
 from ddcodec.distill.recipe_parts import shown_training
 from ddcodec.distill.training_part import TrainingPart
 from ddcodec.errors import BudgetError, RecipeError
-from ddcodec.format.limits import DecodeLimits
+from ddcodec.format.limits import UNBOUNDED
 from ddcodec.training_set import TrainingSet
-
-_UNBOUNDED = DecodeLimits(max_file_bytes=1 << 62, max_bytes=1 << 62, max_macs=1 << 62)
 
 CANDIDATES = (HARD_LABELS, SOFT_LABELS, LABELER_LABELS)
 
@@ -72,8 +70,8 @@ def distill_auto_labels(
             refused = error
             continue
         files[labels] = distilled
-        decoded = decode_bytes(distilled.encoded.data, _UNBOUNDED)
-        training_set = TrainingSet.from_decoded(decoded, None, _UNBOUNDED)
+        decoded = decode_bytes(distilled.encoded.data, UNBOUNDED)
+        training_set = TrainingSet.from_decoded(decoded, None, UNBOUNDED)
         accuracies[labels] = supervision.judge_file(training_set)
         supervision.on_notice(
             f"labels {labels}: {accuracies[labels]:.1f} % on validation, "
@@ -96,8 +94,8 @@ def _candidate(
         budget_bytes = round(recipe.bytes_per_class * dataset.num_classes)
         shown = shown_training("", budget_bytes, supervision.on_progress)
         settings = TeacherSettings()
-        facts: Mapping[str, object] = {**TrainingPart.of(dataset).facts(), **asdict(settings)}
-        folder = cache_folder(TEACHER, dataset.name, dict(facts))
+        facts = {**TrainingPart.of(dataset).facts(), **asdict(settings)}
+        folder = cache_folder(TEACHER, dataset.name, facts)
         make_teacher(dataset, folder, settings, device, shown)
         return replace(recipe, labels=labels, teacher=str(folder))
     return replace(recipe, labels=labels)

@@ -27,9 +27,7 @@ from ddcodec.distill.progress import Supervision
 from ddcodec.distill.recipe import NO_LOSS, PIXELS, Recipe
 from ddcodec.distill.training_part import TrainingPart
 from ddcodec.errors import RecipeError
-from ddcodec.format.limits import DecodeLimits
-
-_UNBOUNDED = DecodeLimits(max_file_bytes=1 << 62, max_bytes=1 << 62, max_macs=1 << 62)
+from ddcodec.format.limits import UNBOUNDED
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def encode_given_images(
     names = dataset.class_names if recipe.keep_class_names and given.has_names else None
     code = _code_pixels if recipe.parameterization == PIXELS else _code_latents
     distilled = code(dataset, part, names, recipe, supervision)
-    decoded = decode_bytes(distilled.encoded.data, _UNBOUNDED).images
+    decoded = decode_bytes(distilled.encoded.data, UNBOUNDED).images
     errors = _squared_errors(decoded, distilled.real_images)
     worst_and_best = _psnr(float(errors.max())), _psnr(float(errors.min()))
     return EncodedSet(distilled, _psnr(float(errors.mean())), worst_and_best)

@@ -30,3 +30,7 @@ class DecodeLimits:
     max_file_bytes: int = 64 << 20
     max_bytes: int = 2 << 30
     max_macs: int = 10**12
+
+
+UNBOUNDED = DecodeLimits(max_file_bytes=1 << 62, max_bytes=1 << 62, max_macs=1 << 62)
+"""For files that this very process has made."""
