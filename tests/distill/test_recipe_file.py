@@ -103,11 +103,12 @@ def test_published_budgets() -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_examples(path: Path) -> None:
-    """The examples are recipes of a dataset."""
+    """The examples are recipes of the dataset and budget they are named after, and say how to run."""
     file = read_recipe(str(path))
-    assert file.dataset == "cifar10"
-    assert _recipe_of(file).bytes_per_class == 10_000
-    assert file.settings["loss_options"] == {"cross_entropy": 10}
+    dataset, thousands, *_ = path.stem.split("-")
+    assert file.dataset == dataset
+    assert _recipe_of(file).bytes_per_class == 1000 * int(thousands.removesuffix("k"))
+    assert path.read_text().startswith(f"# ddc distill --recipe examples/recipes/{path.name}")
 
 
 def test_unknown_presets() -> None:
