@@ -43,7 +43,7 @@ def measure(arguments: argparse.Namespace) -> None:
         raise SystemExit("this dataset has no test images")
     known = {_key(line) for line in _lines(arguments.output)}
     for path in arguments.files:
-        options = ReadOptions(as_advised=protocol.all_labels)
+        options = ReadOptions()
         candidate = read_candidate(path, lambda: dataset, options)
         ready = prepare(candidate, dataset, split, protocol)
         training, test = ready.training, ready.test

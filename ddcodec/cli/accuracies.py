@@ -52,7 +52,7 @@ def print_judgements(
     first = judgements[0]
     facts = [("file", str(file)), *_size(candidate, num_classes)]
     facts += [
-        ("training set", f"{first.hard.num_images} images, {_labels(first)} labels"),
+        ("training set", f"{_images(first.hard)}, {_labels(first)} labels"),
         ("tested on", tested_on),
         ("protocol", first.hard.protocol),
         *_advice(candidate, first.hard),
@@ -88,7 +88,6 @@ def _size(candidate: Candidate, num_classes: int) -> list[tuple[str, str]]:
 def advice_for_json(advice: StudentRecipe) -> dict[str, float]:
     """Return what a file advises and `tuned` follows, by name; empty without advice."""
     values = {
-        "renditions": advice.renditions if advice.renditions > 1 else None,
         "adamw_rate": advice.adamw_rate,
         "cutmix": advice.cutmix,
         "mixup": advice.mixup,
@@ -103,6 +102,11 @@ def _advice(candidate: Candidate, report: AccuracyReport) -> list[tuple[str, str
     words = {"adamw_rate": "rate", "cutmix": "CutMix"}
     listed = ", ".join(f"{words.get(name, name)} {value:g}" for name, value in advice.items())
     return [("as the file advises", listed)]
+
+
+def _images(report: AccuracyReport) -> str:
+    images = f"{report.num_images} images"
+    return images if report.renditions == 1 else f"{images} in {report.renditions} renditions"
 
 
 def _labels(judgement: Judgement) -> str:

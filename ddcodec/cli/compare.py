@@ -139,7 +139,7 @@ def _judge(
 
     real, protocol = trial.real, trial.protocol
     assert real.test is not None
-    options = ReadOptions(limits=limits, as_advised=protocol.all_labels)
+    options = ReadOptions(limits=limits)
     ready = [
         prepare(read_candidate(known.path, lambda: real, options), real, real.test, protocol)
         for known in training_sets

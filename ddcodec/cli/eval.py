@@ -26,6 +26,7 @@ from ddcodec.cli.options import (
 from ddcodec.console import ProgressReport, waiting
 from ddcodec.errors import DataError
 from ddcodec.format.limits import DecodeLimits
+from ddcodec.format.student_recipe import MAX_RENDITIONS
 
 if TYPE_CHECKING:
     from ddcodec.datasets import Dataset, ImageSplit
@@ -115,6 +116,12 @@ def parse_values(text: str) -> tuple[float, ...]:
     "--std", type=parse_values, metavar="X,...", show_default="of X, else of the training images",
     help="Standard deviations likewise.",
 )  # fmt: skip
+@click.option(
+    "--renditions", type=whole_number(1, MAX_RENDITIONS), metavar="N",
+    show_default="as the file advises",
+    help="Times each image of a .ddc is drawn, with other details each time; networks see one of "
+    "them at a time.",
+)  # fmt: skip
 @device_option
 @json_option
 @limit_options
@@ -144,7 +151,7 @@ def eval_command(
 
     protocol = find_protocol(settings["protocol"])
     options = ReadOptions(
-        settings["float_range"], settings["labels"], limits, as_advised=protocol.all_labels
+        settings["float_range"], settings["labels"], limits, settings["renditions"]
     )
     candidate = read_candidate(file, load_real, options)
     real = load_real()
@@ -230,7 +237,8 @@ def _judge(
             judgement = replace(judgement, labeler_accuracy=alone)
             if settings["references"] != "none":
                 compared = _Compared(real, test, split, settings["references"], report)
-                judgement = compared.add_to(judgement, ready.training.labels.numpy(), chosen)
+                labels = ready.training.labels[:: ready.training.renditions]
+                judgement = compared.add_to(judgement, labels.numpy(), chosen)
             judgements.append(judgement)
     return judgements
 

@@ -29,8 +29,9 @@ _OPTIONS = (
         help="Passes over the training part that the labeler is trained for.",
     ),
     click.option(
-        "--renditions", type=COUNT, metavar="N", show_default="8 with a labeler, else 1",
-        help="Times a student is advised to have each image drawn, with other details each time.",
+        "--renditions", type=COUNT, metavar="N", show_default="8",
+        help="Times a student is advised to have each image drawn, with other details each time; "
+        "1 also leaves details out of what is optimised.",
     ),
     click.option(
         "--teacher", metavar="FOLDER", show_default="none",

@@ -191,7 +191,8 @@ def _phases(run: Run, recipe: Recipe, targets: NDArray[np.uint8]) -> list[Phase]
     if not recipe.skip_init:
         phases.append(Fit(run, recipe.fit_steps or FIT_STEPS, is_last=run.utility is None))
     if run.utility is not None:
-        settings = JointSettings(recipe.joint_steps)
+        has_details = run.labels.student.renditions > 1
+        settings = JointSettings(recipe.joint_steps, details=has_details)
         if recipe.quantizer == DESCENT:
             phases.append(Joint(run, run.utility, settings))
         else:

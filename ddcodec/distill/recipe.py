@@ -65,7 +65,7 @@ class Recipe:
         labeler_share: largest part of the budget for the labeler.
         labeler_epochs: passes over the training part that the labeler is trained for.
         teacher: folder of `ddc teacher`, for soft labels and, if given, for the labeler.
-        renditions: times a student is advised to have each image drawn; None decides by labels.
+        renditions: times a student is advised to have each image drawn; None for the usual number.
         seed: everything random follows from it.
         device: where to compute.
         keep_class_names: whether the file carries the names of the classes.

@@ -157,6 +157,7 @@ class Representation:
         quantizer: Quantizer,
         networks: list[Parameters] | None = None,
         with_rate: bool = True,
+        details: Tensor | None = None,
     ) -> Rendering:
         """Render some images and estimate the bits of their latents, differentiably.
 
@@ -165,6 +166,7 @@ class Representation:
             quantizer: stand-in for rounding.
             networks: weights to use instead of the trainable ones.
             with_rate: estimate the bits, too; 0 otherwise.
+            details: added to latents before they are shown, B × P; see `distill.details`.
         """
         networks = networks or self.networks
         images, orders = [], []
@@ -173,9 +175,10 @@ class Representation:
             order = (self.image_sets[indices] == set_index).nonzero()[:, 0]
             chosen = indices[order].to(self.device)
             rows = quantizer(embedding(chosen, self.latents, sparse=True))
-            images.append(self.synthesis.render(networks[set_index], rows))
             if with_rate:
                 rate_bits = rate_bits + self.latent_bits(networks[set_index], rows)
+            shown = rows if details is None else rows + details[order.to(self.device)]
+            images.append(self.synthesis.render(networks[set_index], shown))
             orders.append(order)
         positions = torch.cat(orders).argsort().to(self.device)
         return Rendering(torch.cat(images)[positions], rate_bits, indices)

@@ -37,12 +37,14 @@ class Candidate:
 
     Attributes:
         kind: ".ddc", "folder", "archive", ".npz", ".npy" or ".pt".
-        images: uint8 N×C×H×W, or float32 of the range below.
+        images: uint8 N×C×H×W, or float32 of the range below; renditions of an image one after
+            another.
         float_range: Key of `FLOAT_RANGES` for float images, else None.
         labels: int64 N.
         soft_labels: Probabilities, float32 N×classes, or None.
         normalisation: The mean and std that it carries, or None.
         labeler: Labels any view, or None.
+        renditions: Times each image is there.
         size_bytes: Of the file or files; that of a `.ddc` is all that is needed to train on it.
         advice: What a `.ddc` advises students.
     """
@@ -55,6 +57,7 @@ class Candidate:
     soft_labels: Tensor | None = None
     normalisation: Normalisation | None = None
     labeler: Labeler | None = None
+    renditions: int = 1
     advice: StudentRecipe = field(default_factory=StudentRecipe)
 
     def labelled(self, normalisation: Normalisation) -> LabelledImages:
@@ -63,7 +66,12 @@ class Candidate:
         if self.float_range is not None:
             images = as_seen(images, self.float_range, normalisation)
         return LabelledImages(
-            images, self.labels, *normalisation, self.soft_labels, _seen_with(self, normalisation)
+            images,
+            self.labels,
+            *normalisation,
+            self.soft_labels,
+            _seen_with(self, normalisation),
+            self.renditions,
         )
 
 
@@ -75,13 +83,13 @@ class ReadOptions:
         float_range: Key of `FLOAT_RANGES`; None takes float images in [0, 1] only.
         labels: File of the labels where the images' own has none.
         limits: Bounds on what is read; None for the defaults.
-        as_advised: Draw images of a `.ddc` in as many renditions as it advises, not once.
+        renditions: Times each image of a `.ddc` is drawn; None for as many as it advises.
     """
 
     float_range: str | None = None
     labels: Path | None = None
     limits: DecodeLimits | None = None
-    as_advised: bool = False
+    renditions: int | None = None
 
     @property
     def max_bytes(self) -> int:
@@ -118,8 +126,7 @@ def read_candidate(path: Path, load_real: Callable[[], Dataset], options: ReadOp
 
 
 def _read_ddc(path: Path, load_real: Callable[[], Dataset], options: ReadOptions) -> Candidate:
-    renditions = None if options.as_advised else 1
-    file = TrainingSet.load(path, options.limits, renditions=renditions)
+    file = TrainingSet.load(path, options.limits, renditions=options.renditions)
     real = load_real()
     _check_shape(tuple(file.images.shape[1:]), real, path)
     labels = _renumbered(file.labels, file.class_names, real)
@@ -134,6 +141,7 @@ def _read_ddc(path: Path, load_real: Callable[[], Dataset], options: ReadOptions
         soft_labels=None if soft is None else soft[:, order],
         normalisation=(file.mean, file.std),
         labeler=None if labeler is None else lambda images: labeler(images)[:, order],
+        renditions=options.renditions or file.recipe.renditions,
         advice=file.recipe,
     )
 

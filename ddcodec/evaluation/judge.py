@@ -92,7 +92,7 @@ def evaluate_labelled(
             training, settings.num_classes, protocol, seed, settings.arch, options
         )
         accuracies.append(accuracy(network, test))
-    count = len(training.images)
+    count = training.num_images
     return AccuracyReport(
         protocol=protocol.name,
         arch=settings.arch,
@@ -102,6 +102,7 @@ def evaluate_labelled(
         updates=protocol.total_updates(count),
         epochs=protocol.total_epochs(count),
         num_images=count,
+        renditions=training.renditions,
         seconds=time.perf_counter() - started,
     )
 

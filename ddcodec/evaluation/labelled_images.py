@@ -26,6 +26,8 @@ class LabelledImages:
         std: Per channel, of pixels scaled to [0, 1].
         soft_labels: Probabilities, float N×classes, or None.
         labeler: What labels every view that a network is trained on, or None.
+        renditions: Rows that show one image with other details, one after another. Whoever trains
+            on them takes one at random whenever it is the image's turn.
     """
 
     images: Tensor
@@ -34,6 +36,12 @@ class LabelledImages:
     std: Sequence[float]
     soft_labels: Tensor | None = None
     labeler: Labeler | None = None
+    renditions: int = 1
+
+    @property
+    def num_images(self) -> int:
+        """Images, renditions of one counted once."""
+        return len(self.labels) // self.renditions
 
     @property
     def label_mode(self) -> str:
@@ -62,8 +70,9 @@ class LabelledImages:
         """Refuse what cannot be trained or tested on.
 
         Raises:
-            DataError: There are no images, their labels differ in number, a hard label is not in
-                0 … num_classes − 1, or soft labels are no probabilities of these classes.
+            DataError: There are no images, their labels differ in number, they are no multiple of
+                the renditions, a hard label is not in 0 … num_classes − 1, or soft labels are no
+                probabilities of these classes.
         """
         if self.labels.ndim != 1 or len(self.labels) != len(self.images):
             raise DataError(
@@ -71,6 +80,10 @@ class LabelledImages:
             )
         if self.labels.is_floating_point():
             raise DataError("Hard labels must be integers; pass soft labels as such.")
+        if self.renditions < 1 or len(self.labels) % self.renditions:
+            raise DataError(
+                f"{len(self.labels)} images are not {self.renditions} renditions of each image."
+            )
         if not len(self.labels):
             raise DataError("There are no images to train or test on.")
         low, high = int(self.labels.min()), int(self.labels.max())

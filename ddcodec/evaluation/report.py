@@ -20,6 +20,7 @@ class AccuracyReport:
         epochs: Average times each image was seen per network.
         num_images: Size of the training set.
         seconds: Wall time of all networks, training and testing.
+        renditions: Times each image of the training set is there, with other details.
     """
 
     protocol: str
@@ -31,6 +32,7 @@ class AccuracyReport:
     epochs: float
     num_images: int
     seconds: float
+    renditions: int = 1
 
     @property
     def mean(self) -> float:

@@ -50,7 +50,7 @@ def train_network(
     device = torch.device(options.device)
     generator = _generator(seed)
     views = Views(training, num_classes, protocol, generator, device)
-    N, C, H, W = views.images.shape
+    N, (C, H, W) = training.num_images, views.images.shape[1:]
     width = protocol.network_width
     network = networks.build(arch, (C, H, W), num_classes, seed=seed, network_width=width)
     network = network.to(device).train()

@@ -56,14 +56,20 @@ class Validation:
         """Return the same percentage of a file, with all labels it has and as it advises.
 
         Args:
-            training_set: of the file; its classes are those of the dataset.
+            training_set: of the file, as often drawn as it advises; its classes are those of the
+                dataset.
         """
         own = (training_set.mean, training_set.std)
         soft, labeler = training_set.soft_labels, training_set.labeler
-        training = LabelledImages(
-            training_set.images, training_set.labels, *own, soft_labels=soft, labeler=labeler
-        )
         advice = training_set.recipe
+        training = LabelledImages(
+            training_set.images,
+            training_set.labels,
+            *own,
+            soft_labels=soft,
+            labeler=labeler,
+            renditions=advice.renditions,
+        )
         protocol = LABEL_SELECTION.advised(advice.adamw_rate, advice.cutmix, advice.mixup)
         real = replace(self._real, mean=own[0], std=own[1])
         return self._mean_accuracy(training, real, protocol)

@@ -33,6 +33,7 @@ class Views:
         device: torch.device,
     ) -> None:
         self.images = training.normalised(device)
+        self._renditions = training.renditions
         self._num_classes = num_classes
         self._protocol = protocol
         self._generator = generator
@@ -49,7 +50,7 @@ class Views:
         """Return the views of some images and their targets.
 
         Args:
-            rows: Indices, int64 B, on the CPU.
+            rows: Which images, int64 B, on the CPU; each is shown in a rendition chosen at random.
 
         Returns:
             Normalised images, float32 B×C×H×W, and targets, int64 B or probabilities B×classes.
@@ -58,6 +59,9 @@ class Views:
             DataError: A labeler returns something else than logits of these classes.
         """
         protocol, generator = self._protocol, self._generator
+        if self._renditions > 1:
+            chosen = torch.randint(self._renditions, rows.shape, generator=generator)
+            rows = self._renditions * rows + chosen
         rows = rows.to(self.images.device)
         images, targets = self.images[rows], self._targets[rows]
         for operation in protocol.always:

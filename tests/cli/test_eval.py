@@ -163,19 +163,36 @@ def test_all_labels_stand_in_a_column_of_their_own(pets: Path, tmp_path: Path) -
     assert _json(*arguments, "quick")["results"][0]["all_labels"] is None
 
 
-def test_tuned_follows_what_a_file_advises(pets: Path, tmp_path: Path) -> None:
-    """Rate and renditions of the file are used and printed; `quick` looks at neither."""
+def test_what_a_file_advises_is_followed(pets: Path, tmp_path: Path) -> None:
+    """Images are drawn as often as advised, or as --renditions says; only `tuned` takes rates."""
     decoded = decode_bytes(DDC.read_bytes())
     header = replace(decoded.header, hints=((2, 3), (5, 4000)))
     advising = tmp_path / "advising.ddc"
     advising.write_bytes(encode_content(header, decoded.content).data)
     arguments = (advising, "--data", pets, "--repeats", "1", "--protocol")
     facts = _facts(_run(*arguments, "tuned").stdout)
-    assert facts["as the file advises"] == "renditions 3, rate 0.004"
-    assert facts["training set"] == "12 images, hard labels"
-    assert _json(*arguments, "tuned")["advice"] == {"renditions": 3, "adamw_rate": 0.004}
+    assert facts["as the file advises"] == "rate 0.004"
+    assert facts["training set"] == "4 images in 3 renditions, hard labels"
+    found = _json(*arguments, "tuned")
+    assert found["advice"] == {"adamw_rate": 0.004} and found["renditions"] == 3
     facts = _facts(_run(*arguments, "quick").stdout)
-    assert facts["training set"] == "4 images, hard labels" and "as the file advises" not in facts
+    assert facts["training set"] == "4 images in 3 renditions, hard labels"
+    assert "as the file advises" not in facts
+    facts = _facts(_run(*arguments, "quick", "--renditions", "1").stdout)
+    assert facts["training set"] == "4 images, hard labels"
+    refused = _run(*arguments, "quick", "--renditions", "65")
+    assert refused.exit_code == 2 and "it must be at most 64" in refused.stderr
+
+
+def test_renditions_count_once_among_random_images(pets: Path, tmp_path: Path) -> None:
+    """As many random real images are drawn as the file has, however often each is shown."""
+    decoded = decode_bytes(DDC.read_bytes())
+    advising = tmp_path / "advising.ddc"
+    header = replace(decoded.header, hints=((2, 3),))
+    advising.write_bytes(encode_content(header, decoded.content).data)
+    arguments = (advising, "--data", pets, "--repeats", "1", "--protocol", "glance")
+    result = _json(*arguments, "--references", "random")["results"][0]
+    assert result["random_real"]["num_images"] == result["hard"]["num_images"] == 4
 
 
 def test_references(pets: Path, array_file: Path) -> None:

@@ -103,7 +103,7 @@ def test_published_budgets() -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_examples(path: Path) -> None:
-    """The examples are recipes of the dataset and budget they are named after, and say how to run."""
+    """Examples are recipes of the dataset and budget they are named after, and say how to run."""
     file = read_recipe(str(path))
     dataset, thousands, *_ = path.stem.split("-")
     assert file.dataset == dataset

@@ -162,3 +162,21 @@ def test_probabilities_beyond_one_are_refused() -> None:
     """CutMix and mixup exclude each other, so they cannot be likely both."""
     with pytest.raises(RecipeError, match="probability"):
         replace(PLAIN, cutmix=0.6, mixup=0.6)
+
+
+def test_every_turn_of_an_image_shows_one_of_its_renditions() -> None:
+    """Rows are images; which of their renditions comes is drawn, labels come with it."""
+    pixels = torch.arange(6, dtype=torch.uint8).reshape(6, 1, 1, 1).expand(6, 1, 8, 8)
+    training = LabelledImages(
+        pixels, torch.tensor([0, 0, 0, 1, 1, 1]), (0.0,), (1.0,), renditions=3
+    )
+    assert training.num_images == 2
+    views = _views(training, PLAIN)
+    seen = set()
+    for _ in range(60):
+        images, targets = views.batch(torch.tensor([1, 0]))
+        assert torch.equal(targets, torch.tensor([1, 0]))
+        seen.add(tuple((255 * images[:, 0, 0, 0]).round().int().tolist()))
+    assert seen == {(second, first) for second in (3, 4, 5) for first in (0, 1, 2)}
+    with pytest.raises(DataError, match="6 images are not 4 renditions"):
+        replace(training, renditions=4).check(2)

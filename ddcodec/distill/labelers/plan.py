@@ -25,8 +25,11 @@ from ddcodec.format.labeler_layers import LabelerShape
 from ddcodec.format.student_recipe import StudentRecipe
 
 _TEACHER_BATCH = 125
+RENDITIONS = 8
+"""Times a student sees an image, with other details each time; measured in docs/results.md."""
+
 LABELER_STUDENT = StudentRecipe(
-    renditions=8, updates=2500, batch_size=128, adamw_rate=3e-3, cutmix=0.5
+    renditions=RENDITIONS, updates=2500, batch_size=128, adamw_rate=3e-3, cutmix=0.5
 )
 """How students of a labeler learn best; measured in docs/results.md."""
 
@@ -133,9 +136,8 @@ def plan_labels(
 
 def advised_student(recipe: Recipe) -> StudentRecipe:
     """Return what a file advises students: all of it for a labeler, else renditions alone."""
-    if recipe.labels != LABELER_LABELS:
-        return StudentRecipe(renditions=recipe.renditions or 1)
-    return replace(LABELER_STUDENT, renditions=recipe.renditions or LABELER_STUDENT.renditions)
+    student = LABELER_STUDENT if recipe.labels == LABELER_LABELS else StudentRecipe()
+    return replace(student, renditions=recipe.renditions or RENDITIONS)
 
 
 @torch.no_grad()

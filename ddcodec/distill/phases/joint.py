@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from ddcodec.distill.descent import Descent
+from ddcodec.distill.details import drawn_details
 from ddcodec.distill.phases.base import State
 from ddcodec.distill.phases.joint_phase import LOSS_RATE, JointPhase
+from ddcodec.distill.random_streams import random_stream
 from ddcodec.distill.rate_control import RateController
 from ddcodec.distill.representation import unquantized
 from ddcodec.distill.weight_rate import WeightRate
@@ -28,6 +30,9 @@ LONGEST_STEP = 3.0
 """Largest change of one image, in units of the usual one."""
 
 CONTEXT_RATE = 1e-3
+
+_DETAILS = 102
+"""Purpose of a random stream."""
 
 
 class Joint(JointPhase):
@@ -67,7 +72,8 @@ class Joint(JointPhase):
     def _make_step(self) -> tuple[float, float, int]:
         run, representation = self._run, self._run.representation
         indices = self._utility.indices_for_step(self._step)
-        rendering = representation.render(indices, unquantized, with_rate=False)
+        details = self._details(indices)
+        rendering = representation.render(indices, unquantized, with_rate=False, details=details)
         loss = self._utility(rendering, self._step)
         own = list(self._utility.parameters)
         gradient, *own_gradients = torch.autograd.grad(loss, [representation.latents, *own])
@@ -77,6 +83,12 @@ class Joint(JointPhase):
         self._learn(len(indices), dict(zip(own, own_gradients, strict=True)))
         run.multiplier = self._control(bits, len(indices))
         return bits, float(loss.detach()), len(indices)
+
+    def _details(self, indices: Tensor) -> Tensor | None:
+        if not self._settings.details:
+            return None
+        generator = random_stream(self._run.seed, _DETAILS, self._step)
+        return drawn_details(self._run.representation, indices, generator)
 
     def _learn(self, num_images: int, gradients: dict[Tensor, Tensor]) -> None:
         """Train context models by what the descent left, and what the loss has besides."""

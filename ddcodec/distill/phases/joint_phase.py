@@ -24,11 +24,13 @@ class JointSettings:
         steps: gradient steps, unless the run's plan says otherwise.
         speed: change of pixels (0 … 1) in the first step, root mean square.
         validations: parts of the phase after which candidates are judged, besides the start.
+        details: whether most steps show the loss renditions; with integers moved one by one only.
     """
 
     steps: int = 1000
     speed: float = 0.01
     validations: int = 3
+    details: bool = False
 
 
 class JointPhase:
