@@ -43,8 +43,7 @@ def measure(arguments: argparse.Namespace) -> None:
         raise SystemExit("this dataset has no test images")
     known = {_key(line) for line in _lines(arguments.output)}
     for path in arguments.files:
-        options = ReadOptions()
-        candidate = read_candidate(path, lambda: dataset, options)
+        candidate = read_candidate(path, lambda: dataset, ReadOptions())
         ready = prepare(candidate, dataset, split, protocol)
         training, test = ready.training, ready.test
         facts = _facts(path, candidate, training, test)
@@ -120,7 +119,7 @@ def _facts(
         "images": inspection.header.num_images,
         "classes": count,
         "labels": training.label_mode,
-        "renditions": len(candidate.images) // inspection.header.num_images,
+        "renditions": candidate.renditions,
         "labeler_bits_per_class": labeler / count,
         "labeler_accuracy": labeler_accuracy(training, test),
     }

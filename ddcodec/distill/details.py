@@ -13,13 +13,14 @@ from torch import Tensor
 
 from ddcodec.codec.renditions import OTHER_REACH, SUBSTEPS, ZERO_REACH
 from ddcodec.distill.representation import Representation
+from ddcodec.entropy.tables import SCALES_PER_OCTAVE
 from ddcodec.format.student_recipe import USUAL_DETAIL
 
 PLAIN_SHARE = 0.2
 """Share of steps without details: the first rendition of an image is the image itself, and whoever
 decodes a file only once sees no other."""
 
-_STRENGTH = 2.0 ** (USUAL_DETAIL / 8 - 1)
+_STRENGTH = 2.0 ** (USUAL_DETAIL / SCALES_PER_OCTAVE - 1)
 _ALMOST_HALF = 0.4999
 
 

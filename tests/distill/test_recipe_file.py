@@ -111,6 +111,12 @@ def test_examples(path: Path) -> None:
     assert path.read_text().startswith(f"# ddc distill --recipe examples/recipes/{path.name}")
 
 
+def test_options_of_a_loss() -> None:
+    """The first example hands its loss the weight it names."""
+    file = read_recipe(str(next(path for path in EXAMPLES if path.name == "cifar10-10k.toml")))
+    assert file.settings["loss_options"] == {"cross_entropy": 10}
+
+
 def test_unknown_presets() -> None:
     """The sentence names near ones, and says what is a file."""
     with pytest.raises(RecipeError, match=r"near ones: .*cifar10-13k"):
