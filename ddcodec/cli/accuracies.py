@@ -86,7 +86,7 @@ def _size(candidate: Candidate, num_classes: int) -> list[tuple[str, str]]:
 
 
 def advice_for_json(advice: StudentRecipe) -> dict[str, float]:
-    """Return what a file advises and `tuned` follows, by name; empty without advice."""
+    """Return what a file advises on views and rate, by name; empty without advice."""
     values = {
         "adamw_rate": advice.adamw_rate,
         "cutmix": advice.cutmix,
@@ -96,8 +96,10 @@ def advice_for_json(advice: StudentRecipe) -> dict[str, float]:
 
 
 def _advice(candidate: Candidate, report: AccuracyReport) -> list[tuple[str, str]]:
+    from ddcodec.evaluation import PROTOCOLS
+
     advice = advice_for_json(candidate.advice)
-    if report.protocol != "tuned" or not advice:
+    if not (advice and PROTOCOLS[report.protocol].all_labels):
         return []
     words = {"adamw_rate": "rate", "cutmix": "CutMix"}
     listed = ", ".join(f"{words.get(name, name)} {value:g}" for name, value in advice.items())

@@ -67,7 +67,7 @@ class Trial:
     help="How networks are trained for the accuracy, as by `ddc eval`.",
 )  # fmt: skip
 @click.option(
-    "--repeats", type=COUNT, metavar="N", show_default="standard 5, tuned and quick 3, glance 1",
+    "--repeats", type=COUNT, metavar="N", show_default="standard 5, glance 1, others 3",
     help="Networks to train for each set, each from its own seed.",
 )  # fmt: skip
 @click.option(
@@ -92,8 +92,9 @@ def compare_command(
     """Table the size of training sets A, B, ..., and what they teach.
 
     Each is a .ddc, an image folder or archive, an .npz or a .pt of images and labels. With --data
-    the same networks are trained on each of them and tested on the test images, under tuned with
-    all labels, too, where a set has more than hard ones. The size is that of the files as they are.
+    the same networks are trained on each of them and tested on the test images, under tuned and
+    muon with all labels, too, where a set has more than hard ones. The size is that of the files
+    as they are.
     """
     check_device(device)
     if dataset is not None and data is None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ddcodec.evaluation import EvaluationProgress, EvaluationSettings, Judgement, Protocol
     from ddcodec.evaluation.candidate import Candidate, Normalisation
 
-PROTOCOLS = ("standard", "tuned", "quick", "glance")
+PROTOCOLS = ("standard", "tuned", "muon", "quick", "glance")
 ARCHITECTURES = ("convnet", "resnet18", "vgg11", "alexnet", "vit")
 SPLITS = ("test", "val")
 REFERENCES = ("none", "random", "all")
@@ -74,7 +74,8 @@ def parse_values(text: str) -> tuple[float, ...]:
 @click.option(
     "--protocol", type=click.Choice(PROTOCOLS), default="standard",
     help="standard: 1000 epochs, the field's; tuned: 2500 updates of AdamW with CutMix and all "
-    "labels; quick: standard cut to 2000 updates; glance: to 500.",
+    "labels; muon: 10000 small updates of Muon, as many views; quick: standard cut to 2000 "
+    "updates; glance: to 500.",
 )  # fmt: skip
 @click.option(
     "--arch", type=parse_names, default="convnet", metavar="NAME,...",
@@ -82,7 +83,7 @@ def parse_values(text: str) -> tuple[float, ...]:
     "convnet-d4-batch or resnet18-batch.",
 )  # fmt: skip
 @click.option(
-    "--repeats", type=COUNT, metavar="N", show_default="standard 5, tuned and quick 3, glance 1",
+    "--repeats", type=COUNT, metavar="N", show_default="standard 5, glance 1, others 3",
     help="Networks to train of each architecture, each from its own seed.",
 )  # fmt: skip
 @click.option(

@@ -1,32 +1,56 @@
 """Optimisers of the protocols, and how their learning rates fall."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
+from torch import Tensor, nn
 
+from ddcodec.evaluation.muon import Muon
 from ddcodec.evaluation.protocols import Protocol
 from ddcodec.networks import Classifier
 
+Optimisers = Sequence[torch.optim.Optimizer]
+"""One or more that share the parameters of a network between them."""
 
-def _sgd(network: Classifier, protocol: Protocol) -> torch.optim.Optimizer:
-    return torch.optim.SGD(
+
+def _sgd(network: Classifier, protocol: Protocol) -> Optimisers:
+    sgd = torch.optim.SGD(
         network.parameters(),
         lr=protocol.learning_rate,
         momentum=protocol.momentum,
         weight_decay=protocol.weight_decay,
     )
+    return [sgd]
 
 
-def _adamw(network: Classifier, protocol: Protocol) -> torch.optim.Optimizer:
+def _adamw(network: Classifier, protocol: Protocol) -> Optimisers:
+    return [_adamw_of(network.parameters(), protocol)]
+
+
+def _adamw_of(parameters: Iterable[Tensor], protocol: Protocol) -> torch.optim.Optimizer:
     return torch.optim.AdamW(
-        network.parameters(), lr=protocol.learning_rate, weight_decay=protocol.weight_decay
+        parameters, lr=protocol.learning_rate, weight_decay=protocol.weight_decay
     )
 
 
-OPTIMISERS: dict[str, Callable[[Classifier, Protocol], torch.optim.Optimizer]] = {
+def _muon(network: Classifier, protocol: Protocol) -> Optimisers:
+    """Return Muon for hidden matrices and AdamW for the rest, as Muon's authors advise."""
+    hidden: list[Tensor] = []
+    others: list[Tensor] = []
+    for module in network.modules():
+        for parameter in module.parameters(recurse=False):
+            is_kernel = isinstance(module, (nn.Linear, nn.Conv2d)) and parameter.ndim > 1
+            is_hidden = is_kernel and module is not network.classifier
+            (hidden if is_hidden else others).append(parameter)
+    muon = Muon(hidden, protocol.learning_rate, protocol.weight_decay)
+    return [muon, _adamw_of(others, protocol)]
+
+
+OPTIMISERS: dict[str, Callable[[Classifier, Protocol], Optimisers]] = {
     "sgd": _sgd,
     "adamw": _adamw,
+    "muon": _muon,
 }
 
 SCHEDULES: dict[str, Callable[[int, int], float]] = {
@@ -36,8 +60,8 @@ SCHEDULES: dict[str, Callable[[int, int], float]] = {
 """Factors of the learning rate by update, from 0, and updates in all."""
 
 
-def build_optimiser(network: Classifier, protocol: Protocol) -> torch.optim.Optimizer:
-    """Return the protocol's optimiser for a network."""
+def build_optimisers(network: Classifier, protocol: Protocol) -> Optimisers:
+    """Return the protocol's optimisers of a network: every parameter belongs to one of them."""
     return OPTIMISERS[protocol.optimiser](network, protocol)
 
 

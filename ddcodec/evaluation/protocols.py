@@ -134,6 +134,21 @@ PROTOCOLS: dict[str, Protocol] = {
         cutmix=0.5,
         all_labels=True,
     ),
+    # As many views as `tuned` has, in small batches and by an optimiser that learns more from them.
+    "muon": Protocol(
+        "muon",
+        updates=10_000,
+        batch_size=32,
+        optimiser="muon",
+        learning_rate=3e-3,
+        weight_decay=0.01,
+        schedule="cosine",
+        warmup=0.05,
+        networks=3,
+        cutmix=0.5,
+        label_smoothing=0.1,
+        all_labels=True,
+    ),
     # Shorter still: tells whether a file teaches at all, for demonstrations.
     "glance": Protocol("glance", updates=500, batch_size=64, networks=1),
 }

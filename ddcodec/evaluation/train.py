@@ -11,7 +11,7 @@ from torch import Tensor
 from ddcodec import networks
 from ddcodec.evaluation.gradients import TrainingOptions, add_gradients, loss_function
 from ddcodec.evaluation.labelled_images import LabelledImages
-from ddcodec.evaluation.optimisers import build_optimiser, learning_rate
+from ddcodec.evaluation.optimisers import Optimisers, build_optimisers, learning_rate
 from ddcodec.evaluation.protocols import Protocol
 from ddcodec.evaluation.views import Views
 from ddcodec.networks import Classifier, precision
@@ -54,18 +54,16 @@ def train_network(
     width = protocol.network_width
     network = networks.build(arch, (C, H, W), num_classes, seed=seed, network_width=width)
     network = network.to(device).train()
-    optimiser = build_optimiser(network, protocol)
+    optimisers = build_optimisers(network, protocol)
     updates = protocol.total_updates(N)
     squares = H * W / 32**2
     loss_of = loss_function(options, updates * min(N, protocol.batch_size) * squares)
     with _repeatable(device, seed):
         for update, rows in enumerate(_batches(N, protocol, generator)):
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate(protocol, update, updates)
             images, targets = views.batch(rows)
-            optimiser.zero_grad()
+            network.zero_grad()
             loss = add_gradients(loss_of, network, images, targets)
-            optimiser.step()
+            _step(optimisers, learning_rate(protocol, update, updates))
             done = update + 1
             if options.on_progress and (done % PROGRESS_EVERY == 0 or done == updates):
                 options.on_progress(done, updates, float(loss))
@@ -95,6 +93,13 @@ def accuracy(network: Classifier, test: LabelledImages) -> float:
             predicted = network(seen).argmax(dim=1)
         correct += int((predicted.cpu() == labels.cpu()).sum())
     return 100.0 * correct / len(test.labels)
+
+
+def _step(optimisers: Optimisers, rate: float) -> None:
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        optimiser.step()
 
 
 def _batches(num_images: int, protocol: Protocol, generator: torch.Generator) -> Iterator[Tensor]:

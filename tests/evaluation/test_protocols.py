@@ -1,5 +1,7 @@
 """The protocols' numbers."""
 
+from dataclasses import replace
+
 import pytest
 
 from ddcodec import networks
@@ -37,6 +39,14 @@ def test_quick_is_standard_cut_short() -> None:
     assert quick.total_epochs(500) == 256
     assert quick.total_epochs(10) == 2000
     assert quick.learning_rate == PROTOCOLS["standard"].learning_rate
+
+
+def test_muon_shows_as_many_views_as_tuned() -> None:
+    """`muon` differs from `tuned` in optimiser, batch size and rate; views are as many."""
+    muon, tuned = PROTOCOLS["muon"], PROTOCOLS["tuned"]
+    assert muon.total_updates(1) * muon.batch_size == tuned.total_updates(1) * tuned.batch_size
+    differing = ("name", "updates", "batch_size", "optimiser", "learning_rate", "label_smoothing")
+    assert replace(muon, **{name: getattr(tuned, name) for name in differing}) == tuned
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from torch import Tensor
 from ddcodec.errors import DataError, RecipeError
 from ddcodec.evaluation import LabelledImages, Protocol, train_network
 from ddcodec.evaluation.mixing import mix
-from ddcodec.evaluation.optimisers import OPTIMISERS, SCHEDULES, build_optimiser, learning_rate
+from ddcodec.evaluation.optimisers import OPTIMISERS, SCHEDULES, build_optimisers, learning_rate
 from ddcodec.evaluation.views import Views
 from ddcodec.networks import build
 
@@ -150,12 +150,13 @@ def test_rates_by_hand() -> None:
 
 
 def test_decay_is_the_protocols() -> None:
-    """Both optimisers take rate and decay from the protocol."""
+    """All optimisers take rate and decay from the protocol."""
     network = build("convnet", (1, 8, 8), 2, seed=0, network_width=4)
     for name in OPTIMISERS:
         protocol = replace(PLAIN, optimiser=name, learning_rate=0.3, weight_decay=0.2)
-        group = build_optimiser(network, protocol).param_groups[0]
-        assert (group["lr"], group["weight_decay"]) == (0.3, 0.2)
+        for optimiser in build_optimisers(network, protocol):
+            for group in optimiser.param_groups:
+                assert (group["lr"], group["weight_decay"]) == (0.3, 0.2)
 
 
 def test_probabilities_beyond_one_are_refused() -> None:
