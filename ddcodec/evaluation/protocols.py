@@ -145,7 +145,7 @@ PROTOCOLS: dict[str, Protocol] = {
         schedule="cosine",
         warmup=0.05,
         networks=3,
-        cutmix=0.5,
+        cutmix=0.8,
         label_smoothing=0.1,
         all_labels=True,
     ),
