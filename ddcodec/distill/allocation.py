@@ -148,11 +148,11 @@ def default_images_per_class(bytes_per_class: float, pixel_bytes: int) -> int:
 def labelled_images_per_class(bytes_per_class: float, pixel_bytes: int) -> int:
     """Return images per class where a labeler labels them: fewer and sharper ones.
 
-    Of images that take 70, 140 and 217 bytes, 7 kB per class in all, those of 140 taught best
+    Of images that take 64, 94 and 140 bytes, 7 kB per class in all, those of 94 taught best
     (docs/results.md); how that changes with the budget and the size of images is a guess.
     """
     size_factor: float = (pixel_bytes / 3072) ** 0.35
-    bytes_per_image: float = 140 * (bytes_per_class / 7000) ** 0.3 * size_factor
+    bytes_per_image: float = 94 * (bytes_per_class / 7000) ** 0.3 * size_factor
     return max(1, round(bytes_per_class / bytes_per_image))
 
 

@@ -29,7 +29,7 @@ RENDITIONS = 8
 """Times a student sees an image, with other details each time; measured in docs/results.md."""
 
 LABELER_STUDENT = StudentRecipe(
-    renditions=RENDITIONS, updates=2500, batch_size=128, adamw_rate=3e-3, cutmix=0.5
+    renditions=RENDITIONS, updates=2500, batch_size=128, adamw_rate=3e-3, cutmix=0.8
 )
 """How students of a labeler learn best; measured in docs/results.md."""
 
