@@ -1,8 +1,9 @@
-"""What the README says runs: its `glyphs` commands and its Python, as they stand."""
+"""What the README says runs: its commands on `glyphs` and the examples, its Python."""
 
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,12 +30,13 @@ def shell_commands(text: str) -> list[list[str]]:
     return commands
 
 
-def glyphs_commands(text: str) -> list[list[str]]:
-    """Return the commands about `glyphs` and about the files those write."""
+def runnable_commands(text: str) -> list[list[str]]:
+    """Return the commands about `glyphs`, the examples, and the files those write."""
     about: set[str] = set()
     chosen = []
     for words in shell_commands(text):
-        if any("glyphs" in word for word in words) or about & set(words):
+        is_at_hand = any("glyphs" in word or word.startswith("examples/") for word in words)
+        if is_at_hand or about & set(words):
             chosen.append(words)
             about |= {word for word in words if word.endswith(".ddc")}
     return chosen
@@ -57,23 +59,28 @@ ddc distill glyphs --bpc 1k \\
     -o small.ddc   # a comment
 $ ddc inspect small.ddc
 ddc distill cifar10 --bpc 10k
+ddc verify examples/small.ddc
 ```
 ```text
 ddc verify glyphs.ddc
 ```
 """
-    assert glyphs_commands(text) == [
+    assert runnable_commands(text) == [
         ["ddc", "distill", "glyphs", "--bpc", "1k", "-o", "small.ddc"],
         ["ddc", "inspect", "small.ddc"],
+        ["ddc", "verify", "examples/small.ddc"],
     ]
-    assert len(shell_commands(text)) == 3
+    assert len(shell_commands(text)) == 4
 
 
 @pytest.fixture(scope="module")
 def readme_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the README's `glyphs` commands were run."""
+    """A folder in which the README's commands were run, with the examples as in a clone."""
     folder = tmp_path_factory.mktemp("readme")
-    commands = glyphs_commands((ROOT / "README.md").read_text(encoding="utf-8"))
+    (folder / "examples").mkdir()
+    for path in (ROOT / "examples").glob("*.ddc"):
+        shutil.copy(path, folder / "examples")
+    commands = runnable_commands((ROOT / "README.md").read_text(encoding="utf-8"))
     assert any(words[1] == "distill" for words in commands), "the README distills no glyphs"
     for words in commands:
         _run([sys.executable, "-m", "ddcodec.cli", *words[1:]], folder)

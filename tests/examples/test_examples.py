@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 import ddcodec
+from ddcodec.budget import parse_bytes
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.encode import encode_content
 from ddcodec.distill.recipe_file import read_recipe
@@ -74,22 +75,43 @@ def test_train_with_labeler(tmp_path: Path) -> None:
     assert result.returncode == 1 and "this file has no labeler" in result.stderr
 
 
-def test_the_file_with_a_labeler_stays_what_it_is() -> None:
-    """The file of the README decodes to the same pixels and details, within its recipe's budget."""
-    path = EXAMPLES / "cifar10-10k-labeler.ddc"
-    drawn = ddcodec.load(path, renditions=2)
-    digests = [
+# SHA-256 of the pixels of all images: as they are, and in the second rendition.
+FILES = {
+    "cifar10-3k": (
+        "d735049db5d0069e2e808d258bdfca5f3325937d57eda8acc85bec23aad1cd59",
+        "46207269d286b9e8c7a62c31308955a05de6caa6598005c71166fbbcc5e36206",
+    ),
+    "cifar10-10k": (
+        "1e26b65c940247b3f2f9daf06b9e4dff88384f0f8d849148ac3a9dca3b9ee41e",
+        "b7f714bf5d9ed3f49a7588ef17d01e8485b7ec70340044ec1d5c043405b01a2d",
+    ),
+    "cifar10-10k-labeler": (
+        "0483a04c0e48642667612b0b5ec89a5c73ff9aa1bdc5e2ebf6823e8171835ae4",
+        "5851051c6c1f54afeeee7766b5623c5d0ba8c6170189a558dd6e93d3f12130b8",
+    ),
+}
+
+
+def test_all_files_are_listed() -> None:
+    """Every file of the examples is among those that are decoded here."""
+    assert {path.stem for path in EXAMPLES.glob("*.ddc")} == set(FILES)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_stay_what_they_are(name: str) -> None:
+    """Each decodes to the same pixels and details, within the budget of the recipe beside it."""
+    drawn = ddcodec.load(EXAMPLES / f"{name}.ddc", renditions=2)
+    digests = tuple(
         hashlib.sha256(drawn.images[first::2].contiguous().numpy().tobytes()).hexdigest()
         for first in (0, 1)
-    ]
-    assert digests == [
-        "71765365bd81114d02daf5078184b460b474fe50f8ffe37d38b903face3b22b5",
-        "66e7f51364a7367c0b324adcebf39a29bdc2983060ad19658daab84643d81dc4",
-    ]
-    recipe = read_recipe(str(EXAMPLES / "recipes" / "cifar10-10k-labeler.toml"))
-    assert (recipe.budget, recipe.settings["labels"]) == ("10k", "labeler")
-    assert 0.97 * 100_000 <= drawn.file_size_bytes <= 100_000
-    assert drawn.labeler is not None and drawn.recipe.renditions == 8
+    )
+    assert digests == FILES[name]
+    recipe = read_recipe(str(EXAMPLES / "recipes" / f"{name}.toml"))
+    assert recipe.budget is not None
+    budget_bytes = 10 * parse_bytes(recipe.budget)
+    assert 0.97 * budget_bytes <= drawn.file_size_bytes <= budget_bytes
+    assert (drawn.labeler is not None) == (recipe.settings.get("labels") == "labeler")
+    assert drawn.recipe.renditions == 8
 
 
 @pytest.fixture
