@@ -1,12 +1,12 @@
 """What labels are worth: accuracy over bits per class of hard, soft and labeler files.
 
     python benchmarks/labels.py measure *.ddc --data cifar10.tar.xz -o labels.jsonl
-    python benchmarks/labels.py draw labels.jsonl ship-10k.json -o labels.png
+    python benchmarks/labels.py draw labels.jsonl ship-10k.json --peers TM-RUO -o labels.png
 
 `measure` trains a student for each file, kind of label, architecture and seed that the list does
 not have yet, and adds a line for each; interrupted, it goes on where it was. `draw` puts beside the
 files what other methods leave out of their sizes, a float32 vector for each image, and the reports
-of `benchmarks/ship_the_model.py`, and each labeler alone.
+of `benchmarks/ship_the_model.py`, each labeler alone, and published points.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from ddcodec.evaluation.candidate import Candidate, ReadOptions, read_candidate
 from ddcodec.evaluation.judge import find_protocol, labeler_accuracy
 from ddcodec.evaluation.preparation import prepare
 from ddcodec.inspection import decode_file, inspect_file
+from ddcodec.peers import peers_of
 
 HARD, ALL = "hard", "all"
 NAMES = {"hard": "hard labels", "soft": "soft labels", "labeler": "labels by a labeler"}
@@ -67,12 +68,14 @@ def draw(arguments: argparse.Namespace) -> None:
     """Draw the curves of a list and what stands beside them."""
     lines = [line for line in _lines(arguments.list) if line["arch"] == arguments.arch]
     lines = [line for line in lines if line["split"] == arguments.split]
+    lines = [line for line in lines if line["protocol"] == arguments.protocol]
     if not lines:
-        raise SystemExit(f"'{arguments.list}' has no student of {arguments.arch}")
+        raise SystemExit(f"'{arguments.list}' has no such student of {arguments.arch}")
     ships = [json.loads(path.read_text()) for path in arguments.ships]
+    peers = peers_of(arguments.dataset, tuple(arguments.peers)) if arguments.peers else []
 
     def paint(figure: Any) -> None:
-        figure.set_size_inches(5.2, 3.4)
+        figure.set_size_inches(6.4, 4.0)
         axes = figure.add_subplot()
         for number, mode in enumerate(NAMES):
             points = _points(lines, mode)
@@ -95,8 +98,14 @@ def draw(arguments: argparse.Namespace) -> None:
         if ships:
             pairs = sorted((ship["bits_per_class"], ship["mean"]) for ship in ships)
             axes.plot(*zip(*pairs, strict=True), "D--", color=colour(6), label="ship the model")
+        for number, peer in enumerate(peers):
+            axes.plot(
+                peer.bits_per_class, peer.accuracy, ":", color=str(0.4 + 0.2 * (number % 3)),
+                marker="^v<>"[number % 4], markersize=4,
+                label=f"{peer.name} ({peer.protocol}, {peer.origin})",
+            )  # fmt: skip
         axes.set(xscale="log", xlabel="bits per class, whole file", ylabel="accuracy, %")
-        axes.set_title(f"{arguments.arch}, {lines[0]['protocol']}, {arguments.split} set")
+        axes.set_title(f"{arguments.arch}, protocol {arguments.protocol}, {arguments.split} set")
         axes.grid(visible=True, color="0.92", linewidth=0.6)
         axes.legend(loc="best", fontsize=7)
 
@@ -184,6 +193,9 @@ def main() -> None:
     drawing = commands.add_parser("draw")
     drawing.add_argument("list", type=Path)
     drawing.add_argument("ships", type=Path, nargs="*")
+    drawing.add_argument("--dataset", default="cifar10")
+    drawing.add_argument("--protocol", default="tuned")
+    drawing.add_argument("--peers", nargs="*", default=[], help="names in ddcodec/peers.toml")
     drawing.add_argument("--arch", default="convnet")
     drawing.add_argument("--split", choices=["test", "val"], default="test")
     drawing.add_argument("-o", "--output", type=Path, required=True)
