@@ -89,6 +89,10 @@ FILES = {
         "0483a04c0e48642667612b0b5ec89a5c73ff9aa1bdc5e2ebf6823e8171835ae4",
         "5851051c6c1f54afeeee7766b5623c5d0ba8c6170189a558dd6e93d3f12130b8",
     ),
+    "cifar10-100k-labeler": (
+        "b90b1b48f8cf0d98be5b06cdc1b442571e579cc9e253d3d4441ebcf091a9bebd",
+        "cae9dced614d2eb64f779783cf0c54719a27d28dc865cc341669f446611e9275",
+    ),
 }
 
 
