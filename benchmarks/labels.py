@@ -29,6 +29,7 @@ from ddcodec.evaluation.judge import find_protocol, labeler_accuracy
 from ddcodec.evaluation.preparation import prepare
 from ddcodec.inspection import decode_file, inspect_file
 from ddcodec.peers import peers_of
+from ddcodec.rate_utility import Published, draw_published, label_axes
 
 HARD, ALL = "hard", "all"
 NAMES = {"hard": "hard labels", "soft": "soft labels", "labeler": "labels by a labeler"}
@@ -66,9 +67,8 @@ def measure(arguments: argparse.Namespace) -> None:
 
 def draw(arguments: argparse.Namespace) -> None:
     """Draw the curves of a list and what stands beside them."""
-    lines = [line for line in _lines(arguments.list) if line["arch"] == arguments.arch]
-    lines = [line for line in lines if line["split"] == arguments.split]
-    lines = [line for line in lines if line["protocol"] == arguments.protocol]
+    way = {name: getattr(arguments, name) for name in ("arch", "split", "protocol")}
+    lines = [line for line in _lines(arguments.list) if way.items() <= line.items()]
     if not lines:
         raise SystemExit(f"'{arguments.list}' has no such student of {arguments.arch}")
     ships = [json.loads(path.read_text()) for path in arguments.ships]
@@ -98,15 +98,10 @@ def draw(arguments: argparse.Namespace) -> None:
         if ships:
             pairs = sorted((ship["bits_per_class"], ship["mean"]) for ship in ships)
             axes.plot(*zip(*pairs, strict=True), "D--", color=colour(6), label="ship the model")
-        for number, peer in enumerate(peers):
-            axes.plot(
-                peer.bits_per_class, peer.accuracy, ":", color=str(0.4 + 0.2 * (number % 3)),
-                marker="^v<>"[number % 4], markersize=4,
-                label=f"{peer.name} ({peer.protocol}, {peer.origin})",
-            )  # fmt: skip
-        axes.set(xscale="log", xlabel="bits per class, whole file", ylabel="accuracy, %")
+        if peers:
+            draw_published(figure, axes, Published(peers, None))
+        label_axes(axes)
         axes.set_title(f"{arguments.arch}, protocol {arguments.protocol}, {arguments.split} set")
-        axes.grid(visible=True, color="0.92", linewidth=0.6)
         axes.legend(loc="best", fontsize=7)
 
     suffix = arguments.output.suffix.lstrip(".").lower()

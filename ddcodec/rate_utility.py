@@ -163,8 +163,8 @@ def _draw_curves(figure: Figure, points: Sequence[Point], published: Published |
             linestyle="--" if series.name.startswith(REAL_IMAGES) else "-",
         )  # fmt: skip
     if published is not None:
-        _draw_published(axes, published)
-    _label_axes(axes)
+        draw_published(figure, axes, published)
+    label_axes(axes)
     if published is None:
         axes.legend(loc="best")
         return
@@ -174,12 +174,10 @@ def _draw_curves(figure: Figure, points: Sequence[Point], published: Published |
         handles[first:] + handles[:first], labels[first:] + labels[:first],
         loc="outside right upper", fontsize=7,
     )  # fmt: skip
-    figure.text(0.01, 0.01, _footnote(published), fontsize=6, color="0.35")
-    # The footnote is no part of the layout.
-    figure.set_layout_engine("constrained", rect=(0, 0.04, 1, 0.96))
 
 
-def _label_axes(axes: Axes) -> None:
+def label_axes(axes: Axes) -> None:
+    """Make the axes those of accuracy over bits and kilobytes per class."""
     axes.set_xscale("log")
     axes.set_xlabel("bits per class, whole file")
     axes.set_ylabel("accuracy, %")
@@ -210,7 +208,8 @@ def _heading(points: Sequence[Point]) -> str:
     return f"{evaluation.dataset}{split}{way}, {networks} network{plural} a file"
 
 
-def _draw_published(axes: Axes, published: Published) -> None:
+def draw_published(figure: Figure, axes: Axes, published: Published) -> None:
+    """Draw what others have published, and a footnote that says how it was counted."""
     for number, peer in enumerate(published.peers):
         shade = str(0.35 + 0.1 * (number % 4))
         axes.plot(
@@ -227,6 +226,9 @@ def _draw_published(axes: Axes, published: Published) -> None:
             xytext=(3, -2), textcoords="offset points", verticalalignment="top",
             fontsize=6, color="0.4",
         )  # fmt: skip
+    figure.text(0.01, 0.01, _footnote(published), fontsize=6, color="0.35")
+    # The footnote is no part of the layout.
+    figure.set_layout_engine("constrained", rect=(0, 0.04, 1, 0.96))
 
 
 def _footnote(published: Published) -> str:

@@ -75,12 +75,12 @@ ddc verify glyphs.ddc
 
 @pytest.fixture(scope="module")
 def readme_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the README's commands were run, with the examples as in a clone."""
+    """A folder in which the README's commands were run, beside the examples they name."""
     folder = tmp_path_factory.mktemp("readme")
     (folder / "examples").mkdir()
-    for path in (ROOT / "examples").glob("*.ddc"):
-        shutil.copy(path, folder / "examples")
     commands = runnable_commands((ROOT / "README.md").read_text(encoding="utf-8"))
+    for word in {word for words in commands for word in words if word.startswith("examples/")}:
+        shutil.copy(ROOT / word, folder / word)
     assert any(words[1] == "distill" for words in commands), "the README distills no glyphs"
     for words in commands:
         _run([sys.executable, "-m", "ddcodec.cli", *words[1:]], folder)

@@ -115,39 +115,37 @@ class Protocol:
         return (self.updates or 0) * min(self.batch_size, num_images) / num_images
 
 
+_TUNED = Protocol(
+    "tuned",
+    updates=2500,
+    batch_size=128,
+    optimiser="adamw",
+    learning_rate=1e-3,
+    weight_decay=0.01,
+    schedule="cosine",
+    warmup=0.05,
+    networks=3,
+    cutmix=0.5,
+    all_labels=True,
+)
+
 PROTOCOLS: dict[str, Protocol] = {
     # The protocol of DC, DSA, DM and MTT (Zhao et al. 2021–2023, Cazenavette et al. 2022).
     "standard": Protocol("standard", epochs=1000),
     # The same recipe cut short, for work on a CPU.
     "quick": Protocol("quick", updates=2000, batch_size=64),
     # What a training set can give where the field's recipe is not the question; see docs/cli.md.
-    "tuned": Protocol(
-        "tuned",
-        updates=2500,
-        batch_size=128,
-        optimiser="adamw",
-        learning_rate=1e-3,
-        weight_decay=0.01,
-        schedule="cosine",
-        warmup=0.05,
-        networks=3,
-        cutmix=0.5,
-        all_labels=True,
-    ),
+    "tuned": _TUNED,
     # As many views as `tuned` has, in small batches and by an optimiser that learns more from them.
-    "muon": Protocol(
-        "muon",
+    "muon": replace(
+        _TUNED,
+        name="muon",
         updates=10_000,
         batch_size=32,
         optimiser="muon",
         learning_rate=3e-3,
-        weight_decay=0.01,
-        schedule="cosine",
-        warmup=0.05,
-        networks=3,
         cutmix=0.8,
         label_smoothing=0.1,
-        all_labels=True,
     ),
     # Shorter still: tells whether a file teaches at all, for demonstrations.
     "glance": Protocol("glance", updates=500, batch_size=64, networks=1),

@@ -11,18 +11,21 @@ from numpy.typing import NDArray
 from ddcodec.datasets.base import Dataset, normalisation, split_validation, validation_part
 from ddcodec.evaluation.gradients import TrainingOptions
 from ddcodec.evaluation.labelled_images import LabelledImages
-from ddcodec.evaluation.protocols import Protocol
+from ddcodec.evaluation.protocols import PROTOCOLS, Protocol
 from ddcodec.evaluation.train import accuracy, train_network
 from ddcodec.training_set import TrainingSet
 
 SELECTION = Protocol("selection", updates=300, batch_size=64, network_width=32, networks=2)
 """Not among `PROTOCOLS`: it tells better candidates from worse, and is no figure to be quoted."""
 
-LABEL_SELECTION = Protocol(
-    "label selection", updates=800, batch_size=64, optimiser="adamw", learning_rate=1e-3,
-    weight_decay=0.01, schedule="cosine", warmup=0.05, network_width=64, networks=1, cutmix=0.5,
-    all_labels=True,
-)  # fmt: skip
+LABEL_SELECTION = replace(
+    PROTOCOLS["tuned"],
+    name="label selection",
+    updates=800,
+    batch_size=64,
+    network_width=64,
+    networks=1,
+)
 """The same for kinds of labels: `tuned`, cut short and narrow."""
 
 

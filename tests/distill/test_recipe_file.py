@@ -112,7 +112,7 @@ def test_examples(path: Path) -> None:
 
 
 def test_options_of_a_loss() -> None:
-    """The first example hands its loss the weight it names."""
+    """An example hands its loss the weight it names."""
     file = read_recipe(str(next(path for path in EXAMPLES if path.name == "cifar10-10k.toml")))
     assert file.settings["loss_options"] == {"cross_entropy": 10}
 
