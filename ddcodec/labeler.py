@@ -38,12 +38,24 @@ class Labeler:
         self._network = LabelerNetwork(shape, tensors).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._mean, self._std = torch.tensor(mean), torch.tensor(std)
 
-    @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
         """Return logits, float32 N × classes, of normalised images, float N × C × H × W.
 
         It computes in bfloat16 where that pays, so that logits may differ a little from machine to
         machine; `exact_logits` does not.
+        """
+        return self.stages(images)[0]
+
+    @torch.no_grad()
+    def stages(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return the same logits, and what the labeler sees on the way to them.
+
+        A student that also matches these maps learns more from an image (FitNets, Romero et al.,
+        ICLR 2015).
+
+        Returns:
+            Logits, and feature maps, float32 N × C' × H' × W', the last of each size below the
+            image's: at most three, largest first, none where the labeler does not pool.
         """
         device = images.device
         network = self._network.to(device)
@@ -51,8 +63,11 @@ class Labeler:
         pixels = (255 * (images * std + mean)).contiguous(memory_format=torch.channels_last)
         chunk = CHUNK_IMAGES if device.type == "cpu" else len(images)
         with precision.autocast(device, precision.bfloat16_pays(device)):
-            logits = [network(part).float() for part in torch.split(pixels, max(1, chunk))]
-        return torch.cat(logits)
+            parts = [network.stages(part) for part in torch.split(pixels, max(1, chunk))]
+        logits, maps = zip(*parts, strict=True)
+        return torch.cat(logits).float(), tuple(
+            torch.cat(same).float() for same in zip(*maps, strict=True)
+        )
 
     def exact_logits(self, images: Tensor) -> Tensor:
         """Return logits, float32 N × classes, of uint8 images: the same on every machine."""

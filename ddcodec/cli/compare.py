@@ -92,9 +92,9 @@ def compare_command(
     """Table the size of training sets A, B, ..., and what they teach.
 
     Each is a .ddc, an image folder or archive, an .npz or a .pt of images and labels. With --data
-    the same networks are trained on each of them and tested on the test images, under tuned and
-    muon with all labels, too, where a set has more than hard ones. The size is that of the files
-    as they are.
+    the same networks are trained on each of them and tested on the test images, under tuned, muon
+    and patient with all labels, too, where a set has more than hard ones. The size is that of the
+    files as they are.
     """
     check_device(device)
     if dataset is not None and data is None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ddcodec.evaluation import EvaluationProgress, EvaluationSettings, Judgement, Protocol
     from ddcodec.evaluation.candidate import Candidate, Normalisation
 
-PROTOCOLS = ("standard", "tuned", "muon", "quick", "glance")
+PROTOCOLS = ("standard", "tuned", "muon", "patient", "quick", "glance")
 ARCHITECTURES = ("convnet", "resnet18", "vgg11", "alexnet", "vit")
 SPLITS = ("test", "val")
 REFERENCES = ("none", "random", "all")
@@ -74,8 +74,8 @@ def parse_values(text: str) -> tuple[float, ...]:
 @click.option(
     "--protocol", type=click.Choice(PROTOCOLS), default="standard",
     help="standard: 1000 epochs, the field's; tuned: 2500 updates of AdamW with CutMix and all "
-    "labels; muon: 10000 small updates of Muon, as many views; quick: standard cut to 2000 "
-    "updates; glance: to 500.",
+    "labels; muon: 10000 small updates of Muon, as many views; patient: 40000 of them, and a "
+    "labeler's feature maps; quick: standard cut to 2000 updates; glance: to 500.",
 )  # fmt: skip
 @click.option(
     "--arch", type=parse_names, default="convnet", metavar="NAME,...",

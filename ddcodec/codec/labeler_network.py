@@ -10,6 +10,9 @@ from ddcodec.codec.labeler import PIXEL_ZERO
 from ddcodec.codec.parameters import NetworkTensors
 from ddcodec.format.labeler_layers import LabelerShape
 
+NUM_STAGES = 3
+"""Feature maps that are handed out at most: the smallest ones."""
+
 
 class LabelerNetwork(nn.Module):
     """A labeler as a network; what `ExactLabeler` computes, without its rounding.
@@ -27,6 +30,13 @@ class LabelerNetwork(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return logits N × classes for N × C × H × W in units of grey levels, 0 … 255."""
+        return self.stages(pixels)[0]
+
+    def stages(self, pixels: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return logits, and the last feature map N × C × H × W of each size below the image's.
+
+        Maps come largest first, the smallest `NUM_STAGES` of them.
+        """
         # Bytes would wrap around at 128.
         pixels = pixels if pixels.is_floating_point() else pixels.float()
         values = (pixels - PIXEL_ZERO) / PIXEL_ZERO
@@ -42,7 +52,10 @@ class LabelerNetwork(nn.Module):
             values = F.relu(values)
             outputs.append(values)
         weight, gain, bias = self._layer("out")
-        return F.linear(values.mean((2, 3)).float(), weight) * gain + bias
+        logits = F.linear(values.mean((2, 3)).float(), weight) * gain + bias
+        last = {output.shape[-2:]: output for output in outputs}
+        last.pop(pixels.shape[-2:], None)
+        return logits, tuple(last.values())[-NUM_STAGES:]
 
     def _layer(self, name: str) -> tuple[Tensor, Tensor, Tensor]:
         parts = (f"labeler_{name}_{part}" for part in ("weight", "gain", "bias"))

@@ -19,7 +19,7 @@ from ddcodec.datasets.image import check_file_size, decode_image
 from ddcodec.errors import DataError
 from ddcodec.evaluation.array_files import IMAGES, LABELS, SUFFIXES, Arrays, pick, read_arrays
 from ddcodec.evaluation.arrays import as_batch, as_labels, as_pixels, as_seen
-from ddcodec.evaluation.labelled_images import Labeler, LabelledImages
+from ddcodec.evaluation.labelled_images import LabelledImages, Stages
 from ddcodec.training_set import StudentRecipe, TrainingSet
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Candidate:
         labels: int64 N.
         soft_labels: Probabilities, float32 N×classes, or None.
         normalisation: The mean and std that it carries, or None.
-        labeler: Labels any view, or None.
+        stages: Labels any view, with feature maps, or None.
         renditions: Times each image is there.
         size_bytes: Of the file or files; that of a `.ddc` is all that is needed to train on it.
         advice: What a `.ddc` advises students.
@@ -56,7 +56,7 @@ class Candidate:
     float_range: str | None = None
     soft_labels: Tensor | None = None
     normalisation: Normalisation | None = None
-    labeler: Labeler | None = None
+    stages: Stages | None = None
     renditions: int = 1
     advice: StudentRecipe = field(default_factory=StudentRecipe)
 
@@ -65,13 +65,15 @@ class Candidate:
         images = self.images
         if self.float_range is not None:
             images = as_seen(images, self.float_range, normalisation)
+        stages = _seen_with(self, normalisation)
         return LabelledImages(
             images,
             self.labels,
             *normalisation,
             self.soft_labels,
-            _seen_with(self, normalisation),
+            None if stages is None else lambda seen: stages(seen)[0],
             self.renditions,
+            stages,
         )
 
 
@@ -140,21 +142,31 @@ def _read_ddc(path: Path, load_real: Callable[[], Dataset], options: ReadOptions
         file.file_size_bytes,
         soft_labels=None if soft is None else soft[:, order],
         normalisation=(file.mean, file.std),
-        labeler=None if labeler is None else lambda images: labeler(images)[:, order],
+        stages=None if labeler is None else _in_order(labeler.stages, order),
         renditions=options.renditions or file.recipe.renditions,
         advice=file.recipe,
     )
 
 
-def _seen_with(candidate: Candidate, normalisation: Normalisation) -> Labeler | None:
+def _in_order(stages: Stages, order: Tensor) -> Stages:
+    """Return a labeler whose logits stand in another order."""
+
+    def ordered(images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        logits, maps = stages(images)
+        return logits[:, order], maps
+
+    return ordered
+
+
+def _seen_with(candidate: Candidate, normalisation: Normalisation) -> Stages | None:
     """Return a labeler for images that are normalised in another way than it expects."""
-    labeler, own = candidate.labeler, candidate.normalisation
-    if labeler is None or own is None or own == normalisation:
-        return labeler
+    stages, own = candidate.stages, candidate.normalisation
+    if stages is None or own is None or own == normalisation:
+        return stages
     (mean, std), (own_mean, own_std) = (
         tuple(torch.tensor(part)[:, None, None] for part in pair) for pair in (normalisation, own)
     )
-    return lambda images: labeler((images * std + mean - own_mean) / own_std)
+    return lambda images: stages((images * std + mean - own_mean) / own_std)
 
 
 def _read_tree(path: Path, real: Dataset) -> Candidate:

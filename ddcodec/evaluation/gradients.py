@@ -42,14 +42,17 @@ class TrainingOptions:
     bfloat16: bool | None = None
     on_progress: Callable[[int, int, float], None] | None = None
 
+    @property
+    def computes_in_bfloat16(self) -> bool:
+        """Whether networks compute in bfloat16."""
+        if self.bfloat16 is not None:
+            return self.bfloat16
+        return precision.bfloat16_pays(torch.device(self.device))
+
 
 def loss_function(options: TrainingOptions, images_in_all: float) -> LossFunction:
     """Choose how to compute the loss of a run over a number of 32×32 images."""
-    device = torch.device(options.device)
-    bfloat16 = options.bfloat16
-    if bfloat16 is None:
-        bfloat16 = precision.bfloat16_pays(device)
-    eager = loss_bfloat16 if bfloat16 else loss_float32
+    eager = loss_bfloat16 if options.computes_in_bfloat16 else loss_float32
     compiled = options.compiled
     if compiled is None:
         compiled = images_in_all >= COMPILE_FROM_IMAGES and precision.compiler_found()

@@ -12,6 +12,9 @@ from ddcodec.errors import DataError
 Labeler = Callable[[Tensor], Tensor]
 """Takes normalised float N×C×H×W, any augmented or mixed view, and returns logits N×classes."""
 
+Stages = Callable[[Tensor], tuple[Tensor, tuple[Tensor, ...]]]
+"""The same, which returns its feature maps N×C'×H'×W' of falling size beside the logits."""
+
 _SUM_TOLERANCE = 1e-3
 
 
@@ -26,6 +29,7 @@ class LabelledImages:
         std: Per channel, of pixels scaled to [0, 1].
         soft_labels: Probabilities, float N×classes, or None.
         labeler: What labels every view that a network is trained on, or None.
+        stages: The labeler with its feature maps, for protocols that match them, or None.
         renditions: Rows that show one image with other details, one after another. Whoever trains
             on them takes one at random whenever it is the image's turn.
     """
@@ -37,6 +41,7 @@ class LabelledImages:
     soft_labels: Tensor | None = None
     labeler: Labeler | None = None
     renditions: int = 1
+    stages: Stages | None = None
 
     @property
     def num_images(self) -> int:
@@ -52,7 +57,7 @@ class LabelledImages:
 
     def with_hard_labels(self) -> "LabelledImages":
         """Return the same images with their hard labels only."""
-        return replace(self, soft_labels=None, labeler=None)
+        return replace(self, soft_labels=None, labeler=None, stages=None)
 
     def normalised(self, device: torch.device) -> Tensor:
         """Return all images as networks see them, float32 on a device.

@@ -34,6 +34,40 @@ def mix(
     return images, share * targets + (1 - share) * targets[partners]
 
 
+def mix_singly(
+    images: Tensor, targets: Tensor, generator: torch.Generator, cutmix: float, mixup: float
+) -> tuple[Tensor, Tensor]:
+    """Mix a batch like `mix`, but choose, and draw the share and the rectangle, for each image.
+
+    Args and returns are those of `mix`; probabilities are those of an image.
+    """
+    N, device = len(images), images.device
+    choice, share, *centre = torch.rand(4, N, generator=generator).to(device)
+    partners = torch.randperm(N, generator=generator).to(device)
+    inside = _rectangles(images, share, centre)[:, None]
+    cut = (choice < cutmix)[:, None, None, None]
+    blended = (choice >= cutmix) & (choice < cutmix + mixup)
+    kept = torch.where(cut, (~inside).to(images.dtype), 1.0)
+    kept = torch.where(blended[:, None, None, None], share[:, None, None, None], kept)
+    left = kept.mean((1, 2, 3))[:, None]
+    return (
+        kept * images + (1 - kept) * images[partners],
+        left * targets + (1 - left) * targets[partners],
+    )
+
+
+def _rectangles(images: Tensor, share: Tensor, centre: list[Tensor]) -> Tensor:
+    """Return, bool N×H×W, a rectangle of 1 − share of the area for each image."""
+    spans = []
+    for size, place in zip(images.shape[-2:], centre, strict=True):
+        middle, side = (place * size).long(), (size * (1 - share) ** 0.5).long()
+        start = (middle - side // 2)[:, None]
+        positions = torch.arange(size, device=images.device)
+        spans.append((positions >= start) & (positions < start + side[:, None]))
+    rows, columns = spans
+    return rows[:, :, None] & columns[:, None, :]
+
+
 def _cut(images: Tensor, others: Tensor, share: float, centre: list[float]) -> tuple[Tensor, float]:
     """Put a rectangle of 1 − share of the area from others; return the share that is left."""
     inside = images.new_ones(images.shape[-2:], dtype=torch.bool)

@@ -25,10 +25,11 @@ def _sgd(network: Classifier, protocol: Protocol) -> Optimisers:
 
 
 def _adamw(network: Classifier, protocol: Protocol) -> Optimisers:
-    return [_adamw_of(network.parameters(), protocol)]
+    return [adamw_of(network.parameters(), protocol)]
 
 
-def _adamw_of(parameters: Iterable[Tensor], protocol: Protocol) -> torch.optim.Optimizer:
+def adamw_of(parameters: Iterable[Tensor], protocol: Protocol) -> torch.optim.Optimizer:
+    """Return AdamW as a protocol sets it."""
     return torch.optim.AdamW(
         parameters, lr=protocol.learning_rate, weight_decay=protocol.weight_decay
     )
@@ -44,7 +45,7 @@ def _muon(network: Classifier, protocol: Protocol) -> Optimisers:
             is_hidden = is_kernel and module is not network.classifier
             (hidden if is_hidden else others).append(parameter)
     muon = Muon(hidden, protocol.learning_rate, protocol.weight_decay)
-    return [muon, _adamw_of(others, protocol)]
+    return [muon, adamw_of(others, protocol)]
 
 
 OPTIMISERS: dict[str, Callable[[Classifier, Protocol], Optimisers]] = {

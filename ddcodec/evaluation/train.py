@@ -11,8 +11,9 @@ from torch import Tensor
 from ddcodec import networks
 from ddcodec.evaluation.gradients import TrainingOptions, add_gradients, loss_function
 from ddcodec.evaluation.labelled_images import LabelledImages
-from ddcodec.evaluation.optimisers import Optimisers, build_optimisers, learning_rate
+from ddcodec.evaluation.optimisers import Optimisers, adamw_of, build_optimisers, learning_rate
 from ddcodec.evaluation.protocols import Protocol
+from ddcodec.evaluation.stage_matching import StageMatching
 from ddcodec.evaluation.views import Views
 from ddcodec.networks import Classifier, precision
 
@@ -49,7 +50,10 @@ def train_network(
     training.check(num_classes)
     device = torch.device(options.device)
     generator = _generator(seed)
-    views = Views(training, num_classes, protocol, generator, device)
+    matched = protocol.all_labels and protocol.stage_weight > 0
+    stages = training.stages if matched else None
+    shown = training if stages is None else replace(training, labeler=None)
+    views = Views(shown, num_classes, protocol, generator, device)
     N, (C, H, W) = training.num_images, views.images.shape[1:]
     width = protocol.network_width
     network = networks.build(arch, (C, H, W), num_classes, seed=seed, network_width=width)
@@ -59,9 +63,15 @@ def train_network(
     squares = H * W / 32**2
     loss_of = loss_function(options, updates * min(N, protocol.batch_size) * squares)
     with _repeatable(device, seed):
+        if stages is not None:
+            bfloat16 = options.computes_in_bfloat16
+            matching = StageMatching(network, stages, views.images, protocol.stage_weight, bfloat16)
+            loss_of = matching.loss
+            optimisers = [*optimisers, adamw_of(matching.parameters(), protocol)]
         for update, rows in enumerate(_batches(N, protocol, generator)):
             images, targets = views.batch(rows)
-            network.zero_grad()
+            for optimiser in optimisers:
+                optimiser.zero_grad()
             loss = add_gradients(loss_of, network, images, targets)
             _step(optimisers, learning_rate(protocol, update, updates))
             done = update + 1

@@ -6,10 +6,11 @@ from torch import Tensor
 
 from ddcodec.errors import DataError
 from ddcodec.evaluation.labelled_images import LabelledImages
-from ddcodec.evaluation.mixing import mix
+from ddcodec.evaluation.mixing import mix, mix_singly
 from ddcodec.evaluation.protocols import Protocol
 from ddcodec.networks import augment
 from ddcodec.networks.augment import AugmentationDraw
+from ddcodec.networks.jitter import jitter
 
 
 class Views:
@@ -67,10 +68,13 @@ class Views:
         for operation in protocol.always:
             uniforms = augment.draw(generator, len(rows), siamese=False).uniforms
             images = augment.apply(images, AugmentationDraw(operation, uniforms))
-        if protocol.augment:
+        if protocol.singly:
+            images = jitter(images, generator)
+        elif protocol.augment:
             images = augment.apply(images, augment.draw(generator, len(rows), siamese=False))
         if protocol.cutmix or protocol.mixup:
-            images, targets = mix(images, targets, generator, protocol.cutmix, protocol.mixup)
+            how = mix_singly if protocol.singly else mix
+            images, targets = how(images, targets, generator, protocol.cutmix, protocol.mixup)
         images = images.contiguous()
         return images, targets if self._labeler is None else self._labelled(images)
 

@@ -50,6 +50,14 @@ def test_muon_shows_as_many_views_as_tuned() -> None:
     assert replace(muon, label_smoothing=0.0, **as_tuned) == tuned
 
 
+def test_patient_is_muon_for_longer() -> None:
+    """`patient` shows four times the views, each image's own, and learns from feature maps."""
+    muon, patient = PROTOCOLS["muon"], PROTOCOLS["patient"]
+    assert patient.total_updates(1) == 4 * muon.total_updates(1) == 40_000
+    assert (patient.singly, patient.stage_weight, patient.all_labels) == (True, 1.0, True)
+    assert replace(patient, name="muon", updates=10_000, singly=False, stage_weight=0.0) == muon
+
+
 @pytest.mark.parametrize(
     "settings", [{}, {"epochs": 1, "updates": 1}, {"updates": 0}, {"epochs": 1, "batch_size": 0}]
 )

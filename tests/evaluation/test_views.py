@@ -1,5 +1,6 @@
 """What networks are shown: augmented and mixed views with hard, soft or a labeler's targets."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -8,11 +9,12 @@ from torch import Tensor
 
 from ddcodec.errors import DataError, RecipeError
 from ddcodec.evaluation import LabelledImages, Protocol, train_network
-from ddcodec.evaluation.mixing import mix
+from ddcodec.evaluation.mixing import mix, mix_singly
 from ddcodec.evaluation.optimisers import OPTIMISERS, SCHEDULES, build_optimisers, learning_rate
 from ddcodec.evaluation.views import Views
 from ddcodec.networks import build
 
+Mixing = Callable[[Tensor, Tensor, torch.Generator, float, float], tuple[Tensor, Tensor]]
 PLAIN = Protocol("plain", updates=4, batch_size=4, network_width=4, augment=False)
 ALL = replace(PLAIN, all_labels=True)
 ROWS = torch.tensor([2, 0])
@@ -101,17 +103,38 @@ def test_normalised_images_are_taken_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_mixed_targets_say_how_much_is_whose(seed: int) -> None:
+@pytest.mark.parametrize("mixed_by", [mix, mix_singly])
+def test_mixed_targets_say_how_much_is_whose(mixed_by: Mixing, seed: int) -> None:
     """The mean of an image whose pixels are its class equals its mixed target."""
     images = torch.tensor([0.0, 1.0, 1.0])[:, None, None, None].expand(3, 1, 7, 9).contiguous()
     targets = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
     for cutmix in (0.0, 1.0):
         generator = torch.Generator().manual_seed(seed)
-        mixed, shares = mix(images, targets, generator, cutmix, 1 - cutmix)
+        mixed, shares = mixed_by(images, targets, generator, cutmix, 1 - cutmix)
         assert torch.allclose(mixed.mean((1, 2, 3)), shares[:, 1], atol=1e-6)
         assert torch.allclose(shares.sum(1), torch.ones(3))
         if cutmix:
             assert set(mixed.flatten().tolist()) <= {0.0, 1.0}
+
+
+def test_every_image_is_mixed_by_a_draw_of_its_own() -> None:
+    """At 1/2 about half of a batch is mixed, in as many shares; at 0 none is."""
+    images, targets = (
+        torch.arange(200.0)[:, None, None, None].expand(200, 1, 32, 32),
+        torch.eye(200),
+    )
+    generator = torch.Generator().manual_seed(0)
+    mixed, shares = mix_singly(images, targets, generator, 0.5, 0.0)
+    changed = (mixed != images).flatten(1).any(1)
+    assert 70 < int(changed.sum()) < 130
+    assert len(shares.max(1).values[changed].unique()) > 20
+    assert torch.equal(mix_singly(images, targets, generator, 0.0, 0.0)[0], images)
+
+
+def test_jitter_takes_the_place_of_dsa() -> None:
+    """Where each image has its own draws, two turns of one image in a batch differ."""
+    images, _ = _views(_images(), replace(PLAIN, singly=True, augment=True)).batch(ROWS[[0, 0]])
+    assert not torch.equal(images[0], images[1])
 
 
 def test_mixing_happens_as_often_as_asked() -> None:
