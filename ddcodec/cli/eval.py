@@ -74,7 +74,7 @@ def parse_values(text: str) -> tuple[float, ...]:
 @click.option(
     "--protocol", type=click.Choice(PROTOCOLS), default="standard",
     help="standard: 1000 epochs, the field's; tuned: 2500 updates of AdamW with CutMix and all "
-    "labels; muon: 10000 small updates of Muon, as many views; patient: 40000 of them, and a "
+    "labels; muon: 10000 small updates of Muon, as many views; patient: 30000 of them, and a "
     "labeler's feature maps; quick: standard cut to 2000 updates; glance: to 500.",
 )  # fmt: skip
 @click.option(

@@ -51,9 +51,9 @@ def test_muon_shows_as_many_views_as_tuned() -> None:
 
 
 def test_patient_is_muon_for_longer() -> None:
-    """`patient` shows four times the views, each image's own, and learns from feature maps."""
+    """`patient` shows three times the views, each image's own, and learns from feature maps."""
     muon, patient = PROTOCOLS["muon"], PROTOCOLS["patient"]
-    assert patient.total_updates(1) == 4 * muon.total_updates(1) == 40_000
+    assert patient.total_updates(1) == 3 * muon.total_updates(1) == 30_000
     assert (patient.singly, patient.stage_weight, patient.all_labels) == (True, 1.0, True)
     assert replace(patient, name="muon", updates=10_000, singly=False, stage_weight=0.0) == muon
 
