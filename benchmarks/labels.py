@@ -34,6 +34,7 @@ from ddcodec.rate_utility import Published, draw_published, label_axes
 HARD, ALL = "hard", "all"
 NAMES = {"hard": "hard labels", "soft": "soft labels", "labeler": "labels by a labeler"}
 FLOAT_BITS = 32
+_STYLES: tuple[dict[str, Any], ...] = ({"fmt": "o-"}, {"fmt": "^--"}, {"fmt": "v:"})
 
 
 def measure(arguments: argparse.Namespace) -> None:
@@ -67,8 +68,12 @@ def measure(arguments: argparse.Namespace) -> None:
 
 def draw(arguments: argparse.Namespace) -> None:
     """Draw the curves of a list and what stands beside them."""
-    way = {name: getattr(arguments, name) for name in ("arch", "split", "protocol")}
-    lines = [line for line in _lines(arguments.list) if way.items() <= line.items()]
+    way = {name: getattr(arguments, name) for name in ("arch", "split")}
+    lines = [
+        line
+        for line in _lines(arguments.list)
+        if way.items() <= line.items() and line["protocol"] in arguments.protocol
+    ]
     if not lines:
         raise SystemExit(f"'{arguments.list}' has no such student of {arguments.arch}")
     ships = [json.loads(path.read_text()) for path in arguments.ships]
@@ -77,15 +82,21 @@ def draw(arguments: argparse.Namespace) -> None:
     def paint(figure: Any) -> None:
         figure.set_size_inches(6.4, 4.0)
         axes = figure.add_subplot()
-        for number, mode in enumerate(NAMES):
-            points = _points(lines, mode)
-            if points:
-                bits, means, deviations = zip(*points, strict=True)
-                axes.errorbar(
-                    bits, means, yerr=deviations, label=NAMES[mode], color=colour(number),
-                    marker="o", markersize=3.5, capsize=2.5,
-                )  # fmt: skip
-        hidden = _points(lines, "hard", with_float_vectors=True)
+        # The protocol that is named first has filled marks and full lines.
+        for style, protocol in zip(_STYLES, arguments.protocol, strict=False):
+            for number, mode in enumerate(NAMES):
+                points = _points([line for line in lines if line["protocol"] == protocol], mode)
+                if points:
+                    bits, means, deviations = zip(*points, strict=True)
+                    axes.errorbar(
+                        bits, means, yerr=deviations, label=f"{NAMES[mode]}, {protocol}",
+                        color=colour(number), markersize=3.5, capsize=2.5, **style,
+                    )  # fmt: skip
+        hidden = _points(
+            [line for line in lines if line["protocol"] == arguments.protocol[0]],
+            "hard",
+            with_float_vectors=True,
+        )
         if hidden:
             axes.plot(
                 *zip(*((bits, mean) for bits, mean, _ in hidden), strict=True), "o:", mfc="none",
@@ -101,7 +112,7 @@ def draw(arguments: argparse.Namespace) -> None:
         if peers:
             draw_published(figure, axes, Published(peers, None))
         label_axes(axes)
-        axes.set_title(f"{arguments.arch}, protocol {arguments.protocol}, {arguments.split} set")
+        axes.set_title(f"{arguments.arch}, {arguments.split} set")
         axes.legend(loc="best", fontsize=7)
 
     suffix = arguments.output.suffix.lstrip(".").lower()
@@ -189,7 +200,7 @@ def main() -> None:
     drawing.add_argument("list", type=Path)
     drawing.add_argument("ships", type=Path, nargs="*")
     drawing.add_argument("--dataset", default="cifar10")
-    drawing.add_argument("--protocol", default="tuned")
+    drawing.add_argument("--protocol", nargs="+", default=["tuned"])
     drawing.add_argument("--peers", nargs="*", default=[], help="names in ddcodec/peers.toml")
     drawing.add_argument("--arch", default="convnet")
     drawing.add_argument("--split", choices=["test", "val"], default="test")
