@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
+import ddcodec
 from ddcodec.codec.decode import decode_bytes
+from ddcodec.codec.encode import encode_content
 from ddcodec.datasets.base import Dataset, ImageSplit
 from ddcodec.errors import DataError, DdcError
 from ddcodec.evaluation.arrays import FLOAT_RANGES, as_seen
@@ -61,6 +63,31 @@ def test_a_ddc() -> None:
     strange = replace(real, class_names=("cow", *order[1:]))
     with pytest.raises(DataError, match=f"'{names[-1]}' is not a class of 'letters'"):
         _read(path, strange)
+
+
+def test_the_labeler_of_a_ddc(tmp_path: Path) -> None:
+    """Logits stand in the order of the dataset's classes, whatever images are normalised with."""
+    decoded = decode_bytes((GOLDEN / "labeler.ddc").read_bytes())
+    header = replace(decoded.header, has_class_names=True)
+    content = replace(decoded.content, class_names=("ant", "bee", "cat"))
+    path = tmp_path / "named.ddc"
+    path.write_bytes(encode_content(header, content).data)
+    file = ddcodec.load(path)
+    assert file.labeler is not None
+    real = replace(_dataset(tuple(file.images.shape[1:])), class_names=("cat", "bee", "ant"))
+    found = _read(path, real)
+    expected, maps = file.labeler.stages(file.normalize())
+    assert found.stages is not None and maps
+    for mean, std in ((file.mean, file.std), ((0.1,) * 3, (0.7,) * 3)):
+        training = found.labelled((mean, std))
+        assert training.label_mode == "labeler"
+        assert training.labeler is not None and training.stages is not None
+        seen = training.normalised(torch.device("cpu"))
+        logits, same_maps = training.stages(seen)
+        assert torch.equal(logits, training.labeler(seen))
+        assert torch.allclose(logits, expected.flip(1), rtol=0.05, atol=0.05)
+        for values, other in zip(maps, same_maps, strict=True):
+            assert torch.allclose(values, other, rtol=0.05, atol=0.05)
 
 
 @pytest.mark.parametrize("names", ["images labels", "image_syn label_syn", "x y", "data targets"])
