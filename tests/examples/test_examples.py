@@ -85,6 +85,10 @@ FILES = {
         "1e26b65c940247b3f2f9daf06b9e4dff88384f0f8d849148ac3a9dca3b9ee41e",
         "b7f714bf5d9ed3f49a7588ef17d01e8485b7ec70340044ec1d5c043405b01a2d",
     ),
+    "cifar10-3k-labeler": (
+        "1026fda96368478b5281f813bf3113864a73846cf4c2b56d1c3ecd1d892fd36e",
+        "26fc0b0d133f6207cc1f13125eece5cfd2ceb08176bb4aff54f49c6f31779c1c",
+    ),
     "cifar10-10k-labeler": (
         "0483a04c0e48642667612b0b5ec89a5c73ff9aa1bdc5e2ebf6823e8171835ae4",
         "5851051c6c1f54afeeee7766b5623c5d0ba8c6170189a558dd6e93d3f12130b8",
