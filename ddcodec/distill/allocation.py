@@ -148,11 +148,13 @@ def default_images_per_class(bytes_per_class: float, pixel_bytes: int) -> int:
 def labelled_images_per_class(bytes_per_class: float, pixel_bytes: int) -> int:
     """Return images per class where a labeler labels them: fewer and sharper ones.
 
-    Of images that take 64, 94 and 140 bytes, 7 kB per class in all, those of 94 taught best
-    (docs/results.md); how that changes with the budget and the size of images is a guess.
+    Of images that take 64, 94 and 140 bytes, 7 kB per class in all, those of 94 taught best, and
+    of 2 kB 95 were better than 65 (docs/results.md); how that changes above and with the size of
+    images is a guess.
     """
     size_factor: float = (pixel_bytes / 3072) ** 0.35
-    bytes_per_image: float = 94 * (bytes_per_class / 7000) ** 0.3 * size_factor
+    budget_factor: float = max(1.0, bytes_per_class / 7000) ** 0.3
+    bytes_per_image = 94 * budget_factor * size_factor
     return max(1, round(bytes_per_class / bytes_per_image))
 
 
