@@ -155,8 +155,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "tuned": _TUNED,
     # As many views as `tuned` has, in small batches and by an optimiser that learns more from them.
     "muon": _MUON,
-    # Three times as many, each with draws of its own, and by a labeler's feature maps, too: about as
-    # many as `standard` shows of 96 images of each of ten classes.
+    # Three times as many, each with draws of its own, and by a labeler's feature maps, too.
     "patient": replace(_MUON, name="patient", updates=30_000, singly=True, stage_weight=1.0),
     # Shorter still: tells whether a file teaches at all, for demonstrations.
     "glance": Protocol("glance", updates=500, batch_size=64, networks=1),
