@@ -98,6 +98,19 @@ class LabelledImages:
             check_probabilities(self.soft_labels, len(self.images), num_classes)
 
 
+def check_logits(logits: Tensor, num_images: int, num_classes: int) -> None:
+    """Refuse what a labeler returns if it is not logits N×classes.
+
+    Raises:
+        DataError: It is not.
+    """
+    if tuple(logits.shape) != (num_images, num_classes):
+        raise DataError(
+            f"The labeler returned {tuple(logits.shape)} for {num_images} images of "
+            f"{num_classes} classes; it must return logits of each."
+        )
+
+
 def check_probabilities(soft_labels: Tensor, num_images: int, num_classes: int) -> None:
     """Refuse soft labels that are no probabilities, float N×classes with rows that sum to 1.
 

@@ -9,8 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ddcodec.errors import DataError
-from ddcodec.evaluation.labelled_images import Stages
+from ddcodec.evaluation.labelled_images import Stages, check_logits
 from ddcodec.networks import Classifier, precision
 
 _SAMPLE = 128
@@ -83,12 +82,7 @@ class StageMatching(nn.Module):
     def _labelled(self, images: Tensor, network: Classifier) -> tuple[Tensor, tuple[Tensor, ...]]:
         with torch.no_grad():
             logits, maps = self._stages(images)
-        expected = (len(images), network.classifier.out_features)
-        if tuple(logits.shape) != expected:
-            raise DataError(
-                f"The labeler returned {tuple(logits.shape)} for {len(images)} images of "
-                f"{expected[1]} classes; it must return logits of each."
-            )
+        check_logits(logits, len(images), network.classifier.out_features)
         return logits.float(), maps
 
 

@@ -4,8 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ddcodec.errors import DataError
-from ddcodec.evaluation.labelled_images import LabelledImages
+from ddcodec.evaluation.labelled_images import LabelledImages, check_logits
 from ddcodec.evaluation.mixing import mix, mix_singly
 from ddcodec.evaluation.protocols import Protocol
 from ddcodec.networks import augment
@@ -82,9 +81,5 @@ class Views:
     def _labelled(self, images: Tensor) -> Tensor:
         assert self._labeler is not None
         logits = self._labeler(images)
-        if logits.shape != (len(images), self._num_classes):
-            raise DataError(
-                f"The labeler returned {tuple(logits.shape)} for {len(images)} images of "
-                f"{self._num_classes} classes; it must return logits of each."
-            )
+        check_logits(logits, len(images), self._num_classes)
         return logits.float().softmax(dim=1)
