@@ -13,7 +13,7 @@ import argparse
 import hashlib
 import json
 import time
-from itertools import product
+from itertools import cycle, product
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
@@ -82,8 +82,8 @@ def draw(arguments: argparse.Namespace) -> None:
     def paint(figure: Any) -> None:
         figure.set_size_inches(6.4, 4.0)
         axes = figure.add_subplot()
-        # The protocol that is named first has filled marks and full lines.
-        for style, protocol in zip(_STYLES, arguments.protocol, strict=False):
+        # The protocol that is named first has full lines.
+        for style, protocol in zip(cycle(_STYLES), arguments.protocol, strict=False):
             for number, mode in enumerate(NAMES):
                 points = _points([line for line in lines if line["protocol"] == protocol], mode)
                 if points:

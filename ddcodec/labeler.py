@@ -44,9 +44,8 @@ class Labeler:
         It computes in bfloat16 where that pays, so that logits may differ a little from machine to
         machine; `exact_logits` does not.
         """
-        return self.stages(images)[0]
+        return torch.cat([logits for logits, _ in self._chunks(images)]).float()
 
-    @torch.no_grad()
     def stages(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return the same logits, and what the labeler sees on the way to them.
 
@@ -57,14 +56,7 @@ class Labeler:
             Logits, and feature maps, float32 N × C' × H' × W', the last of each size below the
             image's: at most three, largest first, none where the labeler does not pool.
         """
-        device = images.device
-        network = self._network.to(device)
-        mean, std = (part.to(device)[:, None, None] for part in (self._mean, self._std))
-        pixels = (255 * (images * std + mean)).contiguous(memory_format=torch.channels_last)
-        chunk = CHUNK_IMAGES if device.type == "cpu" else len(images)
-        with precision.autocast(device, precision.bfloat16_pays(device)):
-            parts = [network.stages(part) for part in torch.split(pixels, max(1, chunk))]
-        logits, maps = zip(*parts, strict=True)
+        logits, maps = zip(*self._chunks(images), strict=True)
         return torch.cat(logits).float(), tuple(
             torch.cat(same).float() for same in zip(*maps, strict=True)
         )
@@ -73,3 +65,14 @@ class Labeler:
         """Return logits, float32 N × classes, of uint8 images: the same on every machine."""
         logits = self._exact.logits(images.cpu().numpy())
         return torch.from_numpy(logits).float() / 4096
+
+    @torch.no_grad()
+    def _chunks(self, images: Tensor) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
+        """Return logits and feature maps of some images at a time, as the network computes them."""
+        device = images.device
+        network = self._network.to(device)
+        mean, std = (part.to(device)[:, None, None] for part in (self._mean, self._std))
+        pixels = (255 * (images * std + mean)).contiguous(memory_format=torch.channels_last)
+        chunk = CHUNK_IMAGES if device.type == "cpu" else len(images)
+        with precision.autocast(device, precision.bfloat16_pays(device)):
+            return [network.stages(part) for part in torch.split(pixels, max(1, chunk))]
