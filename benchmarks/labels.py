@@ -4,15 +4,17 @@
     python benchmarks/labels.py draw labels.jsonl ship-10k.json --peers TM-RUO -o labels.png
 
 `measure` trains a student for each file, kind of label, architecture and seed that the list does
-not have yet, and adds a line for each; interrupted, it goes on where it was. `draw` puts beside the
-files what other methods leave out of their sizes, a float32 vector for each image, and the reports
-of `benchmarks/ship_the_model.py`, each labeler alone, and published points.
+not have yet, and adds a line for each; interrupted, it goes on where it was. `--set updates=3200
+network_width=64` makes short runs to choose by, under a protocol name that says so. `draw` puts
+beside the files what other methods leave out of their sizes, a float32 vector for each image, and
+the reports of `benchmarks/ship_the_model.py`, each labeler alone, and published points.
 """
 
 import argparse
 import hashlib
 import json
 import time
+from dataclasses import replace
 from itertools import cycle, product
 from pathlib import Path
 from statistics import fmean, pstdev
@@ -27,6 +29,7 @@ from ddcodec.evaluation import EvaluationSettings, LabelledImages, evaluate_labe
 from ddcodec.evaluation.candidate import Candidate, ReadOptions, read_candidate
 from ddcodec.evaluation.judge import find_protocol, labeler_accuracy
 from ddcodec.evaluation.preparation import prepare
+from ddcodec.evaluation.protocols import Protocol
 from ddcodec.inspection import decode_file, inspect_file
 from ddcodec.peers import peers_of
 from ddcodec.rate_utility import Published, draw_published, label_axes
@@ -40,7 +43,7 @@ _STYLES: tuple[dict[str, Any], ...] = ({"fmt": "o-"}, {"fmt": "^--"}, {"fmt": "v
 def measure(arguments: argparse.Namespace) -> None:
     """Train the students that are missing."""
     dataset = load_dataset(arguments.dataset, arguments.data)
-    protocol = find_protocol(arguments.protocol)
+    protocol = _changed(find_protocol(arguments.protocol), arguments.set)
     split = dataset.test if arguments.split == "test" else validation_part(dataset)
     if split is None:
         raise SystemExit("this dataset has no test images")
@@ -160,6 +163,17 @@ def _points(
     return sorted(points)
 
 
+def _changed(protocol: Protocol, settings: list[str]) -> Protocol:
+    """Return a protocol with NAME=NUMBER settings of its own, which then stand in its name."""
+    if not settings:
+        return protocol
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        changes[name] = json.loads(value)
+    return replace(protocol, name=f"{protocol.name}:{','.join(settings)}", **changes)
+
+
 def _is_richer(training: LabelledImages) -> bool:
     return training.label_mode != "hard"
 
@@ -190,6 +204,7 @@ def main() -> None:
     measuring.add_argument("--dataset", default="cifar10")
     measuring.add_argument("--data")
     measuring.add_argument("--protocol", default="tuned")
+    measuring.add_argument("--set", nargs="+", default=[], metavar="NAME=NUMBER")
     measuring.add_argument("--columns", nargs="+", choices=[HARD, ALL], default=[HARD, ALL])
     measuring.add_argument("--arch", nargs="+", default=["convnet"])
     measuring.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])

@@ -21,8 +21,8 @@ class Labeler:
     """What labels a training set: logits for normalised images, augmented and mixed ones, too.
 
     Args:
-        shape: the architecture in the file.
-        tensors: its weights.
+        shape: the architecture in the file; kept as an attribute.
+        tensors: its weights; likewise.
         mean: per channel, of pixels scaled to [0, 1], that images are normalised with.
         std: likewise.
     """
@@ -34,6 +34,7 @@ class Labeler:
         mean: Sequence[float],
         std: Sequence[float],
     ) -> None:
+        self.shape, self.tensors = shape, tensors
         self._exact = ExactLabeler(shape, tensors)
         self._network = LabelerNetwork(shape, tensors).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._mean, self._std = torch.tensor(mean), torch.tensor(std)

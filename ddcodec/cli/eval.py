@@ -226,7 +226,8 @@ def _judge(
     shape = (real.channels, real.height, real.width)
     for arch in settings["arch"]:
         networks.build(arch, shape, real.num_classes, seed=0, network_width=protocol.network_width)
-    alone = labeler_accuracy(ready.training, ready.test)
+    with waiting("Testing the labeler alone."):
+        alone = labeler_accuracy(ready.training, ready.test)
     judgements = []
     for arch in settings["arch"]:
         with ProgressReport() as report:

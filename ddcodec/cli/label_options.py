@@ -29,6 +29,10 @@ _OPTIONS = (
         help="Passes over the training part that the labeler is trained for.",
     ),
     click.option(
+        "--labeler-from", metavar="FILE", show_default="none",
+        help="Take the labeler of another .ddc as it is, instead of training one.",
+    ),
+    click.option(
         "--renditions", type=COUNT, metavar="N", show_default="8",
         help="Times a student is advised to have each image drawn, with other details each time; "
         "1 also leaves details out of what is optimised.",

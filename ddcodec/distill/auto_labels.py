@@ -90,6 +90,7 @@ def _candidate(
     """Return the recipe of the file with one kind of label."""
     if labels == LABELER_LABELS:
         return replace(recipe, labels=labels, loss=NO_LOSS, loss_options={})
+    recipe = replace(recipe, labeler_from=None)
     if labels == SOFT_LABELS and recipe.teacher is None:
         budget_bytes = round(recipe.bytes_per_class * dataset.num_classes)
         shown = shown_training("", budget_bytes, supervision.on_progress)

@@ -80,6 +80,10 @@ def distill_latents(
     budget_bytes = Budget(recipe.bytes_per_class, dataset.num_classes).budget_bytes
     shown = shown_training("", budget_bytes, supervision.on_progress)
     labels = plan_labels(dataset, recipe, budget_bytes, device, shown)
+    if labels.labeler is not None:
+        supervision.on_notice(
+            f"labeler: {labels.bits / 8:,.0f} bytes, {labels.accuracy:.1f} % on validation"
+        )
     for_images = recipe.bytes_per_class - labels.bits / 8 / dataset.num_classes
     allocation = allocate(
         replace(recipe, bytes_per_class=for_images),

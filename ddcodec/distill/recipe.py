@@ -64,6 +64,7 @@ class Recipe:
             keeps the one that teaches best on the validation part.
         labeler_share: largest part of the budget for the labeler.
         labeler_epochs: passes over the training part that the labeler is trained for.
+        labeler_from: a `.ddc` whose labeler is taken as it is, instead of training one.
         teacher: folder of `ddc teacher`, for soft labels and, if given, for the labeler.
         renditions: times a student is advised to have each image drawn; None for the usual number.
         seed: everything random follows from it.
@@ -94,6 +95,7 @@ class Recipe:
     labels: str = HARD_LABELS
     labeler_share: float = 0.3
     labeler_epochs: float = 24.0
+    labeler_from: str | None = None
     teacher: str | None = None
     renditions: int | None = None
     seed: int = 0
@@ -165,6 +167,11 @@ class Recipe:
             )
         if self.labels != HARD_LABELS and self.parameterization == PIXELS:
             raise RecipeError("Pixels have hard labels only; leave --labels out.")
+        if self.labels not in (LABELER_LABELS, AUTO_LABELS) and self.labeler_from is not None:
+            raise RecipeError(
+                f"Files with {self.labels} labels have no labeler; leave --labeler-from out, or "
+                "pass --labels labeler."
+            )
         if not 0 < self.labeler_share < 1:
             raise RecipeError(f"labeler_share must lie between 0 and 1, not {self.labeler_share}.")
         if not 0 < self.labeler_epochs < float("inf"):

@@ -71,7 +71,7 @@ def test_what_teaches_best_is_kept(files: dict[str, Distilled], favourite: str) 
         return files[recipe.labels]
 
     supervision = Supervision(judge_file=judge, on_notice=notices.append)
-    recipe = replace(RECIPE, loss="dm", loss_options={"cross_entropy": 1.0})
+    recipe = replace(RECIPE, loss="dm", loss_options={"cross_entropy": 1.0}, labeler_from="x.ddc")
     distilled = distill_auto_labels(DATASET, recipe, supervision, CPU, make)
     assert judged == dict.fromkeys(("hard", "soft", "labeler"), 24 * 8)
     assert decode_bytes(distilled.encoded.data).header.label_mode == MODES[favourite]
@@ -80,6 +80,8 @@ def test_what_teaches_best_is_kept(files: dict[str, Distilled], favourite: str) 
     # The file with a labeler holds real images, whatever the loss.
     assert [recipe.loss for recipe in made] == ["dm", "dm", "none"]
     assert made[1].teacher is not None and not made[2].loss_options
+    # Only the file with a labeler takes one.
+    assert [recipe.labeler_from for recipe in made] == [None, None, "x.ddc"]
 
 
 def test_no_room_for_a_labeler() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ddcodec.codec.encode import write_atomically
 from ddcodec.codec.parameters import coded_bits
@@ -83,7 +83,7 @@ def make_teacher(
     facts = {**part.facts(), **asdict(settings)}
     training = LabelerTraining(part, network, settings.training, settings.seed)
     _train(folder, TEACHER, facts, network, training, on_progress)
-    return Made(network, validation_accuracy(network, dataset))
+    return Made(network, validation_accuracy(network, dataset, device))
 
 
 def load_teacher(dataset: Dataset, folder: Path, device: torch.device) -> TrainableLabeler:
@@ -150,7 +150,7 @@ def make_labeler(
             f"The labeler takes {size:,.0f} bytes, above its share of {budget_bytes:,}; train it "
             "longer with --labeler-epochs, or raise --labeler-share."
         )
-    return Made(network, validation_accuracy(network, dataset))
+    return Made(network, validation_accuracy(network, dataset, device))
 
 
 def cache_folder(kind: str, name: str, facts: dict[str, Any]) -> Path:
@@ -160,11 +160,16 @@ def cache_folder(kind: str, name: str, facts: dict[str, Any]) -> Path:
 
 
 @torch.no_grad()
-def validation_accuracy(network: TrainableLabeler, dataset: Dataset) -> float:
-    """Return the percentage of the validation part that a network in evaluation mode gets right."""
+def validation_accuracy(network: nn.Module, dataset: Dataset, device: torch.device) -> float:
+    """Return the percentage of the validation part that a network in evaluation mode gets right.
+
+    Args:
+        network: gives logits of grey levels, and computes on the device.
+        dataset: that has a validation part.
+        device: where to compute.
+    """
     real = validation_part(dataset)
     images, labels = torch.from_numpy(real.images), torch.from_numpy(real.labels)
-    device = network.out_weight.device
     correct = 0
     parts = torch.split(images, _TEST_BATCH), torch.split(labels, _TEST_BATCH)
     for part, truth in zip(*parts, strict=True):

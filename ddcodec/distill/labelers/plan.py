@@ -15,6 +15,7 @@ from ddcodec.codec.stream import Content
 from ddcodec.datasets.base import Dataset
 from ddcodec.distill.labelers.making import load_teacher, make_labeler
 from ddcodec.distill.labelers.soft_targets import SoftSettings, soft_labels_of
+from ddcodec.distill.labelers.taking import take_labeler
 from ddcodec.distill.labelers.trainable import TrainableLabeler
 from ddcodec.distill.labelers.training import LabelerSettings
 from ddcodec.distill.network_training import ProgressCallback
@@ -98,7 +99,8 @@ def plan_labels(
 
     Raises:
         BudgetError: no labeler fits its share, or it leaves too little to images.
-        DataError: the teacher is of another dataset.
+        DataError: the teacher is of another dataset, or the file a labeler is taken from cannot be
+            read, has none, or one for other images.
         OutputError: the cache cannot be written.
     """
     student = advised_student(recipe)
@@ -114,21 +116,26 @@ def plan_labels(
             f"A labeler share of {share:g} leaves no room for images; give at most "
             f"{1 - LEAST_IMAGE_SHARE:g}."
         )
-    made = make_labeler(
-        dataset,
-        int(share * budget_bytes),
-        # 40 of a recipe and 40.0 of the command line are one labeler in the cache.
-        LabelerSettings(epochs=float(recipe.labeler_epochs)),
-        recipe.seed,
-        device,
-        on_progress,
-        folder,
-    )
-    tensors = made.network.tensors()
+    share_bytes = int(share * budget_bytes)
+    if recipe.labeler_from is not None:
+        taken = take_labeler(Path(recipe.labeler_from), dataset, share_bytes, device)
+        shape, tensors, accuracy = taken.shape, taken.tensors, taken.accuracy
+    else:
+        made = make_labeler(
+            dataset,
+            share_bytes,
+            # 40 of a recipe and 40.0 of the command line are one labeler in the cache.
+            LabelerSettings(epochs=float(recipe.labeler_epochs)),
+            recipe.seed,
+            device,
+            on_progress,
+            folder,
+        )
+        shape, tensors, accuracy = made.network.shape, made.network.tensors(), made.accuracy
     return LabelPlan(
-        shape=made.network.shape,
+        shape=shape,
         labeler=tensors,
-        accuracy=made.accuracy,
+        accuracy=accuracy,
         bits=sum(coded_bits(tensor) for tensor in tensors.values()),
         student=student,
     )

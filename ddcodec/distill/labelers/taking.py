@@ -1,0 +1,70 @@
+"""A labeler that another file already has: what took an hour to train serves any other budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ddcodec.codec.labeler_network import LabelerNetwork
+from ddcodec.codec.parameters import NetworkTensors, coded_bits
+from ddcodec.datasets.base import Dataset
+from ddcodec.distill.labelers.making import validation_accuracy
+from ddcodec.errors import BudgetError, DataError
+from ddcodec.format.labeler_layers import LabelerShape
+from ddcodec.training_set import load
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A labeler out of a file.
+
+    Attributes:
+        shape: its architecture.
+        tensors: its weights, whole numbers as they were.
+        accuracy: on the validation part, in percent.
+    """
+
+    shape: LabelerShape
+    tensors: NetworkTensors
+    accuracy: float
+
+
+def take_labeler(path: Path, dataset: Dataset, budget_bytes: int, device: torch.device) -> Taken:
+    """Return the labeler of a file, if a new file of a dataset can have it.
+
+    Args:
+        path: of the file.
+        dataset: whose images and classes the labeler must be made for.
+        budget_bytes: of all its tensors.
+        device: where to compute its accuracy.
+
+    Raises:
+        BudgetError: it is larger.
+        DataError: the file cannot be read, has no labeler, or one for other images or classes.
+        FormatError: the file is damaged.
+    """
+    labeler = load(path).labeler
+    if labeler is None:
+        raise DataError(f"'{path}' has no labeler to take; `ddc inspect` says what a file has.")
+    image_shape = (dataset.channels, dataset.height, dataset.width)
+    if labeler.shape.image_shape != image_shape or labeler.shape.num_classes != dataset.num_classes:
+        raise DataError(
+            f"The labeler of '{path}' is for {_kind(*labeler.shape.image_shape)} of "
+            f"{labeler.shape.num_classes} classes, '{dataset.name}' has {_kind(*image_shape)} of "
+            f"{dataset.num_classes}."
+        )
+    size = sum(coded_bits(tensor) for tensor in labeler.tensors.values()) / 8
+    if size > budget_bytes:
+        raise BudgetError(
+            f"The labeler of '{path}' takes {size:,.0f} bytes, above its share of "
+            f"{budget_bytes:,}; raise --labeler-share or the budget."
+        )
+    network = LabelerNetwork(labeler.shape, labeler.tensors).to(device)
+    accuracy = validation_accuracy(network, dataset, device)
+    return Taken(labeler.shape, labeler.tensors, accuracy)
+
+
+def _kind(channels: int, height: int, width: int) -> str:
+    return f"{channels}×{height}×{width} images"
