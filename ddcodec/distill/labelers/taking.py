@@ -15,6 +15,9 @@ from ddcodec.errors import BudgetError, DataError
 from ddcodec.format.labeler_layers import LabelerShape
 from ddcodec.training_set import load
 
+LEAST_GAIN = 0.1
+"""Part of the way from guessing to all right that a labeler must be beyond."""
+
 
 @dataclass(frozen=True)
 class Taken:
@@ -42,7 +45,8 @@ def take_labeler(path: Path, dataset: Dataset, budget_bytes: int, device: torch.
 
     Raises:
         BudgetError: it is larger.
-        DataError: the file cannot be read, has no labeler, or one for other images or classes.
+        DataError: the file cannot be read, has no labeler, or one for other images or classes:
+            of another size or number, or little better than guessing.
         FormatError: the file is damaged.
     """
     labeler = load(path).labeler
@@ -63,6 +67,12 @@ def take_labeler(path: Path, dataset: Dataset, budget_bytes: int, device: torch.
         )
     network = LabelerNetwork(labeler.shape, labeler.tensors).to(device)
     accuracy = validation_accuracy(network, dataset, device)
+    guessed = 100 / dataset.num_classes
+    if accuracy < guessed + LEAST_GAIN * (100 - guessed):
+        raise DataError(
+            f"The labeler of '{path}' gets {accuracy:.1f} % of the validation images of "
+            f"'{dataset.name}' right, guessing {guessed:.1f}: it was made for other classes."
+        )
     return Taken(labeler.shape, labeler.tensors, accuracy)
 
 

@@ -79,6 +79,15 @@ def test_it_must_fit_the_dataset(taking: Recipe) -> None:
         distill(tiny_dataset(per_class=40, height=10), taking)
 
 
+def test_it_must_know_the_classes(taking: Recipe) -> None:
+    """A labeler of another dataset of the same shape is refused: here the classes are mixed up."""
+    split = DATASET.train
+    mixed = replace(split, labels=np.arange(len(split.labels)) % 2)
+    other = replace(DATASET, train=mixed, fingerprint="mixed")
+    with pytest.raises(DataError, match=r"right, guessing 50\.0: it was made for other classes"):
+        distill(other, taking)
+
+
 def test_files_without_a_labeler(taking: Recipe, tmp_path: Path) -> None:
     """A file that has none, is none or is not there ends in one sentence."""
     plain, broken = tmp_path / "plain.ddc", tmp_path / "broken.ddc"
