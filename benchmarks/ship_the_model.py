@@ -155,8 +155,8 @@ def _trained(
     return network
 
 
-def _show(update: int, updates: int, loss: float) -> None:
-    if update % 500 == 0:
+def _show(update: int, updates: int, loss: float | None) -> None:
+    if loss is not None and update % 500 == 0:
         print(f"update {update}/{updates}, loss {loss:.3f}", flush=True)
 
 

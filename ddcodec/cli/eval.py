@@ -298,8 +298,8 @@ def show_on(report: ProgressReport, what: str) -> Callable[[EvaluationProgress],
             f"{what}, network {progress.network + 1}/{progress.networks}",
             progress.update,
             progress.updates,
-            f"loss {progress.loss:.4g}",
-            elapsed * (1 - done) / max(done, 1e-9),
+            "" if progress.loss is None else f"loss {progress.loss:.4g}",
+            elapsed * (1 - done) / done if done else None,
         )
 
     return show

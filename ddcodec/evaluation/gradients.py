@@ -25,6 +25,9 @@ LossFunction = Callable[[Classifier, Tensor, Tensor], Tensor]
 """Takes a network, normalised images and targets: classes, int64 N, or probabilities N×classes."""
 
 
+ShowUpdates = Callable[[int, int, float | None], None]
+
+
 @dataclass(frozen=True)
 class TrainingOptions:
     """How to compute, as opposed to what.
@@ -34,13 +37,14 @@ class TrainingOptions:
         compiled: Use `torch.compile`; None does where a compiler is found and the run is long
             enough to pay for it. Where compilation fails, training goes on without.
         bfloat16: Compute in bfloat16; None does where it pays.
-        on_progress: Called now and then with (updates done, updates in all, last loss).
+        on_progress: Called now and then with (updates done, updates in all, last loss), first
+            with 0 and None.
     """
 
     device: str = "cpu"
     compiled: bool | None = None
     bfloat16: bool | None = None
-    on_progress: Callable[[int, int, float], None] | None = None
+    on_progress: ShowUpdates | None = None
 
     @property
     def computes_in_bfloat16(self) -> bool:

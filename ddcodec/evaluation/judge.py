@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from ddcodec.errors import RecipeError
-from ddcodec.evaluation.gradients import TrainingOptions
+from ddcodec.evaluation.gradients import ShowUpdates, TrainingOptions
 from ddcodec.evaluation.labelled_images import LabelledImages
 from ddcodec.evaluation.protocols import PROTOCOLS, Protocol
 from ddcodec.evaluation.report import AccuracyReport, Judgement
@@ -25,14 +25,14 @@ class EvaluationProgress:
         networks: Networks in all.
         update: Updates of this network done.
         updates: Its updates in all.
-        loss: Its last training loss.
+        loss: Its last training loss, None before the first update: compiling takes a while.
     """
 
     network: int
     networks: int
     update: int
     updates: int
-    loss: float
+    loss: float | None
 
 
 @dataclass(frozen=True)
@@ -140,12 +140,12 @@ def labeler_accuracy(training: LabelledImages, test: LabelledImages) -> float | 
 
 def _report_to(
     on_progress: Callable[[EvaluationProgress], None] | None, network: int, networks: int
-) -> Callable[[int, int, float], None] | None:
+) -> ShowUpdates | None:
     if on_progress is None:
         return None
     report = on_progress
 
-    def one_network(update: int, updates: int, loss: float) -> None:
+    def one_network(update: int, updates: int, loss: float | None) -> None:
         report(EvaluationProgress(network, networks, update, updates, loss))
 
     return one_network

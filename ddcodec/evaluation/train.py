@@ -68,6 +68,8 @@ def train_network(
             matching = StageMatching(network, stages, views.images, protocol.stage_weight, bfloat16)
             loss_of = matching.loss
             optimisers = [*optimisers, adamw_of(matching.parameters(), protocol)]
+        if options.on_progress:
+            options.on_progress(0, updates, None)
         for update, rows in enumerate(_batches(N, protocol, generator)):
             images, targets = views.batch(rows)
             for optimiser in optimisers:

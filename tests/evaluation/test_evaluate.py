@@ -122,15 +122,19 @@ def test_the_learning_rate_drops_at_half(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_progress_reaches_the_end_of_every_network() -> None:
-    """The last report of each network says that all updates are done."""
+    """Each network is reported before its first update, which may be long, and to the last."""
     seen: list[EvaluationProgress] = []
     images, labels = separable(2, 0)
     protocol = dataclasses.replace(TINY, updates=11)
     evaluation.evaluate(
         images, labels, images, labels, NORMALISATION, protocol, on_progress=seen.append
     )
-    assert [(p.network, p.update) for p in seen] == [(0, 10), (0, 11), (1, 10), (1, 11)]
-    assert all(p.updates == 11 and p.networks == 2 and np.isfinite(p.loss) for p in seen)
+    assert [(p.network, p.update) for p in seen] == [
+        (network, update) for network in (0, 1) for update in (0, 10, 11)
+    ]
+    assert all(p.updates == 11 and p.networks == 2 for p in seen)
+    assert [p.loss is None for p in seen] == [p.update == 0 for p in seen]
+    assert all(p.loss is None or np.isfinite(p.loss) for p in seen)
 
 
 def test_accuracy_by_hand() -> None:
