@@ -145,17 +145,20 @@ def eval_command(
     from ddcodec.evaluation.candidate import ReadOptions, read_candidate
     from ddcodec.evaluation.judge import find_protocol
 
-    @functools.cache
-    def load_real() -> Dataset:
-        with waiting(f"Loading {dataset or data}.") as say:
-            return load(dataset or data, data if dataset else None, size, say)
-
     protocol = find_protocol(settings["protocol"])
     options = ReadOptions(
         settings["float_range"], settings["labels"], limits, settings["renditions"]
     )
-    candidate = read_candidate(file, load_real, options)
-    real = load_real()
+    # Large pictures in several renditions take minutes.
+    with waiting(f"Reading '{file.name}'.") as say:
+
+        @functools.cache
+        def load_real() -> Dataset:
+            say(f"Loading {dataset or data}.")
+            return load(dataset or data, data if dataset else None, size, say)
+
+        candidate = read_candidate(file, load_real, options)
+        real = load_real()
     test = images_to_test_on(real, split)
     judgements = _judge(candidate, real, test, split, protocol, settings)
     if as_json:

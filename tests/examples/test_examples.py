@@ -97,6 +97,8 @@ FILES = {
         "b90b1b48f8cf0d98be5b06cdc1b442571e579cc9e253d3d4441ebcf091a9bebd",
         "cae9dced614d2eb64f779783cf0c54719a27d28dc865cc341669f446611e9275",
     ),
+    # Large pictures: drawn once, which takes as long as all others.
+    "imagenette128-19k": ("87108d47b9949346948367fd73b40cfc08f011b7a69eacf57fb802953c86f3ce",),
 }
 
 
@@ -108,10 +110,11 @@ def test_all_files_are_listed() -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_files_stay_what_they_are(name: str) -> None:
     """Each decodes to the same pixels and details, within the budget of the recipe beside it."""
-    drawn = ddcodec.load(EXAMPLES / f"{name}.ddc", renditions=2)
+    count = len(FILES[name])
+    drawn = ddcodec.load(EXAMPLES / f"{name}.ddc", renditions=count)
     digests = tuple(
-        hashlib.sha256(drawn.images[first::2].contiguous().numpy().tobytes()).hexdigest()
-        for first in (0, 1)
+        hashlib.sha256(drawn.images[first::count].contiguous().numpy().tobytes()).hexdigest()
+        for first in range(count)
     )
     assert digests == FILES[name]
     recipe = read_recipe(str(EXAMPLES / "recipes" / f"{name}.toml"))
