@@ -1,7 +1,6 @@
-"""Which decoder, context, sharing and number of images win where: short runs of coded real images.
+"""What contexts, sharing, numbers of images and refinements are worth: short runs without a loss.
 
-    python benchmarks/choices.py decoders --data cifar10.tar.xz -o choices
-    python benchmarks/choices.py contexts sharing images --data cifar10.tar.xz -o choices
+    python benchmarks/choices.py contexts sharing --data cifar10.tar.xz -o choices
 
 Every set of options is a `ddc sweep` in a folder of its own, so that what is complete is skipped
 and what several experiments need is made once. The tables are printed as Markdown. Files are judged
@@ -12,12 +11,12 @@ good for nothing else.
 import argparse
 import subprocess
 import sys
-from itertools import product
 from pathlib import Path
 
 from ddcodec.runs import Point, read_points
 
 LOSS, SEED, SPLIT = "none", "0", "val"
+# A quarter of the usual fit, which costs the wavelet nothing.
 COMMON = ["--loss", LOSS, "--seeds", SEED, "--fit-steps", "160"]
 COMMON += ["--protocol", "glance", "--split", SPLIT]
 
@@ -26,18 +25,13 @@ Choices = dict[str, tuple[str, Options]]
 """A budget and further options of `ddc sweep`, by the name of a choice."""
 
 
-def _at(budgets: tuple[str, ...], option: str, *values: str) -> Choices:
-    """Return the choices of one option at some budgets."""
-    pairs = product(budgets, values)
-    return {f"{value}, {budget}": (budget, (option, value)) for budget, value in pairs}
+def _at(budget: str, option: str, *values: str) -> Choices:
+    """Return the choices of one option at a budget."""
+    return {value: (budget, (option, value)) for value in values}
 
 
 DEFAULT: Options = ()
 EXPERIMENTS: dict[str, Choices] = {
-    "decoders": {
-        **{f"the default, {budget}": (budget, DEFAULT) for budget in ("3k", "10k", "30k")},
-        **_at(("3k", "10k", "30k"), "--synthesis", "wavelet", "wavelet-16", "v0", "v4", "v7"),
-    },
     # The same latents under a worse entropy model are a larger file, so that equal bits buy what a
     # smaller budget buys under ours: 10 kB times the ratio of sizes in "The context model on real
     # latents" of docs/results.md.
@@ -45,11 +39,16 @@ EXPERIMENTS: dict[str, Choices] = {
         "context model": ("10k", DEFAULT),
         "as many bits under a factorised model": ("8.66k", DEFAULT),
         "as many bits under a fixed Gaussian": ("2.57k", DEFAULT),
-        "v4 with the coarser level": ("10k", ("--synthesis", "v4")),
-        "v4, own level alone": ("10k", ("--synthesis", "v4", "--context", "own")),
     },
-    "sharing": _at(("10k",), "--share", "class", "groups", "all"),
-    "images": _at(("10k",), "--spc", "8", "32", "64", "162", "320", "700"),
+    "sharing": {
+        "one set of networks for all": ("10k", DEFAULT),
+        **_at("10k", "--share", "groups", "class"),
+    },
+    "images": {
+        "162": ("10k", DEFAULT),
+        **_at("10k", "--spc", "8", "32", "64", "320", "700"),
+    },
+    "refinements": _at("10k", "--synthesis", "wavelet-8", "wavelet-16", "wavelet-24"),
 }
 
 
