@@ -87,7 +87,7 @@ def _fails(result: Result, code: int, pattern: str) -> None:
 
 
 def _is_progress(line: str) -> bool:
-    return line.startswith(("Loading ", "Reading ")) or line.endswith(" left")
+    return line.startswith(("Loading ", "Reading ", "Testing ")) or line.endswith(" left")
 
 
 def _left() -> list[str]:

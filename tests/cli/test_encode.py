@@ -33,7 +33,7 @@ def _fails(result: Result, code: int, sentence: str) -> None:
 
 
 def _is_progress(line: str) -> bool:
-    return line.startswith("Loading ") or line.endswith(" left")
+    return line.startswith(("Loading ", "Reading ", "Testing ")) or line.endswith(" left")
 
 
 def _save(name: str, count: int = 6, size: int = 8) -> None:
