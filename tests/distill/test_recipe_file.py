@@ -107,7 +107,10 @@ def test_examples(path: Path) -> None:
     file = read_recipe(str(path))
     dataset, thousands, *_ = path.stem.split("-")
     assert file.dataset == dataset
-    assert _recipe_of(file).bytes_per_class == 1000 * int(thousands.removesuffix("k"))
+    # The budget of a published point, 150,000 bits, whose preset has the same rounded name.
+    exact = {"imagenette128-19k": 18_750}
+    expected = exact.get(path.stem, 1000 * int(thousands.removesuffix("k")))
+    assert _recipe_of(file).bytes_per_class == expected
     assert path.read_text().startswith(f"# ddc distill --recipe examples/recipes/{path.name}")
 
 
