@@ -30,7 +30,8 @@ _OPTIONS = (
     ),
     click.option(
         "--labeler-from", metavar="FILE", show_default="none",
-        help="Take the labeler of another .ddc as it is, instead of training one.",
+        help="Take the labeler of another .ddc as it is, instead of training one; with --labels "
+        "soft it is the teacher.",
     ),
     click.option(
         "--renditions", type=COUNT, metavar="N", show_default="8",

@@ -42,8 +42,9 @@ def distill_auto_labels(
 
     All have the same budget and are judged on the validation part, with all labels they have. The
     file with a labeler holds real images: losses match classes, of which it needs none
-    (docs/results.md). Soft labels are those of the recipe's teacher, or of one that is made for the
-    dataset and kept in the cache. A kind of label that the budget has no room for is left out.
+    (docs/results.md). Soft labels are those of the recipe's teacher, else of the labeler it takes,
+    else of a teacher that is made for the dataset and kept in the cache. A kind of label that the
+    budget has no room for is left out.
 
     Args:
         dataset: to distill.
@@ -90,16 +91,17 @@ def _candidate(
     """Return the recipe of the file with one kind of label."""
     if labels == LABELER_LABELS:
         return replace(recipe, labels=labels, loss=NO_LOSS, loss_options={})
-    recipe = replace(recipe, labeler_from=None)
-    if labels == SOFT_LABELS and recipe.teacher is None:
-        budget_bytes = round(recipe.bytes_per_class * dataset.num_classes)
-        shown = shown_training("", budget_bytes, supervision.on_progress)
-        settings = TeacherSettings()
-        facts = {**TrainingPart.of(dataset).facts(), **asdict(settings)}
-        folder = cache_folder(TEACHER, dataset.name, facts)
-        make_teacher(dataset, folder, settings, device, shown)
-        return replace(recipe, labels=labels, teacher=str(folder))
-    return replace(recipe, labels=labels)
+    if labels == HARD_LABELS or recipe.teacher is not None:
+        return replace(recipe, labels=labels, labeler_from=None)
+    if recipe.labeler_from is not None:
+        return replace(recipe, labels=labels)
+    budget_bytes = round(recipe.bytes_per_class * dataset.num_classes)
+    shown = shown_training("", budget_bytes, supervision.on_progress)
+    settings = TeacherSettings()
+    facts = {**TrainingPart.of(dataset).facts(), **asdict(settings)}
+    folder = cache_folder(TEACHER, dataset.name, facts)
+    make_teacher(dataset, folder, settings, device, shown)
+    return replace(recipe, labels=labels, teacher=str(folder))
 
 
 def _watched(supervision: Supervision, labels: str) -> Supervision:

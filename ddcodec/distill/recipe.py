@@ -64,7 +64,8 @@ class Recipe:
             keeps the one that teaches best on the validation part.
         labeler_share: largest part of the budget for the labeler.
         labeler_epochs: passes over the training part that the labeler is trained for.
-        labeler_from: a `.ddc` whose labeler is taken as it is, instead of training one.
+        labeler_from: a `.ddc` whose labeler is taken as it is, instead of training one; soft labels
+            may be those of it, too.
         teacher: folder of `ddc teacher`, for soft labels and, if given, for the labeler.
         renditions: times a student is advised to have each image drawn; None for the usual number.
         seed: everything random follows from it.
@@ -160,17 +161,22 @@ class Recipe:
     def _check_labels(self) -> None:
         if self.labels not in LABELS:
             raise RecipeError(f"labels '{self.labels}' is not one of {', '.join(LABELS)}.")
-        if self.labels == SOFT_LABELS and self.teacher is None:
+        sources = (self.teacher, self.labeler_from)
+        if self.labels == SOFT_LABELS and sources == (None, None):
             raise RecipeError(
                 "Soft labels need a teacher; train one with 'ddc teacher DATASET' and name its "
-                "folder with --teacher."
+                "folder with --teacher, or name a file that has a labeler with --labeler-from."
+            )
+        if self.labels == SOFT_LABELS and None not in sources:
+            raise RecipeError(
+                "Soft labels come from one teacher; leave --teacher or --labeler-from out."
             )
         if self.labels != HARD_LABELS and self.parameterization == PIXELS:
             raise RecipeError("Pixels have hard labels only; leave --labels out.")
-        if self.labels not in (LABELER_LABELS, AUTO_LABELS) and self.labeler_from is not None:
+        if self.labels == HARD_LABELS and self.labeler_from is not None:
             raise RecipeError(
-                f"Files with {self.labels} labels have no labeler; leave --labeler-from out, or "
-                "pass --labels labeler."
+                "Files with hard labels have no labeler; leave --labeler-from out, or pass "
+                "--labels labeler."
             )
         if not 0 < self.labeler_share < 1:
             raise RecipeError(f"labeler_share must lie between 0 and 1, not {self.labeler_share}.")

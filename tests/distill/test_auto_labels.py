@@ -71,7 +71,7 @@ def test_what_teaches_best_is_kept(files: dict[str, Distilled], favourite: str) 
         return files[recipe.labels]
 
     supervision = Supervision(judge_file=judge, on_notice=notices.append)
-    recipe = replace(RECIPE, loss="dm", loss_options={"cross_entropy": 1.0}, labeler_from="x.ddc")
+    recipe = replace(RECIPE, loss="dm", loss_options={"cross_entropy": 1.0})
     distilled = distill_auto_labels(DATASET, recipe, supervision, CPU, make)
     assert judged == dict.fromkeys(("hard", "soft", "labeler"), 24 * 8)
     assert decode_bytes(distilled.encoded.data).header.label_mode == MODES[favourite]
@@ -80,8 +80,23 @@ def test_what_teaches_best_is_kept(files: dict[str, Distilled], favourite: str) 
     # The file with a labeler holds real images, whatever the loss.
     assert [recipe.loss for recipe in made] == ["dm", "dm", "none"]
     assert made[1].teacher is not None and not made[2].loss_options
-    # Only the file with a labeler takes one.
-    assert [recipe.labeler_from for recipe in made] == [None, None, "x.ddc"]
+
+
+@pytest.mark.parametrize(("teacher", "of_soft"), [(None, "x.ddc"), ("folder", None)])
+def test_a_labeler_of_another_file_serves_both(
+    files: dict[str, Distilled], teacher: str | None, of_soft: str | None
+) -> None:
+    """It is taken, and gives the soft labels where no teacher is named; none is trained then."""
+    made: list[Recipe] = []
+
+    def make(recipe: Recipe, supervision: Supervision) -> Distilled:
+        made.append(recipe)
+        return files[recipe.labels]
+
+    recipe = replace(RECIPE, labeler_from="x.ddc", teacher=teacher)
+    distill_auto_labels(DATASET, recipe, Supervision(judge_file=len), CPU, make)
+    assert [recipe.labeler_from for recipe in made] == [None, of_soft, "x.ddc"]
+    assert made[1].teacher == teacher
 
 
 def test_no_room_for_a_labeler() -> None:

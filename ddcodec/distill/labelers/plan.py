@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from ddcodec.codec.parameters import NetworkTensors, coded_bits
 from ddcodec.codec.soft_labels import SoftLabels
@@ -16,7 +17,6 @@ from ddcodec.datasets.base import Dataset
 from ddcodec.distill.labelers.making import load_teacher, make_labeler
 from ddcodec.distill.labelers.soft_targets import SoftSettings, soft_labels_of
 from ddcodec.distill.labelers.taking import take_labeler
-from ddcodec.distill.labelers.trainable import TrainableLabeler
 from ddcodec.distill.labelers.training import LabelerSettings
 from ddcodec.distill.network_training import ProgressCallback
 from ddcodec.distill.recipe import HARD_LABELS, LABELER_LABELS, Recipe
@@ -45,17 +45,17 @@ class LabelPlan:
     Attributes:
         shape: of the labeler, if the file is to have one.
         labeler: its tensors.
-        teacher: gives soft labels, if the file is to have them.
+        teacher: gives logits of grey levels for soft labels, if the file is to have them.
         soft: the labels it gave last.
         soft_settings: how they are made.
-        accuracy: of the labeler or the teacher on the validation part, in percent.
+        accuracy: of the labeler on the validation part, in percent.
         bits: that labels take of the file.
         student: advice to whoever trains on the file.
     """
 
     shape: LabelerShape | None = None
     labeler: NetworkTensors | None = None
-    teacher: TrainableLabeler | None = None
+    teacher: nn.Module | None = None
     soft: SoftLabels | None = None
     soft_settings: SoftSettings = field(default_factory=SoftSettings)
     accuracy: float | None = None
@@ -106,10 +106,8 @@ def plan_labels(
     student = advised_student(recipe)
     if recipe.labels == HARD_LABELS:
         return LabelPlan(student=student)
-    folder = None if recipe.teacher is None else Path(recipe.teacher)
     if recipe.labels != LABELER_LABELS:
-        assert folder is not None  # the recipe has seen to it
-        return LabelPlan(teacher=load_teacher(dataset, folder, device), student=student)
+        return LabelPlan(teacher=_teacher(dataset, recipe, device), student=student)
     share = recipe.labeler_share
     if share > 1 - LEAST_IMAGE_SHARE:
         raise BudgetError(
@@ -129,7 +127,7 @@ def plan_labels(
             recipe.seed,
             device,
             on_progress,
-            folder,
+            None if recipe.teacher is None else Path(recipe.teacher),
         )
         shape, tensors, accuracy = made.network.shape, made.network.tensors(), made.accuracy
     return LabelPlan(
@@ -147,10 +145,18 @@ def advised_student(recipe: Recipe) -> StudentRecipe:
     return replace(student, renditions=recipe.renditions or RENDITIONS)
 
 
+def _teacher(dataset: Dataset, recipe: Recipe, device: torch.device) -> nn.Module:
+    """Return what gives soft labels: a trained teacher, or the labeler of a file."""
+    if recipe.labeler_from is not None:
+        return take_labeler(Path(recipe.labeler_from), dataset, None, device).network
+    assert recipe.teacher is not None  # the recipe has seen to it
+    return load_teacher(dataset, Path(recipe.teacher), device)
+
+
 @torch.no_grad()
-def teacher_logits(teacher: TrainableLabeler, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+def teacher_logits(teacher: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return logits N × classes of uint8 images N × C × H × W."""
-    device = teacher.out_weight.device
+    device = next(iter(teacher.state_dict().values())).device
     parts = torch.split(torch.from_numpy(images), _TEACHER_BATCH)
     logits = torch.cat([teacher(part.to(device).float()).cpu() for part in parts])
     values: NDArray[np.float64] = logits.numpy().astype(np.float64)

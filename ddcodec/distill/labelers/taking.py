@@ -1,4 +1,4 @@
-"""A labeler that another file already has: what took an hour to train serves any other budget."""
+"""A labeler that another file already has: it serves any other budget, and as a teacher."""
 
 from __future__ import annotations
 
@@ -26,22 +26,26 @@ class Taken:
     Attributes:
         shape: its architecture.
         tensors: its weights, whole numbers as they were.
+        network: the same in float, in evaluation mode, on the device.
         accuracy: on the validation part, in percent.
     """
 
     shape: LabelerShape
     tensors: NetworkTensors
+    network: LabelerNetwork
     accuracy: float
 
 
-def take_labeler(path: Path, dataset: Dataset, budget_bytes: int, device: torch.device) -> Taken:
-    """Return the labeler of a file, if a new file of a dataset can have it.
+def take_labeler(
+    path: Path, dataset: Dataset, budget_bytes: int | None, device: torch.device
+) -> Taken:
+    """Return the labeler of a file, if it is one for a dataset.
 
     Args:
         path: of the file.
         dataset: whose images and classes the labeler must be made for.
-        budget_bytes: of all its tensors.
-        device: where to compute its accuracy.
+        budget_bytes: of all its tensors; None where they are not to be in a new file.
+        device: where to compute.
 
     Raises:
         BudgetError: it is larger.
@@ -60,12 +64,12 @@ def take_labeler(path: Path, dataset: Dataset, budget_bytes: int, device: torch.
             f"{dataset.num_classes}."
         )
     size = sum(coded_bits(tensor) for tensor in labeler.tensors.values()) / 8
-    if size > budget_bytes:
+    if budget_bytes is not None and size > budget_bytes:
         raise BudgetError(
             f"The labeler of '{path}' takes {size:,.0f} bytes, above its share of "
             f"{budget_bytes:,}; raise --labeler-share or the budget."
         )
-    network = LabelerNetwork(labeler.shape, labeler.tensors).to(device)
+    network = LabelerNetwork(labeler.shape, labeler.tensors).to(device).eval()
     accuracy = validation_accuracy(network, dataset, device)
     guessed = 100 / dataset.num_classes
     if accuracy < guessed + LEAST_GAIN * (100 - guessed):
@@ -73,7 +77,7 @@ def take_labeler(path: Path, dataset: Dataset, budget_bytes: int, device: torch.
             f"The labeler of '{path}' gets {accuracy:.1f} % of the validation images of "
             f"'{dataset.name}' right, guessing {guessed:.1f}: it was made for other classes."
         )
-    return Taken(labeler.shape, labeler.tensors, accuracy)
+    return Taken(labeler.shape, labeler.tensors, network, accuracy)
 
 
 def _kind(channels: int, height: int, width: int) -> str:

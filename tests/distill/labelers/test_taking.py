@@ -13,6 +13,7 @@ from ddcodec.distill.labelers import making
 from ddcodec.distill.progress import Supervision
 from ddcodec.distill.recipe import Recipe
 from ddcodec.errors import BudgetError, DataError, FormatError, RecipeError
+from ddcodec.training_set import TrainingSet, load
 
 DATASET = tiny_dataset(per_class=40)
 TRAINED = Recipe(
@@ -72,6 +73,18 @@ def test_it_keeps_to_its_share(taking: Recipe) -> None:
         distill(DATASET, replace(taking, labeler_share=0.02))
 
 
+def test_it_gives_soft_labels(source: Path, taking: Recipe) -> None:
+    """As a teacher it may be larger than its share would be, and is not in the file."""
+    distilled = distill(DATASET, replace(taking, labels="soft", labeler_share=0.02))
+    found = TrainingSet.from_decoded(decode_bytes(distilled.encoded.data))
+    teacher = load(source).labeler
+    assert found.labeler is None and found.soft_labels is not None and teacher is not None
+    assert "labeler" not in distilled.encoded.section_bits
+    exact = teacher.exact_logits(found.images).softmax(1)
+    # Labels are rounded to whole multiples of a step.
+    assert float((found.soft_labels - exact).abs().mean()) < 0.05
+
+
 def test_it_must_fit_the_dataset(taking: Recipe) -> None:
     """A labeler of images of another size is refused before anything is fitted."""
     message = r"for 3×8×12 images of 2 classes, 'tiny' has 3×10×12 images of 2\."
@@ -102,8 +115,9 @@ def test_files_without_a_labeler(taking: Recipe, tmp_path: Path) -> None:
         distill(DATASET, replace(taking, labeler_from=str(tmp_path / "gone.ddc")))
 
 
-def test_only_labeler_files_take_one() -> None:
-    """With hard or soft labels there is nothing to take; auto makes one file with it."""
+def test_hard_labels_take_none() -> None:
+    """With hard labels there is nothing to take, and soft labels have one teacher."""
     with pytest.raises(RecipeError, match="Files with hard labels have no labeler"):
         replace(TRAINED, labels="hard", labeler_from="x.ddc")
-    assert replace(TRAINED, labels="auto", labeler_from="x.ddc").labeler_from == "x.ddc"
+    with pytest.raises(RecipeError, match="come from one teacher; leave --teacher or"):
+        replace(TRAINED, labels="soft", labeler_from="x.ddc", teacher="folder")
