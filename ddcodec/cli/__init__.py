@@ -18,6 +18,7 @@ from ddcodec.cli.distill import distill_command
 from ddcodec.cli.encode import encode_command
 from ddcodec.cli.eval import eval_command
 from ddcodec.cli.experts import experts_command
+from ddcodec.cli.freed_memory import keep_freed_memory
 from ddcodec.cli.group import SentenceGroup, silence_stdout
 from ddcodec.cli.inspect import inspect_command
 from ddcodec.cli.plot import plot_command
@@ -89,6 +90,7 @@ def main() -> None:
     # Threads that spin while they wait slow training many times over on a shared machine. OpenMP
     # reads this when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    keep_freed_memory()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     for stream in (sys.stdout, sys.stderr):

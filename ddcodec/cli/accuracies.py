@@ -23,10 +23,12 @@ def facts_for_json(
 ) -> dict[str, Any]:
     """Return everything there is to say, for `json.dumps`.
 
-    `results` has a judgement for each architecture; the hard-label report of the first stands in
-    front. `bits_per_class` is null for what is no `.ddc`.
+    `results` has a judgement for each architecture; the hard-label report of the first, or its
+    other one where that was left out, stands in front. `bits_per_class` is null for what is no
+    `.ddc`.
     """
     size, is_ddc = candidate.size_bytes, candidate.kind == ".ddc"
+    in_front = judgements[0].hard or judgements[0].best
     return {
         "file": str(file),
         "kind": candidate.kind,
@@ -36,7 +38,7 @@ def facts_for_json(
         "bits_per_class": bits_per_class(size, real.num_classes) if is_ddc else None,
         "bytes_per_class": size / real.num_classes if is_ddc else None,
         "advice": advice_for_json(candidate.advice),
-        **judgements[0].hard.to_json(),
+        **in_front.to_json(),
         "results": [judgement.to_json() for judgement in judgements],
     }
 
@@ -49,15 +51,15 @@ def print_judgements(
     num_classes: int,
 ) -> None:
     """Print the facts that all architectures share, then each, as lines or as a table."""
-    first = judgements[0]
+    first = judgements[0].best
     facts = [("file", str(file)), *_size(candidate, num_classes)]
     facts += [
-        ("training set", f"{_images(first.hard)}, {_labels(first)} labels"),
+        ("training set", f"{_images(first)}, {_labels(judgements[0])} labels"),
         ("tested on", tested_on),
-        ("protocol", first.hard.protocol),
-        *_advice(candidate, first.hard),
-        ("updates", f"{first.hard.updates} per network, {first.hard.epochs:.4g} epochs"),
-        ("seeds", ", ".join(str(seed) for seed in first.hard.seeds)),
+        ("protocol", first.protocol),
+        *_advice(candidate, first),
+        ("updates", f"{first.updates} per network, {first.epochs:.4g} epochs"),
+        ("seeds", ", ".join(str(seed) for seed in first.seeds)),
     ]
     seconds = sum(
         report.seconds
@@ -68,7 +70,7 @@ def print_judgements(
         if report is not None
     )  # fmt: skip
     if len(judgements) == 1:
-        facts += _lines(first)
+        facts += _lines(judgements[0])
     print_facts([*facts, ("time", format_duration(seconds))])
     if len(judgements) > 1:
         _print_table(judgements)
@@ -112,18 +114,17 @@ def _images(report: AccuracyReport) -> str:
 
 
 def _labels(judgement: Judgement) -> str:
-    richer = judgement.all_labels
-    return "hard" if richer is None else f"hard and {richer.label_mode}"
+    reports = (judgement.hard, judgement.all_labels)
+    return " and ".join(report.label_mode for report in reports if report is not None)
 
 
 def _lines(judgement: Judgement) -> list[tuple[str, str]]:
-    hard = judgement.hard
-    each = ", ".join(f"{accuracy:.2f} %" for accuracy in hard.accuracies)
-    lines = [
-        ("network", hard.arch),
-        ("accuracies", each),
-        ("accuracy", f"{accuracy_text(hard)} % (mean ± deviation, hard labels)"),
-    ]
+    shown = judgement.hard or judgement.best
+    each = ", ".join(f"{accuracy:.2f} %" for accuracy in shown.accuracies)
+    lines = [("network", shown.arch), ("accuracies", each)]
+    if judgement.hard is not None:
+        text = f"{accuracy_text(judgement.hard)} % (mean ± deviation, hard labels)"
+        lines.append(("accuracy", text))
     for name, report in (
         ("all labels", judgement.all_labels),
         ("random real", judgement.random_real),
@@ -147,7 +148,7 @@ def _print_table(judgements: Sequence[Judgement]) -> None:
     rows = []
     for judgement in judgements:
         row = [
-            judgement.hard.arch,
+            judgement.best.arch,
             accuracy_text(judgement.hard),
             accuracy_text(judgement.all_labels),
         ]

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 PROTOCOLS = ("standard", "tuned", "muon", "patient", "quick", "glance")
 ARCHITECTURES = ("convnet", "resnet18", "vgg11", "alexnet", "vit")
+COLUMNS = ("both", "hard", "all")
 SPLITS = ("test", "val")
 REFERENCES = ("none", "random", "all")
 RANGES = ("unit", "signed", "pixels", "normalised")
@@ -89,6 +90,11 @@ def parse_values(text: str) -> tuple[float, ...]:
 @click.option(
     "--seed", type=whole_number(0, 2**62), default=0, metavar="N",
     help="Seed of the first network; the next ones count up.",
+)  # fmt: skip
+@click.option(
+    "--columns", type=click.Choice(COLUMNS), default="both",
+    help="Networks trained with hard labels, with all labels that X has, or one of each for every "
+    "seed; only tuned, muon and patient know others than hard ones.",
 )  # fmt: skip
 @click.option(
     "--references", type=click.Choice(REFERENCES), default="none",
@@ -238,7 +244,8 @@ def _judge(
                 protocol, seeds, real.num_classes, arch, settings["device"], show_on(report, arch)
             )
             # References are kept under the name of the protocol: they follow no file's advice.
-            judgement = judge(ready.training, ready.test, replace(chosen, protocol=ready.protocol))
+            advised = replace(chosen, protocol=ready.protocol)
+            judgement = judge(ready.training, ready.test, advised, settings["columns"])
             judgement = replace(judgement, labeler_accuracy=alone)
             if settings["references"] != "none":
                 compared = _Compared(real, test, split, settings["references"], report)

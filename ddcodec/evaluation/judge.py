@@ -13,6 +13,10 @@ from ddcodec.evaluation.protocols import PROTOCOLS, Protocol
 from ddcodec.evaluation.report import AccuracyReport, Judgement
 from ddcodec.evaluation.train import accuracy, train_network
 
+BOTH, HARD, ALL = "both", "hard", "all"
+COLUMNS = (BOTH, HARD, ALL)
+"""Which labels to train with: a network for hard labels, one for all there are, or both."""
+
 _TEST_CHUNK = 125
 
 
@@ -108,18 +112,36 @@ def evaluate_labelled(
 
 
 def judge(
-    training: LabelledImages, test: LabelledImages, settings: EvaluationSettings
+    training: LabelledImages,
+    test: LabelledImages,
+    settings: EvaluationSettings,
+    columns: str = BOTH,
 ) -> Judgement:
     """Evaluate with hard labels, and with all labels where there are more and the protocol asks.
 
+    Args:
+        training: The training set.
+        test: The test set.
+        settings: How to train.
+        columns: One of `COLUMNS`, to leave out the other.
+
     Raises:
         DataError: Images or labels are unusable.
-        RecipeError: The architecture is unknown or does not fit the images, or there are no seeds.
+        RecipeError: The architecture is unknown or does not fit the images, there are no seeds, or
+            only all labels are asked for where there are none but hard ones.
     """
-    hard = evaluate_labelled(training.with_hard_labels(), test, settings)
-    if training.label_mode == "hard" or not settings.protocol.all_labels:
-        return Judgement(hard)
-    return Judgement(hard, evaluate_labelled(training, test, settings))
+    has_all = training.label_mode != HARD and settings.protocol.all_labels
+    if columns == ALL and not has_all:
+        what = f"Protocol '{settings.protocol.name}' trains with"
+        if settings.protocol.all_labels:
+            what = "The training set has"
+        raise RecipeError(f"{what} hard labels only; leave --columns out.")
+    hard = all_labels = None
+    if columns != ALL:
+        hard = evaluate_labelled(training.with_hard_labels(), test, settings)
+    if columns != HARD and has_all:
+        all_labels = evaluate_labelled(training, test, settings)
+    return Judgement(hard, all_labels)
 
 
 @torch.no_grad()

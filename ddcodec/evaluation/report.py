@@ -56,15 +56,14 @@ class Judgement:
     """A training set judged by one architecture, beside what it has to be compared with.
 
     Attributes:
-        hard: Trained on hard labels.
-        all_labels: Trained on soft labels or by the labeler; None where there are hard ones only,
-            or the protocol uses no others.
+        hard: Trained on hard labels, or None.
+        all_labels: Trained on soft labels or by the labeler, or None. One of both is there.
         full_data: Trained on all real images with their hard labels, or None.
         random_real: Trained on as many random real images of each class, likewise, or None.
         labeler_accuracy: Of the labeler in the file itself, in %, or None.
     """
 
-    hard: AccuracyReport
+    hard: AccuracyReport | None
     all_labels: AccuracyReport | None = None
     full_data: AccuracyReport | None = None
     random_real: AccuracyReport | None = None
@@ -73,12 +72,16 @@ class Judgement:
     @property
     def best(self) -> AccuracyReport:
         """With all labels there are."""
-        return self.all_labels or self.hard
+        report = self.all_labels or self.hard
+        assert report is not None
+        return report
 
     @property
     def hard_label_recovery(self) -> float | None:
         """HLR of DD-Ranking in points: how far hard labels stay behind the full data."""
-        return None if self.full_data is None else self.full_data.mean - self.hard.mean
+        if self.full_data is None or self.hard is None:
+            return None
+        return self.full_data.mean - self.hard.mean
 
     @property
     def improvement_over_random(self) -> float | None:
@@ -105,7 +108,7 @@ class Judgement:
             )
         }
         return {
-            "arch": self.hard.arch,
+            "arch": self.best.arch,
             **reports,
             "labeler_accuracy": self.labeler_accuracy,
             "hard_label_recovery": self.hard_label_recovery,

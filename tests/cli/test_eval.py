@@ -18,6 +18,7 @@ from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.encode import encode_content
 from ddcodec.evaluation import PROTOCOLS, protocols
 from ddcodec.evaluation.arrays import FLOAT_RANGES
+from ddcodec.evaluation.judge import COLUMNS
 from ddcodec.networks import NETWORKS
 
 CLASSES = ("cat", "dog")
@@ -48,6 +49,15 @@ def array_file(tmp_path: Path) -> Path:
     images = np.random.default_rng(1).integers(0, 256, (4, 3, 32, 32)).astype(np.uint8)
     np.savez(tmp_path / "made.npz", images=images, labels=[0, 0, 1, 1])
     return tmp_path / "made.npz"
+
+
+@pytest.fixture
+def soft_file(tmp_path: Path) -> Path:
+    """Four uint8 images with probabilities."""
+    rows = torch.tensor([[0.9, 0.1], [0.4, 0.6]]).repeat(2, 1)
+    images = torch.randint(0, 256, (4, 32, 32, 3), dtype=torch.uint8)
+    torch.save({"images": images, "labels": rows}, tmp_path / "soft.pt")
+    return tmp_path / "soft.pt"
 
 
 def _image_tree(
@@ -153,16 +163,35 @@ def test_several_architectures(pets: Path, array_file: Path) -> None:
     assert facts["bits_per_class"] is None and facts["kind"] == ".npz"
 
 
-def test_all_labels_stand_in_a_column_of_their_own(pets: Path, tmp_path: Path) -> None:
+def test_all_labels_stand_in_a_column_of_their_own(pets: Path, soft_file: Path) -> None:
     """Tuned trains on soft labels, too; other protocols stay on hard ones."""
-    rows = torch.tensor([[0.9, 0.1], [0.4, 0.6]]).repeat(2, 1)
-    images = torch.randint(0, 256, (4, 32, 32, 3), dtype=torch.uint8)
-    torch.save({"images": images, "labels": rows}, tmp_path / "soft.pt")
-    arguments = ("soft.pt", "--data", pets, "--repeats", "1", "--protocol")
+    arguments = (soft_file, "--data", pets, "--repeats", "1", "--protocol")
     result = _json(*arguments, "tuned")["results"][0]
     assert result["hard"]["label_mode"] == "hard" and result["all_labels"]["label_mode"] == "soft"
     assert "hard and soft labels" in _run(*arguments, "tuned").stdout
     assert _json(*arguments, "quick")["results"][0]["all_labels"] is None
+
+
+def test_one_column_alone(soft_file: Path, pets: Path) -> None:
+    """Either kind of label can be left out, and the other gives what it gives beside it."""
+    arguments = (soft_file, "--data", pets, "--repeats", "2", "--protocol", "tuned")
+    both = _json(*arguments)["results"][0]
+    for column, left, out in (("all", "all_labels", "hard"), ("hard", "hard", "all_labels")):
+        found = _json(*arguments, "--columns", column)
+        (result,) = found["results"]
+        assert result[out] is None and found["accuracies"] == both[left]["accuracies"]
+        assert result[left]["accuracies"] == both[left]["accuracies"]
+    facts = _facts(_run(*arguments, "--columns", "all").stdout)
+    assert facts["training set"] == "4 images, soft labels" and "accuracy" not in facts
+    assert len(facts["accuracies"].split(", ")) == 2
+    assert re.match(r"[\d.]+ ± [\d.]+ % \(4 images\)", facts["all labels"])
+    table = _run(*arguments, "--columns", "all", "--arch", "convnet,convnet-d2").stdout
+    lines = [line.split() for line in table.splitlines() if "±" in line]
+    assert [line[:2] for line in lines] == [["convnet", "–"], ["convnet-d2", "–"]]
+    refused = _run(*arguments[:-1], "quick", "--columns", "all")
+    _fails(refused, 2, "Protocol 'quick' trains with hard labels only; leave --columns out")
+    refused = _run(DDC, *arguments[1:], "--columns", "all")
+    _fails(refused, 2, "The training set has hard labels only")
 
 
 def test_what_a_file_advises_is_followed(pets: Path, tmp_path: Path) -> None:
@@ -290,6 +319,7 @@ def test_more_random_images_than_there_are(pets: Path, tmp_path: Path) -> None:
 def test_choices_are_those_of_the_package() -> None:
     """What help lists without importing torch is what the package knows."""
     assert set(options.PROTOCOLS) == set(PROTOCOLS)
+    assert options.COLUMNS == COLUMNS
     assert tuple(options.ARCHITECTURES) == tuple(NETWORKS)
     assert set(options.RANGES) == set(FLOAT_RANGES)
     for name, count in options.DEFAULT_REPEATS.items():
