@@ -21,7 +21,10 @@ from statistics import fmean, pstdev
 from typing import Any
 
 from ddcodec.budget import bits_per_class
+from ddcodec.cli.eval import show_on
+from ddcodec.cli.freed_memory import keep_freed_memory
 from ddcodec.codec.encode import write_atomically
+from ddcodec.console import ProgressReport
 from ddcodec.datasets import load_dataset
 from ddcodec.datasets.base import validation_part
 from ddcodec.drawing import colour, draw_picture
@@ -63,7 +66,9 @@ def measure(arguments: argparse.Namespace) -> None:
             settings = EvaluationSettings(ready.protocol, (seed,), dataset.num_classes, arch)
             started = time.monotonic()
             seen = training.with_hard_labels() if column == HARD else training
-            report = evaluate_labelled(seen, test, settings)
+            with ProgressReport() as progress:
+                show = show_on(progress, f"{path.name}, {arch}, {column} labels, seed {seed}")
+                report = evaluate_labelled(seen, test, replace(settings, on_progress=show))
             line = facts | way | {"accuracy": report.accuracies[0], "updates": report.updates}
             line["seconds"] = round(time.monotonic() - started, 1)
             _add(arguments.output, line)
@@ -222,6 +227,7 @@ def main() -> None:
     drawing.add_argument("-o", "--output", type=Path, required=True)
     drawing.set_defaults(run=draw)
     arguments = parser.parse_args()
+    keep_freed_memory()
     arguments.run(arguments)
 
 

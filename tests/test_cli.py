@@ -14,6 +14,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from PIL import Image
+from refusals import fails
 
 from ddcodec import export
 from ddcodec.cli import ddc, group, run_options
@@ -72,22 +73,6 @@ def _image_tree(
 
 def _run(*arguments: object) -> Result:
     return CliRunner().invoke(ddc, [str(argument) for argument in arguments])
-
-
-def _fails(result: Result, code: int, pattern: str) -> None:
-    """Check for one sentence on stderr, nothing on stdout and the exit code."""
-    assert result.exit_code == code, (result.stdout, result.stderr, result.exception)
-    assert isinstance(result.exception, SystemExit | None)
-    lines = [line for line in result.stderr.splitlines() if not _is_progress(line)]
-    assert len(lines) == 1, result.stderr
-    assert lines[0].startswith("ddc: ")
-    assert re.search(pattern, lines[0]), lines[0]
-    assert "Traceback" not in result.output
-    assert result.stdout == ""
-
-
-def _is_progress(line: str) -> bool:
-    return line.startswith(("Loading ", "Reading ", "Testing ")) or line.endswith(" left")
 
 
 def _left() -> list[str]:
@@ -338,7 +323,7 @@ def test_wrong_files(kind: str, command: list[str], tmp_path: Path) -> None:
     path, pattern = _wrong_files(tmp_path)[kind]
     if command[0] == "eval" and kind == "folder":
         pattern = "holds no images"  # a folder is evaluated, if it has some
-    _fails(_run(command[0], path, *command[1:]), 1, pattern)
+    fails(_run(command[0], path, *command[1:]), 1, pattern)
     assert _left() == []
 
 
@@ -346,7 +331,7 @@ def test_wrong_files(kind: str, command: list[str], tmp_path: Path) -> None:
 def test_limits(option: str) -> None:
     """A file that asks for more than allowed is refused, and the option named."""
     for command in ("inspect", "verify", "decode", "view"):
-        _fails(_run(command, COLOUR, option, "10"), 1, option)
+        fails(_run(command, COLOUR, option, "10"), 1, option)
     assert _left() == []
     assert _run("verify", COLOUR, "--max-bytes", "1M", "--max-macs", "1000000000").exit_code == 0
 
@@ -392,19 +377,19 @@ def test_decode_selects() -> None:
 )
 def test_wrong_selections(kind: str, arguments: list[str], pattern: str) -> None:
     """One sentence, and nothing is written."""
-    _fails(_run("decode", NAMED, "--format", kind, *arguments, "-o", "out"), 2, pattern)
+    fails(_run("decode", NAMED, "--format", kind, *arguments, "-o", "out"), 2, pattern)
     assert _left() == []
 
 
 def test_decode_keeps_what_is_there() -> None:
     """An existing output needs --force, and a folder of the user's own stays even then."""
     assert _run("decode", COLOUR, "-o", "out").exit_code == 0
-    _fails(_run("decode", COLOUR, "-o", "out"), 1, "exists.*--force")
+    fails(_run("decode", COLOUR, "-o", "out"), 1, "exists.*--force")
     assert _run("decode", NAMED, "-o", "out", "--force").exit_code == 0
     assert len(list(Path("out").rglob("*.png"))) == 6
     Path("mine").mkdir()
     Path("mine/thesis.txt").write_text("years")
-    _fails(_run("decode", COLOUR, "-o", "mine", "--force"), 1, "not written by ddc decode")
+    fails(_run("decode", COLOUR, "-o", "mine", "--force"), 1, "not written by ddc decode")
     assert Path("mine/thesis.txt").read_text() == "years"
     assert _left() == ["mine", "out"]
 
@@ -415,9 +400,9 @@ def test_view() -> None:
     width, height = Image.open("sheet.png").size
     assert result.stdout == f"sheet.png: {width} x {height} pixels\n"
     assert height == 3 * (5 * 9 + 2) + 2 and width > 2 * 5 * 13
-    _fails(_run("view", NAMED, "-o", "sheet.png"), 1, "--force")
-    _fails(_run("view", NAMED, "-o", "sheet.gif"), 2, "png")
-    _fails(_run("view", NAMED, "--scale", "0"), 2, "at least 1")
+    fails(_run("view", NAMED, "-o", "sheet.png"), 1, "--force")
+    fails(_run("view", NAMED, "-o", "sheet.gif"), 2, "png")
+    fails(_run("view", NAMED, "--scale", "0"), 2, "at least 1")
     assert _left() == ["sheet.png"]
 
 
@@ -431,7 +416,7 @@ def test_view() -> None:
 )  # fmt: skip
 def test_outputs_that_cannot_be_written(command: list[object]) -> None:
     """A missing folder is noticed before any work."""
-    _fails(_run(*command, "-o", "none/out.png"), 1, "no folder 'none'")
+    fails(_run(*command, "-o", "none/out.png"), 1, "no folder 'none'")
     assert _left() == []
 
 
@@ -476,7 +461,7 @@ def test_distill_options_reach_the_run(pets: Path) -> None:
 def test_distill_keeps_what_is_there(pets: Path) -> None:
     """An existing file is named before the work, and replaced with --force."""
     Path("pets-500.ddc").write_text("mine")
-    _fails(_run("distill", pets, "--bpc", "500", *QUICK), 1, "exists.*--force")
+    fails(_run("distill", pets, "--bpc", "500", *QUICK), 1, "exists.*--force")
     assert Path("pets-500.ddc").read_text() == "mine"
     result = _run("distill", pets, "--bpc", "500", "--loss", "none", *QUICK, "--force")
     assert result.exit_code == 0
@@ -506,26 +491,26 @@ def test_distill_keeps_what_is_there(pets: Path) -> None:
 )
 def test_wrong_distill_arguments(pets: Path, arguments: list[str], code: int, pattern: str) -> None:
     """Each wrong argument gets its sentence and leaves nothing."""
-    _fails(_run("distill", pets, *arguments), code, pattern)
+    fails(_run("distill", pets, *arguments), code, pattern)
     assert _left() == []
 
 
 def test_wrong_datasets(tmp_path: Path) -> None:
     """Unknown names, missing and unusable paths are data errors."""
-    _fails(_run("distill", "nonsense", "--bpc", "1k"), 1, "'ddc datasets' lists all")
-    _fails(_run("distill", "cifar10", "--data", "none.tar", "--bpc", "1k"), 1, "none.tar")
-    _fails(_run("distill", tmp_path / "none", "--bpc", "1k"), 1, "nknown dataset")
+    fails(_run("distill", "nonsense", "--bpc", "1k"), 1, "'ddc datasets' lists all")
+    fails(_run("distill", "cifar10", "--data", "none.tar", "--bpc", "1k"), 1, "none.tar")
+    fails(_run("distill", tmp_path / "none", "--bpc", "1k"), 1, "nknown dataset")
     broken = _image_tree(tmp_path / "broken", ("a", "b"), 8)
     (broken / "train" / "a" / "0.png").write_bytes(b"no picture")
-    _fails(_run("distill", broken, "--bpc", "1k"), 1, "0.png")
+    fails(_run("distill", broken, "--bpc", "1k"), 1, "0.png")
     assert _left() == []
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_absent_gpu(pets: Path, pets_file: Path) -> None:
     """A GPU that is asked for and absent is said so at once."""
-    _fails(_run("distill", pets, "--bpc", "500", "--device", "cuda"), 2, "--device cpu")
-    _fails(_run("eval", pets_file, "--data", pets, "--device", "cuda"), 2, "--device cpu")
+    fails(_run("distill", pets, "--bpc", "500", "--device", "cuda"), 2, "--device cpu")
+    fails(_run("eval", pets_file, "--data", pets, "--device", "cuda"), 2, "--device cpu")
     assert _left() == []
 
 
@@ -553,7 +538,7 @@ def test_unexpected_errors(
     monkeypatch.setattr("ddcodec.inspection.read_ddc", fail)
     result = _run("verify", COLOUR)
     assert result.stderr.strip().count("\n") == 0
-    _fails(result, code, pattern)
+    fails(result, code, pattern)
 
 
 def test_interrupted_distill_leaves_nothing(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -566,11 +551,11 @@ def test_interrupted_distill_leaves_nothing(pets: Path, monkeypatch: pytest.Monk
     with monkeypatch.context() as patch:
         patch.setattr("ddcodec.distill.latent_run.encode_content", interrupt)
         result = _run(*arguments)
-    _fails(result, 130, r"'x.ddc.checkpoint' holds the last state .* with --resume goes on")
+    fails(result, 130, r"'x.ddc.checkpoint' holds the last state .* with --resume goes on")
     assert _left() == ["x.ddc.checkpoint"]
-    _fails(_run(*arguments), 1, "holds an interrupted run; go on with --resume, or start anew")
+    fails(_run(*arguments), 1, "holds an interrupted run; go on with --resume, or start anew")
     changed = _run(*arguments, "--resume", "--seed", "5")
-    _fails(changed, 2, r"begun with seed 0, not 5; give the same settings, or start anew")
+    fails(changed, 2, r"begun with seed 0, not 5; give the same settings, or start anew")
     assert _left() == ["x.ddc.checkpoint"]
     resumed = _run(*arguments, "--resume")
     assert resumed.exit_code == 0, resumed.output
@@ -578,7 +563,7 @@ def test_interrupted_distill_leaves_nothing(pets: Path, monkeypatch: pytest.Monk
     expected = Path("x.ddc").read_bytes()
     assert _run(*arguments, "--force").exit_code == 0
     assert Path("x.ddc").read_bytes() == expected
-    _fails(_run(*arguments, "--force", "--resume"), 1, "There is no checkpoint")
+    fails(_run(*arguments, "--force", "--resume"), 1, "There is no checkpoint")
 
 
 def test_full_disk_at_the_end_keeps_the_run(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -591,7 +576,7 @@ def test_full_disk_at_the_end_keeps_the_run(pets: Path, monkeypatch: pytest.Monk
     with monkeypatch.context() as patch:
         patch.setattr("ddcodec.codec.encode.write_atomically", fill)
         result = _run(*arguments)
-    _fails(result, 1, r"Cannot write 'x.ddc': No space .* holds the finished run; add --resume")
+    fails(result, 1, r"Cannot write 'x.ddc': No space .* holds the finished run; add --resume")
     assert _left() == ["x.ddc.checkpoint"]
     assert _run(*arguments, "--resume").exit_code == 0
     assert _left() == ["x.ddc"]
@@ -601,7 +586,7 @@ def test_disk_without_room_for_the_run(pets: Path, monkeypatch: pytest.MonkeyPat
     """A disk that could not hold the checkpoint is refused before the work."""
     monkeypatch.setattr("ddcodec.distill.latent_run.CHECKPOINT_COPIES", 10**15)
     result = _run("distill", pets, "--bpc", "500", "--loss", "none", "-o", "x.ddc", *QUICK)
-    _fails(result, 1, "bytes but its disk has .* left; make room")
+    fails(result, 1, "bytes but its disk has .* left; make room")
     assert _left() == []
 
 
@@ -617,7 +602,7 @@ def test_distill_writes_a_log(pets: Path) -> None:
     assert all(r["multiplier"] > 0 and r["images_per_second"] > 0 for r in fitted)
     before = Path("x.ddc").read_bytes()
     result = _run(*arguments[: -len(QUICK) - 1], "y.ddc", *QUICK, "--log", "x.ddc", "--force")
-    _fails(result, 1, "x.ddc")
+    fails(result, 1, "x.ddc")
     assert Path("x.ddc").read_bytes() == before
 
 

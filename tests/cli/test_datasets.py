@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
+from refusals import fails
 
 from ddcodec.cli import ddc
 from ddcodec.codec.decode import decode_bytes
@@ -42,13 +43,6 @@ def photos(tmp_path: Path) -> Path:
 
 def _run(*arguments: object) -> Result:
     return CliRunner().invoke(ddc, [str(argument) for argument in arguments])
-
-
-def _fails(result: Result, code: int, *words: str) -> None:
-    """Check for one sentence on stderr with some words in it."""
-    lines = [line for line in result.stderr.splitlines() if not line.startswith("Loading")]
-    assert (result.exit_code, result.stdout, len(lines)) == (code, "", 1), result.output
-    assert lines[0].startswith("ddc: ") and all(word in lines[0] for word in words), lines[0]
 
 
 def _shape(path: str) -> Sequence[int]:
@@ -90,7 +84,7 @@ def test_what_is_cached(photos: Path) -> None:
 
 def test_images_of_unequal_size(photos: Path) -> None:
     """Without a size there is one sentence that names the option."""
-    _fails(_run("distill", photos, *QUICK), 1, "has 29x21 pixels but", "--size N")
+    fails(_run("distill", photos, *QUICK), 1, "has 29x21 pixels but", "--size N")
     assert list(Path().iterdir()) == []
 
 
@@ -101,14 +95,14 @@ def test_size(photos: Path, size: str, shape: tuple[int, int]) -> None:
     assert result.exit_code == 0, result.output
     assert _shape("x.ddc") == (4, 3, *shape)
     arguments = ("eval", "x.ddc", "--data", photos, "--protocol", "glance")
-    _fails(_run(*arguments), 1, "--size N")
-    _fails(_run(*arguments, "--size", "20"), 1, "'photos' has 20x20x3")
+    fails(_run(*arguments), 1, "--size N")
+    fails(_run(*arguments, "--size", "20"), 1, "'photos' has 20x20x3")
 
 
 @pytest.mark.parametrize("size", ["0", "513", "big", "8x", "8x8x8", "-1"])
 def test_wrong_size(photos: Path, size: str) -> None:
     """A size that is none is a usage error."""
-    _fails(_run("distill", photos, *QUICK, "--size", size), 2, "--size", "size")
+    fails(_run("distill", photos, *QUICK, "--size", size), 2, "--size", "size")
 
 
 def test_size_of_a_recipe_and_a_record(photos: Path) -> None:
@@ -121,9 +115,9 @@ def test_size_of_a_recipe_and_a_record(photos: Path) -> None:
     assert again.exit_code == 0, again.output
     assert Path("again.ddc").read_bytes() == Path("x.ddc").read_bytes()
     other = _run("distill", "--recipe", "x.ddc.json", "--size", "16", "-o", "other.ddc")
-    _fails(other, 1, "the record of another dataset")
+    fails(other, 1, "the record of another dataset")
     Path("mine.toml").write_text(f'dataset = "{photos}"\nsize = "huge"\n')
-    _fails(_run("distill", "--recipe", "mine.toml", *QUICK), 1, "'huge' is not a size")
+    fails(_run("distill", "--recipe", "mine.toml", *QUICK), 1, "'huge' is not a size")
 
 
 def test_npz() -> None:

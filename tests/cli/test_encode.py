@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from refusals import fails
 
 from ddcodec.cli import ddc
 from ddcodec.codec.decode import decode_bytes
@@ -24,16 +25,6 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _run(*arguments: object) -> Result:
     return CliRunner().invoke(ddc, [str(argument) for argument in arguments])
-
-
-def _fails(result: Result, code: int, sentence: str) -> None:
-    lines = [line for line in result.stderr.splitlines() if not _is_progress(line)]
-    assert result.exit_code == code and result.stdout == "", result.output
-    assert len(lines) == 1 and lines[0].startswith("ddc: ") and sentence in lines[0], lines
-
-
-def _is_progress(line: str) -> bool:
-    return line.startswith(("Loading ", "Reading ", "Testing ")) or line.endswith(" left")
 
 
 def _save(name: str, count: int = 6, size: int = 8) -> None:
@@ -87,8 +78,8 @@ def test_compare_tests_all_alike(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert all(0 <= row["accuracy"]["mean"] <= 100 for row in facts["sets"])
     table = _run("compare", "set.npz", *arguments).stdout
     assert "accuracy, %" in table and "protocol quick, seeds 3, 4." in table
-    _fails(_run("compare", GOLDEN / "sets.ddc", *arguments), 1, "evaluate on the dataset")
-    _fails(_run("compare", "set.npz", "--size", "8"), 2, "--data")
+    fails(_run("compare", GOLDEN / "sets.ddc", *arguments), 1, "evaluate on the dataset")
+    fails(_run("compare", "set.npz", "--size", "8"), 2, "--data")
 
 
 def test_wrong_arguments(tmp_path: Path) -> None:
@@ -112,7 +103,7 @@ def test_wrong_arguments(tmp_path: Path) -> None:
         (["compare", "set.npz", "--dataset", "cifar10"], 2, "--data"),
     ]
     for arguments, code, sentence in cases:
-        _fails(_run(*arguments), code, sentence)
+        fails(_run(*arguments), code, sentence)
     left = sorted(path.name for path in Path().iterdir())
     assert left == ["bad.npz", "set.npz", "there.ddc"]
     assert Path("there.ddc").read_text() == "mine"

@@ -11,6 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from PIL import Image
+from refusals import fails
 
 from ddcodec.cli import ddc
 from ddcodec.cli import eval as options
@@ -91,17 +92,6 @@ def _json(*arguments: object) -> dict:
 def _facts(text: str) -> dict[str, str]:
     pairs = (re.split(r" {2,}", line, maxsplit=1) for line in text.splitlines() if "  " in line)
     return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
-
-
-def _fails(result: Result, code: int, pattern: str) -> None:
-    assert result.exit_code == code, (result.stdout, result.stderr)
-    assert isinstance(result.exception, SystemExit | None)
-    # A slow machine is told what takes so long.
-    told = ("Loading ", "Reading ", "Testing ")
-    lines = [line for line in result.stderr.splitlines() if not line.startswith(told)]
-    assert len(lines) == 1 and lines[0].startswith("ddc: "), result.stderr
-    assert re.search(pattern, lines[0]), lines[0]
-    assert result.stdout == ""
 
 
 def test_a_ddc_and_what_decode_makes_of_it(pets: Path) -> None:
@@ -189,9 +179,9 @@ def test_one_column_alone(soft_file: Path, pets: Path) -> None:
     lines = [line.split() for line in table.splitlines() if "±" in line]
     assert [line[:2] for line in lines] == [["convnet", "–"], ["convnet-d2", "–"]]
     refused = _run(*arguments[:-1], "quick", "--columns", "all")
-    _fails(refused, 2, "Protocol 'quick' trains with hard labels only; leave --columns out")
+    fails(refused, 2, "Protocol 'quick' trains with hard labels only; leave --columns out")
     refused = _run(DDC, *arguments[1:], "--columns", "all")
-    _fails(refused, 2, "The training set has hard labels only")
+    fails(refused, 2, "The training set has hard labels only")
 
 
 def test_what_a_file_advises_is_followed(pets: Path, tmp_path: Path) -> None:
@@ -261,9 +251,9 @@ def test_statistics_may_be_given(pets: Path, array_file: Path) -> None:
     arguments = (array_file, "--data", pets, "--repeats", "1")
     given = ("--mean", "0.4914,0.4822,0.4465", "--std", "0.2023,0.1994,0.2010")
     assert _quick(*arguments, *given).exit_code == 0
-    _fails(_quick(*arguments, "--mean", "0.5,0.5,0.5"), 1, "need each other")
-    _fails(_quick(*arguments, "--mean", "0.5", "--std", "0.5"), 1, "3 values each")
-    _fails(_quick(*arguments, "--mean", "a", "--std", "0.5"), 2, "no list of numbers")
+    fails(_quick(*arguments, "--mean", "0.5,0.5,0.5"), 1, "need each other")
+    fails(_quick(*arguments, "--mean", "0.5", "--std", "0.5"), 1, "3 values each")
+    fails(_quick(*arguments, "--mean", "a", "--std", "0.5"), 2, "no list of numbers")
 
 
 @pytest.mark.parametrize(
@@ -284,7 +274,7 @@ def test_another_dataset_is_refused(
 ) -> None:
     """A dataset that the file was not made of is refused before anything is trained."""
     other = _image_tree(tmp_path / "other", classes, size, splits)
-    _fails(_quick(DDC, "--data", other), 1, pattern)
+    fails(_quick(DDC, "--data", other), 1, pattern)
 
 
 @pytest.mark.parametrize(
@@ -304,7 +294,7 @@ def test_another_dataset_is_refused(
 @pytest.mark.usefixtures("array_file")
 def test_wrong_inputs(pets: Path, arguments: tuple[str, ...], code: int, pattern: str) -> None:
     """Each is one sentence, before anything is trained."""
-    _fails(_quick(*arguments, "--data", pets), code, pattern)
+    fails(_quick(*arguments, "--data", pets), code, pattern)
 
 
 def test_more_random_images_than_there_are(pets: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
+from refusals import fails
 
 from ddcodec.cli import ddc
 from ddcodec.cli import distill as distill_module
@@ -81,12 +82,6 @@ def _recipe(request: Request) -> Recipe:
     return Recipe.from_mapping({**request.settings, "bytes_per_class": request.budget.num_bytes})
 
 
-def _fails(result: Result, code: int, sentence: str) -> None:
-    lines = [line for line in result.stderr.splitlines() if not line.startswith("Loading")]
-    assert (result.exit_code, result.stdout, len(lines)) == (code, "", 1), result.output
-    assert lines[0].startswith("ddc: ") and sentence in lines[0]
-
-
 def test_list_of_presets() -> None:
     """Each has a line with its dataset and budget."""
     result = _run("recipes")
@@ -102,7 +97,7 @@ def test_printed_preset_is_a_recipe() -> None:
         printed, preset = read_recipe("printed.toml"), read_recipe(name)
         assert (printed.dataset, printed.budget) == (preset.dataset, preset.budget)
         assert printed.settings == preset.settings
-    _fails(_run("recipes", "cifar10-12k"), 2, "near ones: ")
+    fails(_run("recipes", "cifar10-12k"), 2, "near ones: ")
 
 
 def test_recipe_alone(asked: Any) -> None:
@@ -189,7 +184,7 @@ def test_record_of_another_dataset() -> None:
     """Other images are refused before the work, and nothing is written."""
     before = sorted(path.name for path in Path().iterdir())
     _recorded()
-    _fails(_run("distill", "--recipe", "x.ddc.json"), 1, "the record of another dataset")
+    fails(_run("distill", "--recipe", "x.ddc.json"), 1, "the record of another dataset")
     Path("x.ddc.json").unlink()
     assert sorted(path.name for path in Path().iterdir()) == before
 
@@ -214,7 +209,7 @@ def test_existing_outputs_are_kept() -> None:
     """A record that exists is named before the work, like the file itself."""
     Path("x.ddc.json").write_text("mine")
     result = _run("distill", "--recipe", "mine.toml", "--record", "-o", "x.ddc")
-    _fails(result, 1, "'x.ddc.json' exists; replace it with --force")
+    fails(result, 1, "'x.ddc.json' exists; replace it with --force")
     assert Path("x.ddc.json").read_text() == "mine" and not Path("x.ddc").exists()
 
 
@@ -239,7 +234,7 @@ def test_wrong_recipes(arguments: list[str], code: int, sentence: str) -> None:
     Path("wrong.toml").write_text("imgs = 3\n")
     Path("broken.toml").write_text("dataset = \n")
     before = sorted(path.name for path in Path().iterdir())
-    _fails(_run("distill", *arguments), code, sentence)
+    fails(_run("distill", *arguments), code, sentence)
     assert sorted(path.name for path in Path().iterdir()) == before
 
 
