@@ -26,12 +26,15 @@ class SoftSettings:
 
     Attributes:
         temperature: by which logits are divided.
+        teacher_weight: part of a label that is the teacher's, in 0 … 1; the rest says the class,
+            which a teacher often does not recognise in a coarsely coded image.
         bits_per_nat: what a nat of divergence from the teacher is worth, in bits.
         step_exponent: steps are 2^−step_exponent; None chooses by rate and divergence.
         kept: logits of each image that are kept, the largest; None chooses likewise.
     """
 
     temperature: float = 1.0
+    teacher_weight: float = 0.5
     bits_per_nat: float = 40.0
     step_exponent: int | None = None
     kept: int | None = None
@@ -48,20 +51,28 @@ def soft_labels_of(
         settings: see there.
     """
     num_classes = logits.shape[1]
-    scaled = logits / settings.temperature
+    wanted = with_class(logits / settings.temperature, labels, settings.teacher_weight)
     exponents = STEP_EXPONENTS if settings.step_exponent is None else (settings.step_exponent,)
     kept = sorted({min(count, num_classes) for count in (1, 2, 3, 5, num_classes)})
     if settings.kept is not None:
         kept = [min(settings.kept, num_classes)]
     best: tuple[float, SoftLabels, float] | None = None
     for exponent, count in product(exponents, kept):
-        soft = _fitted(truncated(scaled, count), labels, exponent)
+        soft = _fitted(truncated(wanted, count), labels, exponent)
         bits = soft_label_bits(soft, labels)
-        cost = bits + settings.bits_per_nat * divergence(scaled, soft)
+        cost = bits + settings.bits_per_nat * divergence(wanted, soft)
         if best is None or cost < best[0]:
             best = cost, soft, bits
     assert best is not None
     return best[1], best[2]
+
+
+def with_class(logits: Logits, labels: NDArray[np.int64], teacher_weight: float) -> Logits:
+    """Return logits of a mixture of a teacher's probabilities and the class of each image."""
+    probabilities = teacher_weight * np.exp(_log_softmax(logits))
+    probabilities[np.arange(len(labels)), labels] += 1 - teacher_weight
+    mixed: Logits = np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
+    return mixed
 
 
 def truncated(logits: Logits, kept: int) -> Logits:
@@ -83,11 +94,10 @@ def truncated(logits: Logits, kept: int) -> Logits:
 
 
 def divergence(logits: Logits, soft: SoftLabels) -> float:
-    """Return the sum over images of KL(teacher ‖ soft label) in nats."""
-    log_teacher = logits - logits.max(axis=1, keepdims=True)
-    log_teacher = log_teacher - np.log(np.exp(log_teacher).sum(axis=1, keepdims=True))
+    """Return the sum over images of KL(what labels should be ‖ soft labels) in nats."""
+    log_wanted = _log_softmax(logits)
     log_soft: Logits = np.log(soft.probabilities.astype(np.float64))
-    return float((np.exp(log_teacher) * (log_teacher - log_soft)).sum())
+    return float((np.exp(log_wanted) * (log_wanted - log_soft)).sum())
 
 
 def soft_label_bits(soft: SoftLabels, labels: NDArray[np.int64]) -> float:
@@ -96,6 +106,12 @@ def soft_label_bits(soft: SoftLabels, labels: NDArray[np.int64]) -> float:
     scale = np.clip(soft.scale + UNIT_SCALE, 0, tables.NUM_SCALES - 1)
     costs = _costs(soft.logits.astype(np.int64), soft.loc[labels], scale[labels])
     return details + float(costs.sum())
+
+
+def _log_softmax(logits: Logits) -> Logits:
+    below = logits - logits.max(axis=1, keepdims=True)
+    normalised: Logits = below - np.log(np.exp(below).sum(axis=1, keepdims=True))
+    return normalised
 
 
 def _fitted(below: Logits, labels: NDArray[np.int64], exponent: int) -> SoftLabels:

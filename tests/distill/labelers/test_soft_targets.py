@@ -10,6 +10,7 @@ from ddcodec.distill.labelers.soft_targets import (
     soft_label_bits,
     soft_labels_of,
     truncated,
+    with_class,
 )
 from ddcodec.entropy.range_coder import RangeEncoder
 
@@ -20,6 +21,19 @@ def _logits(spread: float = 2.0) -> np.ndarray:
     logits = np.random.default_rng(0).normal(0, spread, (200, 5))
     logits[np.arange(200), LABELS] += 5
     return logits
+
+
+def _wanted() -> np.ndarray:
+    return with_class(_logits(), LABELS, SoftSettings().teacher_weight)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5, 1.0])
+def test_labels_say_the_class_as_surely_as_asked(weight: float) -> None:
+    """The teacher has its part of each label, and the class the rest."""
+    logits = np.log(np.array([[0.2, 0.7, 0.1], [0.2, 0.3, 0.5]]))
+    mixed = np.exp(with_class(logits, np.array([0, 2]), weight))
+    classes = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    assert np.allclose(mixed, weight * np.exp(logits) + (1 - weight) * classes)
 
 
 @pytest.mark.parametrize("kept", [1, 2, 5, None])
@@ -38,7 +52,7 @@ def test_finer_steps_lose_less_and_cost_more() -> None:
         soft_labels_of(_logits(), LABELS, SoftSettings(step_exponent=exponent, kept=5))
         for exponent in (0, 1, 2, 3)
     ]
-    losses = [divergence(_logits(), soft) for soft, _ in found]
+    losses = [divergence(_wanted(), soft) for soft, _ in found]
     bits = [cost for _, cost in found]
     assert losses == sorted(losses, reverse=True)
     assert bits == sorted(bits)
@@ -49,7 +63,7 @@ def test_dear_divergence_buys_bits() -> None:
     cheap, few = soft_labels_of(_logits(), LABELS, SoftSettings(bits_per_nat=1.0))
     dear, many = soft_labels_of(_logits(), LABELS, SoftSettings(bits_per_nat=1000.0))
     assert few < many
-    assert divergence(_logits(), dear) < divergence(_logits(), cheap)
+    assert divergence(_wanted(), dear) < divergence(_wanted(), cheap)
 
 
 def test_truncation_keeps_the_largest() -> None:

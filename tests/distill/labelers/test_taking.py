@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tiny_dataset import tiny_dataset
 
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.distill.distill import distill
 from ddcodec.distill.labelers import making
+from ddcodec.distill.labelers.soft_targets import SoftSettings
 from ddcodec.distill.progress import Supervision
 from ddcodec.distill.recipe import Recipe
 from ddcodec.errors import BudgetError, DataError, FormatError, RecipeError
@@ -81,8 +83,10 @@ def test_it_gives_soft_labels(source: Path, taking: Recipe) -> None:
     assert found.labeler is None and found.soft_labels is not None and teacher is not None
     assert "labeler" not in distilled.encoded.section_bits
     exact = teacher.exact_logits(found.images).softmax(1)
+    weight = SoftSettings().teacher_weight
+    wanted = weight * exact + (1 - weight) * torch.nn.functional.one_hot(found.labels)
     # Labels are rounded to whole multiples of a step.
-    assert float((found.soft_labels - exact).abs().mean()) < 0.05
+    assert float((found.soft_labels - wanted).abs().mean()) < 0.05
 
 
 def test_it_must_fit_the_dataset(taking: Recipe) -> None:
