@@ -20,8 +20,8 @@ def keep_freed_memory() -> None:
     """Have glibc keep freed blocks of up to 64 MiB, up to 1 GiB in all, where it is the allocator.
 
     Every update of a network makes and drops the same activations of some megabytes. By default
-    each goes back to the system, which clears its pages when they come again: a fifth of the CPU
-    time of training where that was measured (docs/results.md). Settings in the environment win.
+    each goes back to the system, which clears its pages when they come again: a tenth of the CPU
+    time of `ddc eval` where that was measured (docs/results.md). Settings in the environment win.
     """
     if sys.platform != "linux" or any(name in os.environ for name in _CHOSEN_BY_USER):
         return
