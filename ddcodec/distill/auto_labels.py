@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -61,6 +62,7 @@ def distill_auto_labels(
         raise RecipeError("labels = auto needs the validation part to choose on.")
     files: dict[str, Distilled] = {}
     accuracies: dict[str, float] = {}
+    seconds = 0.0
     refused: BudgetError | None = None
     for labels in CANDIDATES:
         candidate = _candidate(dataset, recipe, labels, supervision, device)
@@ -73,16 +75,19 @@ def distill_auto_labels(
         files[labels] = distilled
         decoded = decode_bytes(distilled.encoded.data, UNBOUNDED)
         training_set = TrainingSet.from_decoded(decoded, None, UNBOUNDED)
-        accuracies[labels] = supervision.judge_file(training_set)
+        # Minutes, with a labeler.
         supervision.on_notice(
-            f"labels {labels}: {accuracies[labels]:.1f} % on validation, "
-            f"{distilled.size_bytes:,} bytes"
+            f"labels {labels}: {distilled.size_bytes:,} bytes, on which students are trained now"
         )
+        started = time.monotonic()
+        accuracies[labels] = supervision.judge_file(training_set)
+        seconds += distilled.seconds + time.monotonic() - started
+        supervision.on_notice(f"labels {labels}: {accuracies[labels]:.1f} % on validation")
     if not files:
         assert refused is not None  # there is at least one candidate
         raise refused
     best = max(files, key=lambda labels: accuracies[labels])
-    return replace(files[best], label_accuracies=accuracies)
+    return replace(files[best], label_accuracies=accuracies, seconds=seconds)
 
 
 def _candidate(

@@ -76,7 +76,16 @@ def test_what_teaches_best_is_kept(files: dict[str, Distilled], favourite: str) 
     assert judged == dict.fromkeys(("hard", "soft", "labeler"), 24 * 8)
     assert decode_bytes(distilled.encoded.data).header.label_mode == MODES[favourite]
     assert distilled.label_accuracies[favourite] == 80.0
-    assert [notice.split(":")[0] for notice in notices] == [f"labels {name}" for name in CANDIDATES]
+    # Of all three, and of judging them.
+    assert distilled.seconds > sum(file.seconds for file in files.values())
+    assert len(notices) == 2 * len(CANDIDATES)
+    for name, made_notice, judged_notice in zip(
+        CANDIDATES, notices[::2], notices[1::2], strict=True
+    ):
+        size = files[name].size_bytes
+        assert made_notice == f"labels {name}: {size:,} bytes, on which students are trained now"
+        accuracy = "80.0" if name == favourite else "70.0"
+        assert judged_notice == f"labels {name}: {accuracy} % on validation"
     # The file with a labeler holds real images, whatever the loss.
     assert [recipe.loss for recipe in made] == ["dm", "dm", "none"]
     assert made[1].teacher is not None and not made[2].loss_options
