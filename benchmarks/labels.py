@@ -33,14 +33,13 @@ from ddcodec.datasets.base import validation_part
 from ddcodec.drawing import colour, draw_picture
 from ddcodec.evaluation import EvaluationSettings, LabelledImages, evaluate_labelled
 from ddcodec.evaluation.candidate import Candidate, ReadOptions, read_candidate
-from ddcodec.evaluation.judge import find_protocol, labeler_accuracy
+from ddcodec.evaluation.judge import ALL, HARD, find_protocol, labeler_accuracy
 from ddcodec.evaluation.preparation import prepare
 from ddcodec.evaluation.protocols import Protocol
 from ddcodec.inspection import decode_file, inspect_file
 from ddcodec.peers import peers_of
 from ddcodec.rate_utility import Published, draw_published, label_axes
 
-HARD, ALL = "hard", "all"
 NAMES = {"hard": "hard labels", "soft": "soft labels", "labeler": "labels by a labeler"}
 FLOAT_BITS = 32
 _STYLES: tuple[dict[str, Any], ...] = ({"fmt": "o-"}, {"fmt": "^--"}, {"fmt": "v:"})

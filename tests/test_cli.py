@@ -551,7 +551,8 @@ def test_interrupted_distill_leaves_nothing(pets: Path, monkeypatch: pytest.Monk
     with monkeypatch.context() as patch:
         patch.setattr("ddcodec.distill.latent_run.encode_content", interrupt)
         result = _run(*arguments)
-    fails(result, 130, r"'x.ddc.checkpoint' holds the last state .* with --resume goes on")
+    state = r"'x.ddc.checkpoint' holds the last state .* with --resume goes on"
+    fails(result, 130, state, after_steps=True)
     assert _left() == ["x.ddc.checkpoint"]
     fails(_run(*arguments), 1, "holds an interrupted run; go on with --resume, or start anew")
     changed = _run(*arguments, "--resume", "--seed", "5")
@@ -576,7 +577,8 @@ def test_full_disk_at_the_end_keeps_the_run(pets: Path, monkeypatch: pytest.Monk
     with monkeypatch.context() as patch:
         patch.setattr("ddcodec.codec.encode.write_atomically", fill)
         result = _run(*arguments)
-    fails(result, 1, r"Cannot write 'x.ddc': No space .* holds the finished run; add --resume")
+    kept = r"Cannot write 'x.ddc': No space .* holds the finished run; add --resume"
+    fails(result, 1, kept, after_steps=True)
     assert _left() == ["x.ddc.checkpoint"]
     assert _run(*arguments, "--resume").exit_code == 0
     assert _left() == ["x.ddc"]

@@ -28,7 +28,6 @@ def facts_for_json(
     `.ddc`.
     """
     size, is_ddc = candidate.size_bytes, candidate.kind == ".ddc"
-    in_front = judgements[0].hard or judgements[0].best
     return {
         "file": str(file),
         "kind": candidate.kind,
@@ -38,7 +37,7 @@ def facts_for_json(
         "bits_per_class": bits_per_class(size, real.num_classes) if is_ddc else None,
         "bytes_per_class": size / real.num_classes if is_ddc else None,
         "advice": advice_for_json(candidate.advice),
-        **in_front.to_json(),
+        **judgements[0].in_front.to_json(),
         "results": [judgement.to_json() for judgement in judgements],
     }
 
@@ -119,7 +118,7 @@ def _labels(judgement: Judgement) -> str:
 
 
 def _lines(judgement: Judgement) -> list[tuple[str, str]]:
-    shown = judgement.hard or judgement.best
+    shown = judgement.in_front
     each = ", ".join(f"{accuracy:.2f} %" for accuracy in shown.accuracies)
     lines = [("network", shown.arch), ("accuracies", each)]
     if judgement.hard is not None:

@@ -77,6 +77,11 @@ class Judgement:
         return report
 
     @property
+    def in_front(self) -> AccuracyReport:
+        """With hard labels, unless they were left out."""
+        return self.hard or self.best
+
+    @property
     def hard_label_recovery(self) -> float | None:
         """HLR of DD-Ranking in points: how far hard labels stay behind the full data."""
         if self.full_data is None or self.hard is None:
