@@ -4,10 +4,11 @@
     python benchmarks/labels.py draw labels.jsonl ship-10k.json --peers TM-RUO -o labels.png
 
 `measure` trains a student for each file, kind of label, architecture and seed that the list does
-not have yet, and adds a line for each; interrupted, it goes on where it was. `--set updates=3200
-network_width=64` makes short runs to choose by, under a protocol name that says so. `draw` puts
-beside the files what other methods leave out of their sizes, a float32 vector for each image, and
-the reports of `benchmarks/ship_the_model.py`, each labeler alone, and published points.
+not have yet, and adds a line for each; interrupted, it goes on where it was, also within a network.
+`--set updates=3200 network_width=64` makes short runs to choose by, under a protocol name that says
+so. `draw` puts beside the files what other methods leave out of their sizes, a float32 vector for
+each image, and the reports of `benchmarks/ship_the_model.py`, each labeler alone, and published
+points.
 
 Lists behind docs/results.md are kept in `benchmarks/measured`: cifar10.jsonl of the test set,
 cifar10-short.jsonl of short runs on the validation part.
@@ -16,7 +17,6 @@ cifar10-short.jsonl of short runs on the validation part.
 import argparse
 import hashlib
 import json
-import time
 from dataclasses import replace
 from itertools import cycle, product
 from pathlib import Path
@@ -24,8 +24,8 @@ from statistics import fmean, pstdev
 from typing import Any
 
 from ddcodec.budget import bits_per_class
-from ddcodec.cli.eval import show_on
 from ddcodec.cli.freed_memory import keep_freed_memory
+from ddcodec.cli.training_progress import show_on, unfinished_networks
 from ddcodec.codec.encode import write_atomically
 from ddcodec.console import ProgressReport
 from ddcodec.datasets import load_dataset
@@ -65,15 +65,16 @@ def measure(arguments: argparse.Namespace) -> None:
             way |= {"column": column, "arch": arch, "seed": seed}
             if _key(facts | way) in known:
                 continue
-            settings = EvaluationSettings(ready.protocol, (seed,), dataset.num_classes, arch)
-            started = time.monotonic()
             seen = training.with_hard_labels() if column == HARD else training
-            with ProgressReport() as progress:
+            with ProgressReport() as progress, unfinished_networks() as unfinished:
                 show = show_on(progress, f"{path.name}, {arch}, {column} labels, seed {seed}")
-                report = evaluate_labelled(seen, test, replace(settings, on_progress=show))
-            line = facts | way | {"accuracy": report.accuracies[0], "updates": report.updates}
-            line["seconds"] = round(time.monotonic() - started, 1)
-            _add(arguments.output, line)
+                settings = EvaluationSettings(
+                    ready.protocol, (seed,), dataset.num_classes, arch,
+                    on_progress=show, unfinished=unfinished,
+                )  # fmt: skip
+                report = evaluate_labelled(seen, test, settings)
+                line = facts | way | {"accuracy": report.accuracies[0], "updates": report.updates}
+                _add(arguments.output, line | {"seconds": round(report.seconds, 1)})
 
 
 def draw(arguments: argparse.Namespace) -> None:

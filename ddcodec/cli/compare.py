@@ -12,7 +12,7 @@ import click
 
 from ddcodec.budget import bits_per_class
 from ddcodec.cli.accuracies import accuracy_text
-from ddcodec.cli.eval import PROTOCOLS, networks_to_train, show_on
+from ddcodec.cli.eval import PROTOCOLS, networks_to_train
 from ddcodec.cli.loading import load, size_option
 from ddcodec.cli.options import (
     COUNT,
@@ -23,6 +23,7 @@ from ddcodec.cli.options import (
     limit_options,
     whole_number,
 )
+from ddcodec.cli.training_progress import show_on, unfinished_networks
 from ddcodec.cli.training_sets import KnownSet, read_training_set
 from ddcodec.console import ProgressReport, print_table, waiting
 from ddcodec.errors import DataError
@@ -146,7 +147,7 @@ def _judge(
         for known in training_sets
     ]
     judgements = []
-    with ProgressReport() as report:
+    with ProgressReport() as report, unfinished_networks() as unfinished:
         for index, (known, prepared) in enumerate(zip(training_sets, ready, strict=True)):
             phase = f"{known.path.name} ({index + 1}/{len(training_sets)})"
             settings = EvaluationSettings(
@@ -155,6 +156,7 @@ def _judge(
                 real.num_classes,
                 device=trial.device,
                 on_progress=show_on(report, phase),
+                unfinished=unfinished,
             )
             judgements.append(judge(prepared.training, prepared.test, settings))
     return judgements

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +21,8 @@ from ddcodec.cli.options import (
     limit_options,
     whole_number,
 )
+from ddcodec.cli.references import Compared
+from ddcodec.cli.training_progress import show_on, unfinished_networks
 from ddcodec.console import ProgressReport, waiting
 from ddcodec.errors import DataError
 from ddcodec.format.limits import DecodeLimits
@@ -30,7 +30,7 @@ from ddcodec.format.student_recipe import MAX_RENDITIONS
 
 if TYPE_CHECKING:
     from ddcodec.datasets import Dataset, ImageSplit
-    from ddcodec.evaluation import EvaluationProgress, EvaluationSettings, Judgement, Protocol
+    from ddcodec.evaluation import Judgement, Protocol
     from ddcodec.evaluation.candidate import Candidate, Normalisation
 
 PROTOCOLS = ("standard", "tuned", "muon", "patient", "quick", "glance")
@@ -238,81 +238,22 @@ def _judge(
     with waiting("Testing the labeler alone."):
         alone = labeler_accuracy(ready.training, ready.test)
     judgements = []
-    for arch in settings["arch"]:
-        with ProgressReport() as report:
+    with ProgressReport() as report, unfinished_networks() as unfinished:
+        for arch in settings["arch"]:
+            show, device = show_on(report, arch), settings["device"]
             chosen = EvaluationSettings(
-                protocol, seeds, real.num_classes, arch, settings["device"], show_on(report, arch)
+                protocol, seeds, real.num_classes, arch, device, show, unfinished
             )
             # References are kept under the name of the protocol: they follow no file's advice.
             advised = replace(chosen, protocol=ready.protocol)
             judgement = judge(ready.training, ready.test, advised, settings["columns"])
             judgement = replace(judgement, labeler_accuracy=alone)
             if settings["references"] != "none":
-                compared = _Compared(real, test, split, settings["references"], report)
+                compared = Compared(real, test, split, settings["references"], report)
                 labels = ready.training.labels[:: ready.training.renditions]
                 judgement = compared.add_to(judgement, labels.numpy(), chosen)
             judgements.append(judgement)
     return judgements
-
-
-class _Compared:
-    """The references that --references asks for."""
-
-    def __init__(
-        self, real: Dataset, test: ImageSplit, split: str, wanted: str, report: ProgressReport
-    ) -> None:
-        from ddcodec.datasets import default_cache_dir
-        from ddcodec.evaluation.references import References
-
-        self._references = References(real, test, split, default_cache_dir())
-        self._wanted, self._report = wanted, report
-
-    def add_to(self, judgement: Judgement, labels: Any, settings: EvaluationSettings) -> Judgement:
-        """Train what is not in the cache, after saying what that takes."""
-        from ddcodec.evaluation.references import cost
-
-        wanted = {"random_real": self._references.random_real(labels)}
-        if self._wanted == "all":
-            wanted["full_data"] = self._references.full_data()
-        for field, reference in wanted.items():
-            missing = self._references.missing(reference, settings)
-            if missing:
-                self._report.notice(
-                    f"{reference.name}, {settings.arch}: "
-                    f"{cost(reference, settings, len(missing))}, kept for the next time."
-                )
-            shown = replace(
-                settings, on_progress=show_on(self._report, f"{settings.arch} {reference.name}")
-            )
-            found = self._references.report(reference, shown)
-            if field == "random_real":
-                judgement = replace(judgement, random_real=found)
-            else:
-                judgement = replace(judgement, full_data=found)
-        return judgement
-
-
-def show_on(report: ProgressReport, what: str) -> Callable[[EvaluationProgress], None]:
-    """Return what shows the progress of some networks."""
-    started, last = time.monotonic(), 0.0
-
-    def show(progress: EvaluationProgress) -> None:
-        nonlocal started, last
-        done = (progress.network + progress.update / progress.updates) / progress.networks
-        if done < last:
-            # The same networks again, with all labels.
-            started = time.monotonic()
-        last = done
-        elapsed = time.monotonic() - started
-        report.update(
-            f"{what}, network {progress.network + 1}/{progress.networks}",
-            progress.update,
-            progress.updates,
-            "" if progress.loss is None else f"loss {progress.loss:.4g}",
-            elapsed * (1 - done) / done if done else None,
-        )
-
-    return show
 
 
 def _split_name(split: str, count: int) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.errors import DataError
+from ddcodec.evaluation.unfinished import UnfinishedNetworks
 from ddcodec.networks import Classifier, precision
 
 # Of 32×32 pixels. On a CPU compiling took 30 s of one core (5 s once the programs are kept) and
@@ -38,13 +39,15 @@ class TrainingOptions:
             enough to pay for it. Where compilation fails, training goes on without.
         bfloat16: Compute in bfloat16; None does where it pays.
         on_progress: Called now and then with (updates done, updates in all, last loss), first
-            with 0 and None.
+            the updates that need not be done, usually 0, and None.
+        unfinished: Where networks are kept while they are trained, or None.
     """
 
     device: str = "cpu"
     compiled: bool | None = None
     bfloat16: bool | None = None
     on_progress: ShowUpdates | None = None
+    unfinished: UnfinishedNetworks | None = None
 
     @property
     def computes_in_bfloat16(self) -> bool:

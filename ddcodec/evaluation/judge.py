@@ -12,6 +12,7 @@ from ddcodec.evaluation.labelled_images import LabelledImages
 from ddcodec.evaluation.protocols import PROTOCOLS, Protocol
 from ddcodec.evaluation.report import AccuracyReport, Judgement
 from ddcodec.evaluation.train import accuracy, train_network
+from ddcodec.evaluation.unfinished import UnfinishedNetworks
 
 BOTH, HARD, ALL = "both", "hard", "all"
 COLUMNS = (BOTH, HARD, ALL)
@@ -29,7 +30,8 @@ class EvaluationProgress:
         networks: Networks in all.
         update: Updates of this network done.
         updates: Its updates in all.
-        loss: Its last training loss, None before the first update: compiling takes a while.
+        loss: Its last training loss, None before this process's first update: compiling takes a
+            while. With updates done, the network was kept from an interrupted evaluation.
     """
 
     network: int
@@ -50,6 +52,7 @@ class EvaluationSettings:
         arch: A name that `ddcodec.networks.parse_arch` knows.
         device: Where to train and test.
         on_progress: Called now and then.
+        unfinished: Where networks are kept while they are trained, or None.
     """
 
     protocol: Protocol
@@ -58,6 +61,7 @@ class EvaluationSettings:
     arch: str = "convnet"
     device: str = "cpu"
     on_progress: Callable[[EvaluationProgress], None] | None = None
+    unfinished: UnfinishedNetworks | None = None
 
 
 def find_protocol(protocol: str | Protocol) -> Protocol:
@@ -87,11 +91,13 @@ def evaluate_labelled(
         raise RecipeError("An evaluation needs at least one seed.")
     training.check(settings.num_classes)
     test.check(settings.num_classes)
-    started = time.perf_counter()
+    started, before = time.perf_counter(), _seconds_before(settings)
     accuracies = []
     for index, seed in enumerate(seeds):
         on_progress = _report_to(settings.on_progress, index, len(seeds))
-        options = TrainingOptions(settings.device, on_progress=on_progress)
+        options = TrainingOptions(
+            settings.device, on_progress=on_progress, unfinished=settings.unfinished
+        )
         network = train_network(
             training, settings.num_classes, protocol, seed, settings.arch, options
         )
@@ -107,7 +113,7 @@ def evaluate_labelled(
         epochs=protocol.total_epochs(count),
         num_images=count,
         renditions=training.renditions,
-        seconds=time.perf_counter() - started,
+        seconds=time.perf_counter() - started + _seconds_before(settings) - before,
     )
 
 
@@ -158,6 +164,10 @@ def labeler_accuracy(training: LabelledImages, test: LabelledImages) -> float | 
         seen = replace(test, images=images).normalised(torch.device("cpu"))
         correct += int((training.labeler(seen).argmax(dim=1) == labels).sum())
     return 100.0 * correct / len(test.labels)
+
+
+def _seconds_before(settings: EvaluationSettings) -> float:
+    return 0.0 if settings.unfinished is None else settings.unfinished.seconds_before
 
 
 def _report_to(

@@ -5,8 +5,6 @@ Both are trained by the protocol, architecture and seeds of the training set, on
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 
 from ddcodec.datasets.base import Dataset, ImageSplit, normalisation, split_validation
 from ddcodec.evaluation.judge import EvaluationProgress, EvaluationSettings, evaluate_labelled
+from ddcodec.evaluation.kept_files import keep
 from ddcodec.evaluation.labelled_images import LabelledImages
 from ddcodec.evaluation.random_real import draw_random_real
 from ddcodec.evaluation.report import AccuracyReport
@@ -148,17 +147,8 @@ class References:
     def _keep(
         self, reference: Reference, settings: EvaluationSettings, seed: int, accuracy: float
     ) -> None:
-        """Write a figure down whole or not at all; without a cache it is trained again."""
         facts = self._facts(reference, settings, seed)
-        path = self._path(facts)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, partial = tempfile.mkstemp(dir=path.parent, prefix=".")
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                json.dump({**facts, "accuracy": accuracy}, stream, indent=1)
-            Path(partial).replace(path)
-        except OSError:
-            return
+        keep(json.dumps({**facts, "accuracy": accuracy}, indent=1).encode(), self._path(facts))
 
 
 def _shifted(

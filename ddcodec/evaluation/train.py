@@ -4,17 +4,12 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from ddcodec import networks
-from ddcodec.evaluation.gradients import TrainingOptions, add_gradients, loss_function
+from ddcodec.evaluation.gradients import TrainingOptions
 from ddcodec.evaluation.labelled_images import LabelledImages
-from ddcodec.evaluation.optimisers import Optimisers, adamw_of, build_optimisers, learning_rate
 from ddcodec.evaluation.protocols import Protocol
-from ddcodec.evaluation.stage_matching import StageMatching
-from ddcodec.evaluation.views import Views
+from ddcodec.evaluation.training_run import TrainingRun
 from ddcodec.networks import Classifier, precision
 
 PROGRESS_EVERY = 10  # updates
@@ -30,6 +25,8 @@ def train_network(
     options: TrainingOptions | None = None,
 ) -> Classifier:
     """Train a fresh network; a function of the arguments on one machine.
+
+    One that was interrupted and kept goes on where it was, and ends as if it had not been.
 
     Args:
         training: The training set; classes may be missing from it.
@@ -48,38 +45,23 @@ def train_network(
     """
     options = options or TrainingOptions()
     training.check(num_classes)
-    device = torch.device(options.device)
-    generator = _generator(seed)
-    matched = protocol.all_labels and protocol.stage_weight > 0
-    stages = training.stages if matched else None
-    shown = training if stages is None else replace(training, labeler=None)
-    views = Views(shown, num_classes, protocol, generator, device)
-    N, (C, H, W) = training.num_images, views.images.shape[1:]
-    width = protocol.network_width
-    network = networks.build(arch, (C, H, W), num_classes, seed=seed, network_width=width)
-    network = network.to(device).train()
-    optimisers = build_optimisers(network, protocol)
-    updates = protocol.total_updates(N)
-    squares = H * W / 32**2
-    loss_of = loss_function(options, updates * min(N, protocol.batch_size) * squares)
-    with _repeatable(device, seed):
-        if stages is not None:
-            bfloat16 = options.computes_in_bfloat16
-            matching = StageMatching(network, stages, views.images, protocol.stage_weight, bfloat16)
-            loss_of = matching.loss
-            optimisers = [*optimisers, adamw_of(matching.parameters(), protocol)]
+    kept = None
+    if options.unfinished is not None:
+        kept = options.unfinished.network(training, num_classes, protocol, seed, arch)
+    with _repeatable(torch.device(options.device), seed):
+        run = TrainingRun(training, num_classes, protocol, seed, arch, options)
+        if kept is not None and (state := kept.load()) is not None:
+            run.resume(state)
         if options.on_progress:
-            options.on_progress(0, updates, None)
-        for update, rows in enumerate(_batches(N, protocol, generator)):
-            images, targets = views.batch(rows)
-            for optimiser in optimisers:
-                optimiser.zero_grad()
-            loss = add_gradients(loss_of, network, images, targets)
-            _step(optimisers, learning_rate(protocol, update, updates))
-            done = update + 1
-            if options.on_progress and (done % PROGRESS_EVERY == 0 or done == updates):
-                options.on_progress(done, updates, float(loss))
-    return network.eval()
+            options.on_progress(run.done, run.updates, None)
+        while run.done < run.updates:
+            loss = run.update()
+            last = run.done == run.updates
+            if options.on_progress and (run.done % PROGRESS_EVERY == 0 or last):
+                options.on_progress(run.done, run.updates, float(loss))
+            if kept is not None and (kept.is_due or (last and kept.is_kept)):
+                kept.save(run.state())
+    return run.network.eval()
 
 
 @torch.no_grad()
@@ -107,28 +89,6 @@ def accuracy(network: Classifier, test: LabelledImages) -> float:
     return 100.0 * correct / len(test.labels)
 
 
-def _step(optimisers: Optimisers, rate: float) -> None:
-    for optimiser in optimisers:
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        optimiser.step()
-
-
-def _batches(num_images: int, protocol: Protocol, generator: torch.Generator) -> Iterator[Tensor]:
-    """Yield the rows of every batch of a run; see `Protocol` for the two ways."""
-    size = min(protocol.batch_size, num_images)
-    if protocol.epochs is not None:
-        for _ in range(protocol.epochs):
-            yield from torch.split(torch.randperm(num_images, generator=generator), size)
-        return
-    pending = torch.empty(0, dtype=torch.int64)
-    for _ in range(protocol.total_updates(num_images)):
-        if len(pending) < size:
-            pending = torch.cat([pending, torch.randperm(num_images, generator=generator)])
-        yield pending[:size]
-        pending = pending[size:]
-
-
 @contextlib.contextmanager
 def _repeatable(device: torch.device, seed: int) -> Iterator[None]:
     """Make training a function of the seed, dropout included; leave torch's random state be."""
@@ -138,9 +98,3 @@ def _repeatable(device: torch.device, seed: int) -> Iterator[None]:
     ):
         torch.random.manual_seed(seed)
         yield
-
-
-def _generator(seed: int) -> torch.Generator:
-    # Not the seed itself, which already fixes the weights: the two streams are to be unrelated.
-    state = np.random.SeedSequence([seed, 1]).generate_state(1, np.uint64)
-    return torch.Generator().manual_seed(int(state[0]) >> 1)

@@ -1,9 +1,11 @@
 """`ddc eval`: what it prints and refuses, for every kind of training set."""
 
+import importlib
 import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -17,7 +19,7 @@ from ddcodec.cli import ddc
 from ddcodec.cli import eval as options
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.encode import encode_content
-from ddcodec.evaluation import PROTOCOLS, protocols
+from ddcodec.evaluation import PROTOCOLS, protocols, unfinished
 from ddcodec.evaluation.arrays import FLOAT_RANGES
 from ddcodec.evaluation.judge import COLUMNS
 from ddcodec.networks import NETWORKS
@@ -244,6 +246,42 @@ def test_the_validation_part(pets: Path, array_file: Path) -> None:
     report = _json(*arguments, "--protocol", "quick", "--references", "all")
     assert report["split"] == "val"
     assert report["results"][0]["full_data"]["num_images"] == 10
+
+
+@pytest.mark.parametrize("command", ["eval", "compare"])
+def test_an_interrupted_evaluation_goes_on(
+    pets: Path, array_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Stopped in its second network it trains that one only, says so, and deletes what it kept."""
+    kept = tmp_path / "cache" / "unfinished"
+    arguments = [command, str(array_file), "--data", str(pets), "--protocol", "quick", "--json"]
+    arguments += ["--repeats", "2"]
+    whole = CliRunner().invoke(ddc, arguments)
+    assert not kept.exists() or not list(kept.iterdir())
+    monkeypatch.setattr(unfinished, "EVERY_SECONDS", 0)
+    judge = importlib.import_module("ddcodec.evaluation.judge")  # not the function of that name
+    original = judge.accuracy
+    tested = []
+
+    def interrupted(*given: Any) -> float:
+        tested.append(given)
+        if len(tested) == 2:
+            raise KeyboardInterrupt
+        return original(*given)
+
+    monkeypatch.setattr(judge, "accuracy", interrupted)
+    stopped = CliRunner().invoke(ddc, arguments)
+    assert "Interrupted; the same command goes on from what was kept" in stopped.stderr
+    assert stopped.exit_code == 130 and stopped.stdout == "" and "Traceback" not in stopped.stderr
+    assert len(list(kept.iterdir())) == 2
+    resumed = CliRunner().invoke(ddc, arguments)
+    assert resumed.exit_code == 0, resumed.stderr
+    assert resumed.stderr.count("goes on from update 2 of 2, where it was interrupted.") == 2
+    first, second = json.loads(whole.stdout), json.loads(resumed.stdout)
+    if command == "compare":
+        first, second = (facts["sets"][0]["accuracy"] for facts in (first, second))
+    assert second["accuracies"] == first["accuracies"]
+    assert list(kept.iterdir()) == []
 
 
 def test_statistics_may_be_given(pets: Path, array_file: Path) -> None:

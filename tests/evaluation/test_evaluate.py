@@ -18,7 +18,7 @@ from ddcodec.evaluation import (
     Protocol,
     gradients,
 )
-from ddcodec.evaluation import train as train_module
+from ddcodec.evaluation.training_run import BatchOrder
 
 NORMALISATION = ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 TINY = Protocol("tiny", updates=40, batch_size=16, network_width=16, networks=2)
@@ -84,10 +84,13 @@ def test_grey_and_odd_sizes_and_missing_classes(shape: tuple[int, int, int]) -> 
 def test_an_epoch_sees_every_image_once_and_ends_with_a_smaller_batch() -> None:
     """Epochs partition the set; a number of updates takes full batches only."""
     generator = torch.Generator().manual_seed(0)
-    epochs = list(train_module._batches(10, Protocol("e", epochs=1, batch_size=4), generator))
+    order = BatchOrder(10, Protocol("e", epochs=2, batch_size=4), generator)
+    epochs = [order.next_rows() for _ in range(3)]
     assert [len(rows) for rows in epochs] == [4, 4, 2]
     assert sorted(torch.cat(epochs).tolist()) == list(range(10))
-    updates = list(train_module._batches(10, Protocol("u", updates=5, batch_size=4), generator))
+    assert len(order.next_rows()) == 4, "the second epoch begins with a whole batch"
+    order = BatchOrder(10, Protocol("u", updates=5, batch_size=4), generator)
+    updates = [order.next_rows() for _ in range(5)]
     assert [len(rows) for rows in updates] == [4] * 5
     assert torch.cat(updates).bincount().tolist() == [2] * 10
 
