@@ -216,7 +216,7 @@ def _land(run: Run) -> Content:
     Bits that the goal has no use for make images resemble the real ones.
 
     Raises:
-        BudgetError: if not even a file without latents fits.
+        BudgetError: if the file cannot be brought below the budget.
     """
     run.relabel()
     networks = run.fixed_networks()
@@ -235,12 +235,21 @@ def _land(run: Run) -> Content:
             if size >= FULL * run.budget_bytes:
                 break
     if size > run.budget_bytes:
-        raise BudgetError(
-            f"The file takes {smallest} bytes before any image and cannot be brought below the "
-            f"budget of {run.budget_bytes}; give a larger budget, fewer images or a smaller "
-            "decoder (--synthesis)."
-        )
+        raise _too_large(smallest, size, run.budget_bytes)
     return run.content(latents)
+
+
+def _too_large(before_images: int, landed: int, budget_bytes: int) -> BudgetError:
+    """Say what stands in the way of a budget: the networks, or a fit that was too short."""
+    if before_images > budget_bytes:
+        return BudgetError(
+            f"The file takes {before_images} bytes before any image, above the budget of "
+            f"{budget_bytes}; give a larger budget or a smaller decoder (--synthesis)."
+        )
+    return BudgetError(
+        f"The file could be brought down to {landed} bytes, not to the budget of {budget_bytes}; "
+        "give a longer fit (--fit-steps), fewer images (--spc) or a larger budget."
+    )
 
 
 def _noise_like(images: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:

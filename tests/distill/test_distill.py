@@ -81,6 +81,15 @@ def test_budget_too_small_for_the_images() -> None:
         _run(bytes_per_class=100.0)
 
 
+def test_a_fit_that_was_too_short_is_not_blamed_on_the_decoder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where networks would fit but images do not come down, the size reached and a way are said."""
+    monkeypatch.setattr("ddcodec.distill.latent_run.land_on_budget", lambda *_: 1234)
+    with pytest.raises(BudgetError, match=r"down to 1234 bytes, not to .* 1000; .*--fit-steps"):
+        _run(fit_steps=1)
+
+
 def test_unknown_loss_and_device() -> None:
     """Both are refused before any work."""
     with pytest.raises(RecipeError, match="unknown loss"):
