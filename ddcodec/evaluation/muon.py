@@ -60,15 +60,23 @@ def orthogonalised(matrix: Tensor) -> Tensor:
     Five Newton–Schulz iterations (Jordan et al. 2024); singular values from a hundredth of the
     Frobenius norm on end between 0.68 and 1.2, smaller ones are raised 485-fold at most.
 
+    Each iteration multiplies by a polynomial of the Gram matrix of the one before. All of these
+    commute, so that the small Gram matrix is iterated and the large matrix multiplied once.
+
     Args:
         matrix: float M×N; a matrix of zeros stays one.
     """
     tall = matrix.shape[0] > matrix.shape[1]
     values = matrix.mT if tall else matrix
     values = values / (values.norm() + 1e-7)
+    gram = values @ values.mT
+    factor = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     a, b, c = _QUINTIC
     for _ in range(_ITERATIONS):
-        gram = values @ values.mT
-        values = a * values + (b * gram + c * gram @ gram) @ values
+        polynomial = b * gram + c * gram @ gram
+        polynomial.diagonal().add_(a)
+        factor = polynomial @ factor
+        gram = polynomial @ gram @ polynomial
+    values = factor @ values
     result: Tensor = values.mT if tall else values
     return result
