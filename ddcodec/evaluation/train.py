@@ -51,7 +51,7 @@ def train_network(
     with _repeatable(torch.device(options.device), seed):
         run = TrainingRun(training, num_classes, protocol, seed, arch, options)
         if kept is not None and (state := kept.load()) is not None:
-            run.resume(state)
+            run.restore(state)
         if options.on_progress:
             options.on_progress(run.done, run.updates, None)
         while run.done < run.updates:

@@ -103,7 +103,7 @@ class TrainingRun:
             "cuda_random": torch.cuda.get_rng_state() if on_cuda else None,
         }
 
-    def resume(self, state: State) -> None:
+    def restore(self, state: State) -> None:
         """Go on from the state of a run with the same arguments."""
         for module, values in zip(self._trained, state["trained"], strict=True):
             module.load_state_dict(values)
