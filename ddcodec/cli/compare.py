@@ -95,7 +95,7 @@ def compare_command(
     Each is a .ddc, an image folder or archive, an .npz or a .pt of images and labels. With --data
     the same networks are trained on each of them and tested on the test images, under tuned, muon
     and patient with all labels, too, where a set has more than hard ones. The size is that of the
-    files as they are.
+    files as they are. After Ctrl-C or a crash the same command goes on where it was.
     """
     check_device(device)
     if dataset is not None and data is None:

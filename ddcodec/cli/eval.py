@@ -145,7 +145,7 @@ def eval_command(
     """Train networks on X and test each once on real images it has not seen.
 
     X is a .ddc, a folder or archive of images such as ddc decode writes, or an .npz, .npy or .pt
-    of images and labels.
+    of images and labels. After Ctrl-C or a crash the same command goes on where it was.
     """
     check_device(settings["device"])
     from ddcodec.evaluation.candidate import ReadOptions, read_candidate
