@@ -95,6 +95,7 @@ class TrainingRun:
         on_cuda = self._views.images.is_cuda
         return {
             "done": self.done,
+            "threads": torch.get_num_threads(),
             "trained": [module.state_dict() for module in self._trained],
             "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
             "pending": self._order.pending.clone(),
@@ -104,7 +105,9 @@ class TrainingRun:
         }
 
     def restore(self, state: State) -> None:
-        """Go on from the state of a run with the same arguments."""
+        """Go on from the state of a run with the same arguments, by as many threads."""
+        # Sums that are split among other threads round differently.
+        torch.set_num_threads(state["threads"])
         for module, values in zip(self._trained, state["trained"], strict=True):
             module.load_state_dict(values)
         for optimiser, values in zip(self._optimisers, state["optimisers"], strict=True):

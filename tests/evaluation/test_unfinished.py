@@ -104,6 +104,19 @@ def test_every_network_goes_on(tmp_path: Path, arch: str) -> None:
     assert _same(_train(tmp_path, SHORT, arch=arch)[0], whole)
 
 
+def test_as_many_threads_go_on(tmp_path: Path) -> None:
+    """Other threads would round otherwise: their number is that of the beginning."""
+    before = torch.get_num_threads()
+    with pytest.raises(KilledError):
+        _train(tmp_path, SHORT, 4)
+    try:
+        torch.set_num_threads(before + 1)
+        _train(tmp_path, SHORT)
+        assert torch.get_num_threads() == before
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_nothing_is_written_before_it_is_due(tmp_path: Path) -> None:
     """A training shorter than the interval leaves no file and no folder."""
     kept = UnfinishedNetworks(tmp_path / "unfinished", every_seconds=3600)
