@@ -72,7 +72,8 @@ class Labeler:
         """Return logits and feature maps of some images at a time, as the network computes them."""
         device = images.device
         network = self._network.to(device)
-        mean, std = (part.to(device)[:, None, None] for part in (self._mean, self._std))
+        self._mean, self._std = self._mean.to(device), self._std.to(device)
+        mean, std = (part[:, None, None] for part in (self._mean, self._std))
         pixels = (255 * (images * std + mean)).contiguous(memory_format=torch.channels_last)
         chunk = CHUNK_IMAGES if device.type == "cpu" else len(images)
         with precision.autocast(device, precision.bfloat16_pays(device)):

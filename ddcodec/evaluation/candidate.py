@@ -152,7 +152,10 @@ def _in_order(stages: Stages, order: Tensor) -> Stages:
     """Return a labeler whose logits stand in another order."""
 
     def ordered(images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        nonlocal order
         logits, maps = stages(images)
+        # Kept there: waiting for it at every batch cannot be recorded (networks/replay.py).
+        order = order.to(images.device)
         return logits[:, order], maps
 
     return ordered
@@ -163,10 +166,18 @@ def _seen_with(candidate: Candidate, normalisation: Normalisation) -> Stages | N
     stages, own = candidate.stages, candidate.normalisation
     if stages is None or own is None or own == normalisation:
         return stages
-    (mean, std), (own_mean, own_std) = (
-        tuple(torch.tensor(part)[:, None, None] for part in pair) for pair in (normalisation, own)
+    # x ↦ (x·std + mean − own mean) / own std, as one product and one sum.
+    mean, std, own_mean, own_std = (
+        torch.tensor(part)[:, None, None] for pair in (normalisation, own) for part in pair
     )
-    return lambda images: stages((images * std + mean - own_mean) / own_std)
+    scale, shift = std / own_std, (mean - own_mean) / own_std
+
+    def renormalised(images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        nonlocal scale, shift
+        scale, shift = scale.to(images.device), shift.to(images.device)
+        return stages(images * scale + shift)
+
+    return renormalised
 
 
 def _read_tree(path: Path, real: Dataset) -> Candidate:

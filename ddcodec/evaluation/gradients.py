@@ -35,8 +35,8 @@ class TrainingOptions:
 
     Attributes:
         device: Where to train.
-        compiled: Use `torch.compile`; None does where a compiler is found and the run is long
-            enough to pay for it. Where compilation fails, training goes on without.
+        compiled: Use `torch.compile`; None does on a CPU where a compiler is found and the run is
+            long enough to pay for it. Where compilation fails, training goes on without.
         bfloat16: Compute in bfloat16; None does where it pays.
         on_progress: Called now and then with (updates done, updates in all, last loss), first
             the updates that need not be done, usually 0, and None.
@@ -62,7 +62,9 @@ def loss_function(options: TrainingOptions, images_in_all: float) -> LossFunctio
     eager = loss_bfloat16 if options.computes_in_bfloat16 else loss_float32
     compiled = options.compiled
     if compiled is None:
-        compiled = images_in_all >= COMPILE_FROM_IMAGES and precision.compiler_found()
+        # On an H200 it took 17 s and saved 7 % of an update.
+        on_cpu = torch.device(options.device).type == "cpu"
+        compiled = on_cpu and images_in_all >= COMPILE_FROM_IMAGES and precision.compiler_found()
     return _with_fallback(eager) if compiled else eager
 
 

@@ -27,7 +27,7 @@ class Muon(torch.optim.Optimizer):
 
     Args:
         matrices: Parameters of at least two dimensions.
-        lr: Learning rate, as for AdamW.
+        lr: Learning rate, as for AdamW; groups may hold a tensor in its place.
         weight_decay: Decoupled decay, as of AdamW.
     """
 
@@ -43,15 +43,21 @@ class Muon(torch.optim.Optimizer):
                 if parameter.grad is not None:
                     self._step(parameter, group["lr"], group["weight_decay"])
 
-    def _step(self, parameter: Tensor, rate: float, decay: float) -> None:
+    def _step(self, parameter: Tensor, rate: float | Tensor, decay: float) -> None:
         assert parameter.grad is not None
         state = self.state[parameter]
-        momentum = state.setdefault("momentum", torch.zeros_like(parameter))
+        if "momentum" not in state:
+            state["momentum"] = torch.zeros_like(parameter)
+        momentum = state["momentum"]
         momentum.mul_(MOMENTUM).add_(parameter.grad)
         matrix = parameter.grad.add(momentum, alpha=MOMENTUM).flatten(1)
         update = orthogonalised(matrix).reshape(parameter.shape)
         parameter.mul_(1 - rate * decay)
-        parameter.add_(update, alpha=-rate * MATCHED_RMS * max(matrix.shape) ** 0.5)
+        matched = -rate * MATCHED_RMS * max(matrix.shape) ** 0.5
+        if isinstance(matched, Tensor):
+            parameter.add_(update * matched)
+        else:
+            parameter.add_(update, alpha=matched)
 
 
 def orthogonalised(matrix: Tensor) -> Tensor:

@@ -30,8 +30,12 @@ def _adamw(network: Classifier, protocol: Protocol) -> Optimisers:
 
 def adamw_of(parameters: Iterable[Tensor], protocol: Protocol) -> torch.optim.Optimizer:
     """Return AdamW as a protocol sets it."""
+    parameters = list(parameters)
     return torch.optim.AdamW(
-        parameters, lr=protocol.learning_rate, weight_decay=protocol.weight_decay
+        parameters,
+        lr=protocol.learning_rate,
+        weight_decay=protocol.weight_decay,
+        capturable=any(parameter.is_cuda for parameter in parameters),
     )
 
 
@@ -53,6 +57,9 @@ OPTIMISERS: dict[str, Callable[[Classifier, Protocol], Optimisers]] = {
     "adamw": _adamw,
     "muon": _muon,
 }
+
+RECORDABLE = ("adamw", "muon")
+"""Those whose steps a GPU can repeat with another rate; torch's SGD reads its rate in Python."""
 
 SCHEDULES: dict[str, Callable[[int, int], float]] = {
     "step": lambda update, updates: 1.0 if update < updates // 2 else 0.1,

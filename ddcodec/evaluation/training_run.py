@@ -11,11 +11,17 @@ from torch import Tensor
 from ddcodec import networks
 from ddcodec.evaluation.gradients import TrainingOptions, add_gradients, loss_function
 from ddcodec.evaluation.labelled_images import LabelledImages
-from ddcodec.evaluation.optimisers import adamw_of, build_optimisers, learning_rate
+from ddcodec.evaluation.optimisers import (
+    RECORDABLE,
+    adamw_of,
+    build_optimisers,
+    learning_rate,
+)
 from ddcodec.evaluation.protocols import Protocol
 from ddcodec.evaluation.stage_matching import StageMatching
 from ddcodec.evaluation.unfinished import State
 from ddcodec.evaluation.views import Views
+from ddcodec.networks.replay import Rate, Replayed
 
 
 class TrainingRun:
@@ -71,23 +77,30 @@ class TrainingRun:
             self._loss_of = matching.loss
             self._optimisers.append(adamw_of(matching.parameters(), protocol))
             self._trained.append(matching)
+        is_recorded = device.type == "cuda" and protocol.optimiser in RECORDABLE
+        self._rate = Rate(device if is_recorded else None)
+        self._learn = Replayed(self._updated, device) if is_recorded else self._updated
 
     def update(self) -> Tensor:
-        """Make the next update; return its loss.
+        """Make the next update; return its loss, which the one after it may overwrite.
 
         Raises:
             DataError: A labeler returns something else than logits of these classes.
         """
         images, targets = self._views.batch(self._order.next_rows())
+        rate = learning_rate(self._protocol, self.done, self.updates)
+        for optimiser in self._optimisers:
+            self._rate.set(optimiser, rate)
+        loss = self._learn(images, targets)
+        self.done += 1
+        return loss
+
+    def _updated(self, images: Tensor, targets: Tensor) -> Tensor:
         for optimiser in self._optimisers:
             optimiser.zero_grad()
         loss = add_gradients(self._loss_of, self.network, images, targets)
-        rate = learning_rate(self._protocol, self.done, self.updates)
         for optimiser in self._optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = rate
             optimiser.step()
-        self.done += 1
         return loss
 
     def state(self) -> State:

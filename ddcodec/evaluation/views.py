@@ -10,6 +10,7 @@ from ddcodec.evaluation.protocols import Protocol
 from ddcodec.networks import augment
 from ddcodec.networks.augment import AugmentationDraw
 from ddcodec.networks.jitter import jitter
+from ddcodec.networks.replay import Replayed
 
 
 class Views:
@@ -38,6 +39,7 @@ class Views:
         self._protocol = protocol
         self._generator = generator
         self._labeler = training.labeler if protocol.all_labels else None
+        self._label = Replayed(self._labelled, device)
         self._targets = training.labels.to(device, torch.int64)
         if protocol.all_labels and training.soft_labels is not None:
             self._targets = training.soft_labels.to(device, torch.float32)
@@ -75,7 +77,7 @@ class Views:
             how = mix_singly if protocol.singly else mix
             images, targets = how(images, targets, generator, protocol.cutmix, protocol.mixup)
         images = images.contiguous()
-        return images, targets if self._labeler is None else self._labelled(images)
+        return images, targets if self._labeler is None else self._label(images)
 
     @torch.no_grad()
     def _labelled(self, images: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from ddcodec.distill.labelers.views import cut_together, shifted
 from ddcodec.distill.random_streams import random_stream
 from ddcodec.distill.training_part import TrainingPart
 from ddcodec.networks import precision
+from ddcodec.networks.replay import Rate, Replayed
 
 _ORDER, _VIEWS = 200, 201
 PROPORTIONAL, INTEGRAL = 10.0, 0.05
@@ -82,8 +83,16 @@ class LabelerTraining:
         self._seed, self._budget_bits, self._teacher = seed, budget_bits, teacher
         self._device = network.out_weight.device
         self._bfloat16 = precision.bfloat16_pays(self._device)
-        self._weights = torch.optim.Adam(network.integer_weights(), betas=(0.9, 0.99))
-        self._others = torch.optim.Adam(network.other_parameters(), betas=(0.9, 0.99))
+        is_recorded = self._device.type == "cuda"
+        self._weights, self._others = (
+            torch.optim.Adam(parameters, betas=(0.9, 0.99), capturable=is_recorded)
+            for parameters in (network.integer_weights(), network.other_parameters())
+        )
+        self._weight_rate, self._other_rate = (
+            Rate(self._device if is_recorded else None) for _ in range(2)
+        )
+        self._learn = Replayed(self._updated, self._device)
+        self._size = Replayed(self._bits, self._device)
         self._log_level, self._multiplier = log(FIRST_MULTIPLIER), FIRST_MULTIPLIER
         self._first_bits: float | None = None
         self._batch = min(settings.batch_size, len(part.labels))
@@ -102,6 +111,16 @@ class LabelerTraining:
         """Make one update, counted from 0; return the cross-entropy in nats."""
         images, targets = self._views(number)
         self._set_rates(number / self.updates, number)
+        if self._budget_bits is not None:
+            self._steer(float(self._size()), number / self.updates)
+        multiplier = torch.tensor(self._multiplier, device=self._device)
+        return float(self._learn(images, targets, multiplier))
+
+    @torch.no_grad()
+    def _bits(self) -> Tensor:
+        return self._network.rate_bits()
+
+    def _updated(self, images: Tensor, targets: Tensor, multiplier: Tensor) -> Tensor:
         self._weights.zero_grad()
         self._others.zero_grad()
         with precision.autocast(self._device, self._bfloat16):
@@ -109,13 +128,11 @@ class LabelerTraining:
         loss = -(targets * F.log_softmax(logits.float(), 1)).sum(1).mean()
         total = loss
         if self._budget_bits is not None:
-            bits = self._network.rate_bits()
-            self._steer(float(bits.detach()), number / self.updates)
-            total = loss + self._multiplier * bits
+            total = loss + multiplier * self._network.rate_bits()
         total.backward()  # type: ignore[no-untyped-call]
         self._weights.step()
         self._others.step()
-        return float(loss.detach())
+        return loss.detach()
 
     def _views(self, number: int) -> tuple[Tensor, Tensor]:
         epoch, at = divmod(number, self.updates_per_epoch)
@@ -141,12 +158,8 @@ class LabelerTraining:
     def _set_rates(self, progress: float, number: int) -> None:
         warm = min(1.0, (number + 1) / self._settings.warmup_updates)
         share = warm * (0.005 + 0.995 * (1 + cos(pi * progress)) / 2)
-        for optimiser, rate in (
-            (self._weights, self._settings.weight_rate),
-            (self._others, self._settings.other_rate),
-        ):
-            for group in optimiser.param_groups:
-                group["lr"] = rate * share
+        self._weight_rate.set(self._weights, self._settings.weight_rate * share)
+        self._other_rate.set(self._others, self._settings.other_rate * share)
 
     def _steer(self, bits: float, progress: float) -> None:
         """Move the multiplier so that the size follows its way down to the budget."""

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 from tiny_dataset import tiny_dataset
 
@@ -9,15 +10,16 @@ from ddcodec.distill.labelers.architecture import labeler_shape
 from ddcodec.distill.labelers.trainable import TrainableLabeler
 from ddcodec.distill.labelers.training import LabelerSettings, LabelerTraining
 from ddcodec.distill.training_part import TrainingPart
+from ddcodec.networks import replay
 
 SETTINGS = LabelerSettings(epochs=12, batch_size=16, warmup_updates=4)
 
 
 def _training(
-    budget_bits: float | None = None, epochs: float = 12
+    budget_bits: float | None = None, epochs: float = 12, device: str = "cpu"
 ) -> tuple[LabelerTraining, TrainableLabeler]:
     part = TrainingPart.of(tiny_dataset(per_class=40))
-    network = TrainableLabeler(labeler_shape(part.image_shape, 2, 16), seed=0)
+    network = TrainableLabeler(labeler_shape(part.image_shape, 2, 16), seed=0).to(device)
     settings = replace(SETTINGS, epochs=epochs)
     return LabelerTraining(part, network, settings, 0, budget_bits), network
 
@@ -68,3 +70,15 @@ def test_a_teacher_is_followed() -> None:
         training.update(number)
     with torch.no_grad():
         assert bool((network.eval()(part.images.float()).argmax(1) == 1).all())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_recorded_updates_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Losses on a GPU that repeats updates are those of one that is told each, or very near."""
+    losses = []
+    for warm_ups in (replay.WARM_UPS, 10**6):
+        monkeypatch.setattr(replay, "WARM_UPS", warm_ups)
+        training, _ = _training(budget_bits=9000.0, device="cuda")
+        losses.append([training.update(number) for number in range(12)])
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    assert losses[0][0] != losses[0][-1]
