@@ -13,7 +13,6 @@ from torch import Tensor
 from ddcodec.datasets.base import Dataset
 from ddcodec.distill import store
 from ddcodec.distill.network_training import (
-    TOGETHER,
     ProgressCallback,
     Schedule,
     Trainer,
@@ -74,7 +73,6 @@ def make_experts(
     device: torch.device,
     on_progress: ProgressCallback,
     on_plan: store.PlanCallback,
-    together: int | None = None,
 ) -> None:
     """Train the experts that are missing from a folder, on the training part of a dataset.
 
@@ -87,7 +85,6 @@ def make_experts(
         device: Where to compute.
         on_progress: Called at every update.
         on_plan: See `store.PlanCallback`.
-        together: Networks trained as one batched model; None is what is faster on the device.
 
     Raises:
         RecipeError: The architecture does not fit the images.
@@ -102,31 +99,28 @@ def make_experts(
     facts, count = _facts(part, settings), settings.count
     missing = store.plan_networks(folder, KIND, facts, count, bytes_each, on_plan)
     trainer = Trainer(part, network, SCHEDULE)
-    size = together or TOGETHER.get(device.type, 1)
-    for start in range(0, len(missing), size):
-        numbers = missing[start : start + size]
-        trajectories = _train(trainer, numbers, settings, on_progress)
-        for number, trajectory in zip(numbers, trajectories, strict=True):
-            store.save_tensors(store.network_file(folder, number), {_TRAJECTORY: trajectory})
+    for number in missing:
+        trajectory = _train(trainer, number, settings, on_progress)
+        store.save_tensors(store.network_file(folder, number), {_TRAJECTORY: trajectory})
 
 
 def _train(
-    trainer: Trainer, numbers: list[int], settings: ExpertSettings, on_progress: ProgressCallback
+    trainer: Trainer, number: int, settings: ExpertSettings, on_progress: ProgressCallback
 ) -> Tensor:
-    """Return the trajectories of some experts, B×(epochs + 1)×P on the CPU."""
-    seeds = [derived_seed(settings.seed, number) for number in numbers]
+    """Return the trajectory of an expert, (epochs + 1)×P on the CPU."""
+    seed = derived_seed(settings.seed, number)
     updates = settings.epochs * trainer.updates_per_epoch
 
     def report(update: int, loss: float, left: float) -> None:
-        progress = (numbers[0], settings.count, update, updates, loss, left)
+        progress = (number, settings.count, update, updates, loss, left)
         on_progress(TrainingProgress("training", *progress))
 
     dtype = DTYPES[settings.dtype]
-    kept = [trainer.initial(seeds).to("cpu", dtype)]
-    for update, weights in enumerate(trainer.trajectories(seeds, updates, report), start=1):
+    kept = [trainer.initial(seed).to("cpu", dtype)]
+    for update, weights in enumerate(trainer.trajectory(seed, updates, report), start=1):
         if update % trainer.updates_per_epoch == 0:
             kept.append(weights.to("cpu", dtype))
-    return torch.stack(kept, dim=1)
+    return torch.stack(kept)
 
 
 def _facts(part: TrainingPart, settings: ExpertSettings) -> dict[str, Any]:

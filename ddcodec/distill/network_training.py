@@ -1,25 +1,20 @@
-"""Train networks on real images, several at once where that is faster, and hand out their way."""
+"""Train networks on real images, and hand out their way."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.func import grad_and_value, vmap
 
 from ddcodec.distill.random_streams import derived_seed, random_stream
 from ddcodec.distill.training_part import TrainingPart
 from ddcodec.distill.weights import FlatNetwork
 from ddcodec.networks import augment, precision
-
-# Networks trained as one batched model. On a CPU its grouped convolutions lose: three networks of
-# width 64 at batch 64 took 245 images/s together and 468 one after the other, in bfloat16 262 and
-# 850 (one thread, torch 2.13).
-TOGETHER = {"cpu": 1, "cuda": 8}
 
 _INITIAL, _ORDER = range(2)
 
@@ -47,7 +42,7 @@ class TrainingProgress:
 
     Attributes:
         phase: What is being done, such as `training`.
-        network: The first of those being made, from 0.
+        network: The one being made, from 0.
         networks: How many there are to be.
         step: Of the phase, from 1.
         steps: Of the phase.
@@ -65,13 +60,15 @@ class TrainingProgress:
 
 
 ProgressCallback = Callable[[TrainingProgress], None]
-Gradients = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class Trainer:
     """Train networks of one architecture on the training part of a dataset.
 
-    A network is a function of its seed: those trained beside it change nothing but rounding.
+    A network is a function of its seed. Training several as one batched model loses everywhere it
+    was measured, by its grouped convolutions: on a CPU three of width 64 saw 245 images/s together
+    and 468 one after the other, and on an H200 two of width 128 took 18 ms an update together,
+    where one takes 4 to 6.
 
     Args:
         part: What to train on.
@@ -99,39 +96,33 @@ class Trainer:
         """Batches it takes to see every image once."""
         return -(-len(self._part.labels) // self._schedule.batch_size)
 
-    def initial(self, seeds: Sequence[int]) -> Tensor:
-        """Return freshly initialised weights, float32 B×P."""
-        return torch.stack([self._network.initial(derived_seed(s, _INITIAL)) for s in seeds])
+    def initial(self, seed: int) -> Tensor:
+        """Return freshly initialised weights, float32 P."""
+        return self._network.initial(derived_seed(seed, _INITIAL))
 
-    def trajectories(
-        self,
-        seeds: Sequence[int],
-        updates: int,
-        on_update: Callable[[int, float, float], None],
+    def trajectory(
+        self, seed: int, updates: int, on_update: Callable[[int, float, float], None]
     ) -> Iterator[Tensor]:
-        """Train one network per seed, and yield all weights after every update.
+        """Train a network, and yield all weights after every update.
 
         Args:
-            seeds: One per network.
+            seed: Of the network.
             updates: How long.
-            on_update: Called with (updates done, mean loss, seconds left).
+            on_update: Called with (updates done, loss, seconds left).
 
         Yields:
-            float32 B×P, changed in place by the next update.
+            float32 P.
         """
         started = time.monotonic()
-        weights = self.initial(seeds)
+        weights = self.initial(seed)
         velocity = torch.zeros_like(weights)
-        gradients = self._batched if len(seeds) > 1 else self._single
-        batches = zip(*(self._batches(seed) for seed in seeds), strict=True)
-        for update in range(1, updates + 1):
-            images, labels = zip(*next(batches), strict=True)
-            gradient, loss = gradients(weights, torch.stack(images), torch.stack(labels))
+        for update, batch in enumerate(islice(self._batches(seed), updates), start=1):
+            gradient, loss = self._gradient(weights, *batch)
             gradient = gradient.add(weights, alpha=self._schedule.weight_decay)
             velocity.mul_(self._schedule.momentum).add_(gradient)
             weights = weights.sub(velocity, alpha=self._schedule.learning_rate)
             elapsed = time.monotonic() - started
-            on_update(update, float(loss.mean()), elapsed / update * (updates - update))
+            on_update(update, float(loss), elapsed / update * (updates - update))
             yield weights
 
     def _batches(self, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -144,15 +135,11 @@ class Trainer:
                 draw = augment.draw(stream, len(rows), siamese=False)
                 yield augment.apply(images, draw), self._part.labels[rows].to(self._device)
 
-    def _single(self, weights: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        vector = weights[0].detach().requires_grad_()
-        loss = self._loss(vector, images[0], labels[0])
+    def _gradient(self, weights: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        vector = weights.detach().requires_grad_()
+        loss = self._loss(vector, images, labels)
         (gradient,) = torch.autograd.grad(loss, vector)
-        return gradient[None], loss.detach()[None]
-
-    def _batched(self, weights: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        gradient, loss = vmap(grad_and_value(self._loss))(weights, images, labels)
-        return gradient, loss
+        return gradient, loss.detach()
 
     def _loss(self, weights: Tensor, images: Tensor, labels: Tensor) -> Tensor:
         with precision.autocast(self._device, self._bfloat16):

@@ -139,12 +139,12 @@ def _members(
         progress = (number, settings.count, update, stations[-1], loss, left)
         on_progress(TrainingProgress("training", *progress))
 
-    initial = trainer.initial([seed])[0]
+    initial = trainer.initial(seed)
     seen = {0: initial}
-    path = trainer.trajectories([seed], stations[-1], report)
+    path = trainer.trajectory(seed, stations[-1], report)
     for update, weights in enumerate(path, start=1):
         if update in stations:
-            seen[update] = weights[0].clone()
+            seen[update] = weights
     last = seen[stations[-1]]
     mixed = [torch.lerp(initial, last, share) for share in settings.mixes]
     return [seen[station] for station in stations] + mixed
