@@ -72,7 +72,9 @@ def build_distillation(
         classes_per_step=max(1, JOINT_IMAGES // most_per_class) if few_classes else None,
     )
     loss = build_loss(builder, part.images.numpy(), part.labels.numpy(), settings)
-    per_class = MOST_JOINT_IMAGES if few_classes else max(1, JOINT_IMAGES // part.num_classes)
+    per_class = max(1, JOINT_IMAGES // part.num_classes)
+    if few_classes or getattr(loss, "sees_all_images", False):
+        per_class = MOST_JOINT_IMAGES
     return Distillation(loss, representation, mean, std, per_class, recipe.seed)
 
 

@@ -145,6 +145,11 @@ class Distillation:
         return self._loss.parameters()
 
     @property
+    def sees_all_images(self) -> bool:
+        """Whether every step takes all images."""
+        return bool(getattr(self._loss, "sees_all_images", False))
+
+    @property
     def student_rate(self) -> float | None:
         """The learning rate that the loss has learned for the student, if any."""
         rate = getattr(self._loss, "student_rate", None)

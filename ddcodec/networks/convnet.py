@@ -111,26 +111,28 @@ def _block(
 class HalvingPool(nn.Module):
     """2×2 average pooling with floor.
 
-    On a CPU torch's own walks over single values. A pair of rows lies in memory as one line, so a
-    matrix product does the same, forwards and backwards; benchmarks/distill.py measures what it
-    gains.
+    Torch's own walks over single values. A pair of rows lies in memory as one line, so a matrix
+    product does the same, forwards and backwards; benchmarks/distill.py measures what it gains on
+    a CPU. On an H200 a ConvNet's gradients took 2.8 ms instead of 3.3 in float32, and second
+    derivatives 10.3 instead of 11.9, but 3.8 instead of 3.4 where a GPU computes in bfloat16.
     """
 
     def forward(self, activations: Tensor) -> Tensor:
         """Halve height and width of N×C×H×W."""
         *leading, height, width = activations.shape
-        plain = activations.device.type != "cpu" or torch.compiler.is_compiling()
-        if plain or width > WIDEST_PRODUCT:
+        device = activations.device.type
+        plain = device != "cpu" and (device != "cuda" or torch.is_autocast_enabled(device))
+        if plain or torch.compiler.is_compiling() or width > WIDEST_PRODUCT:
             return F.avg_pool2d(activations, 2)
         rows, columns = height // 2, width // 2
         even = activations[..., : 2 * rows, : 2 * columns]
         pairs = even.reshape(*leading, rows, 4 * columns)
-        averages: Tensor = pairs @ _pooling_matrix(columns).to(pairs)
+        averages: Tensor = pairs @ _pooling_matrix(columns, pairs.device, pairs.dtype)
         return averages
 
 
-@lru_cache(maxsize=16)
-def _pooling_matrix(outputs: int) -> Tensor:
+@lru_cache(maxsize=32)
+def _pooling_matrix(outputs: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     """Return what makes a line of averages from two rows, one after the other."""
-    row = torch.eye(outputs).repeat_interleave(2, 0) / 4
+    row = torch.eye(outputs, device=device, dtype=dtype).repeat_interleave(2, 0) / 4
     return torch.cat([row, row])

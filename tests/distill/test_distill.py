@@ -1,16 +1,22 @@
 """Whole runs on a tiny dataset: budget, estimate, quality, determinism."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
+import torch
 from distill.tiny_dataset import tiny_dataset
+from torch import Tensor
 
 from ddcodec.budget import Budget
 from ddcodec.codec.decode import decode_bytes
+from ddcodec.distill import recipe_parts
 from ddcodec.distill.distill import distill
 from ddcodec.distill.distilled import Distilled
 from ddcodec.distill.losses import LOSSES
+from ddcodec.distill.losses.base import DistillationLoss
+from ddcodec.distill.phases.joint_phase import joint_speed
 from ddcodec.distill.progress import Progress, Supervision
 from ddcodec.distill.recipe import Recipe
 from ddcodec.errors import BudgetError, RecipeError
@@ -123,3 +129,47 @@ def test_grey_images_and_progress() -> None:
     assert all(
         np.isfinite(progress.rate_bytes or 0.0) and (progress.loss or 0.0) >= 0 for progress in seen
     )
+
+
+class CountingLoss(DistillationLoss):
+    """Remembers how many images every step hands in."""
+
+    seen: ClassVar[list[int]] = []
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __call__(self, images: Tensor, labels: Tensor, step: int) -> Tensor:
+        """Return the mean of all pixels."""
+        self.seen.append(len(labels))
+        return images.mean()
+
+
+@pytest.mark.parametrize(("sees_all", "images"), [(False, 6), (True, 16)])
+def test_steps_take_all_images_for_losses_that_ask(
+    sees_all: bool, images: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six images may be in a step, of sixteen, unless more cost the loss nothing."""
+    monkeypatch.setattr(recipe_parts, "JOINT_IMAGES", 6)
+    monkeypatch.setattr(CountingLoss, "sees_all_images", sees_all)
+    monkeypatch.setattr(CountingLoss, "seen", [])
+    _run(loss=f"{__name__}:CountingLoss", joint_steps=2)
+    assert CountingLoss.seen == [images, images]
+
+
+def test_many_visits_are_slower_ones() -> None:
+    """Where every step moves all images, a long phase begins more slowly."""
+    assert joint_speed(1200, sees_all_images=False) == joint_speed(800, True) == 0.01
+    assert joint_speed(1600, sees_all_images=True) == pytest.approx(0.005)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("loss", ["none", *(name for name in LOSSES if name != "tm")])
+def test_on_a_gpu(loss: str) -> None:
+    """Files made on a GPU fill their budget and decode like any other."""
+    result = _run(loss=loss, device="cuda")
+    assert Budget(500.0, 2).holds(result.size_bytes)
+    decoded = decode_bytes(result.encoded.data)
+    assert decoded.images.shape == (16, 3, 8, 12)
+    error = np.mean((decoded.images.astype(float) - result.real_images) ** 2)
+    assert error < np.mean((result.real_images - result.real_images.mean()) ** 2)

@@ -101,6 +101,9 @@ class DistillationLoss(Protocol):
     class_by_class: ClassVar[bool] = False
     """Whether classes are matched apart from each other: a step then takes all images of a few."""
 
+    sees_all_images: ClassVar[bool] = False
+    """Whether a step takes all images because it costs about as much as with a few."""
+
     random_networks_from: ClassVar[int | None] = None
     """Images per class from which the loss does as well without a pool, where that was measured."""
 

@@ -72,6 +72,23 @@ def test_loss_and_gradients_by_the_textbook(by_hand: LossSettings, steps: int, w
     assert float(given_log) == pytest.approx(float(wanted_rate) * RATE, rel=1e-3)
 
 
+def test_a_part_of_the_steps_stands_for_all(by_hand: LossSettings) -> None:
+    """Each of four steps differentiated alone, four times as much, is the whole on average."""
+    images, labels = synthetic((1, 8, 8))
+    whole_loss = _loss(by_hand, student_steps=4)
+    part_loss = _loss(by_hand, student_steps=4, differentiated_steps=1)
+    (whole,) = torch.autograd.grad(whole_loss(images, labels, 0), images)
+    parts: list[Tensor] = []
+    for step in range(40):
+        value = part_loss(images, labels, step)
+        assert value.item() == pytest.approx(whole_loss(images, labels, step).item(), rel=1e-6)
+        (part,) = torch.autograd.grad(value, images)
+        if not any(torch.allclose(part, known, rtol=1e-3) for known in parts):
+            parts.append(part)
+    assert len(parts) == 4
+    assert (torch.stack(parts).mean(0) - whole).norm() < 1e-4 * whole.norm()
+
+
 def test_a_student_that_does_not_move_is_at_distance_one(by_hand: LossSettings) -> None:
     """At a rate of nearly zero the loss is ‖θ − θ*‖² / ‖θ − θ*‖²."""
     images, labels = synthetic((1, 8, 8))
