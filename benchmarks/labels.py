@@ -69,12 +69,13 @@ def measure(arguments: argparse.Namespace) -> None:
             with ProgressReport() as progress, unfinished_networks() as unfinished:
                 show = show_on(progress, f"{path.name}, {arch}, {column} labels, seed {seed}")
                 settings = EvaluationSettings(
-                    ready.protocol, (seed,), dataset.num_classes, arch,
+                    ready.protocol, (seed,), dataset.num_classes, arch, arguments.device,
                     on_progress=show, unfinished=unfinished,
                 )  # fmt: skip
                 report = evaluate_labelled(seen, test, settings)
                 line = facts | way | {"accuracy": report.accuracies[0], "updates": report.updates}
-                _add(arguments.output, line | {"seconds": round(report.seconds, 1)})
+                line |= {"seconds": round(report.seconds, 1), "device": arguments.device}
+                _add(arguments.output, line)
 
 
 def draw(arguments: argparse.Namespace) -> None:
@@ -217,6 +218,7 @@ def main() -> None:
     measuring.add_argument("--arch", nargs="+", default=["convnet"])
     measuring.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     measuring.add_argument("--split", choices=["test", "val"], default="test")
+    measuring.add_argument("--device", default="cpu")
     measuring.add_argument("-o", "--output", type=Path, required=True)
     measuring.set_defaults(run=measure)
     drawing = commands.add_parser("draw")

@@ -116,7 +116,7 @@ def test_examples(path: Path) -> None:
 
 def test_options_of_a_loss() -> None:
     """An example hands its loss the weight it names."""
-    file = read_recipe(str(next(path for path in EXAMPLES if path.name == "cifar10-10k.toml")))
+    file = read_recipe(str(next(path for path in EXAMPLES if path.name == "cifar10-10k-dm.toml")))
     assert file.settings["loss_options"] == {"cross_entropy": 10}
 
 

@@ -82,8 +82,8 @@ FILES = {
         "46207269d286b9e8c7a62c31308955a05de6caa6598005c71166fbbcc5e36206",
     ),
     "cifar10-10k": (
-        "1e26b65c940247b3f2f9daf06b9e4dff88384f0f8d849148ac3a9dca3b9ee41e",
-        "b7f714bf5d9ed3f49a7588ef17d01e8485b7ec70340044ec1d5c043405b01a2d",
+        "8389b1b4c02bd0c9a1b04fba1fb29166eeb5183b07e16de5dfb83a0075eade43",
+        "3a06d78aebc6ae795887ae5967a09355a18697616474b247b07fab68db15e32f",
     ),
     "cifar10-3k-labeler": (
         "1026fda96368478b5281f813bf3113864a73846cf4c2b56d1c3ecd1d892fd36e",
@@ -98,7 +98,7 @@ FILES = {
         "cae9dced614d2eb64f779783cf0c54719a27d28dc865cc341669f446611e9275",
     ),
     # Large pictures: drawn once, which takes as long as all others.
-    "imagenette128-19k": ("87108d47b9949346948367fd73b40cfc08f011b7a69eacf57fb802953c86f3ce",),
+    "imagenette128-19k": ("2d4590db170adc328ebefcab57cd3680341b4afcf364adee678db53821780faf",),
 }
 
 
