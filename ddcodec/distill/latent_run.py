@@ -27,7 +27,7 @@ from ddcodec.distill.phases.fit import Fit
 from ddcodec.distill.phases.gradient_joint import GradientJoint
 from ddcodec.distill.phases.gradient_start import GradientStart
 from ddcodec.distill.phases.joint import Joint
-from ddcodec.distill.phases.joint_phase import JointSettings, joint_speed
+from ddcodec.distill.phases.joint_phase import JointSettings
 from ddcodec.distill.phases.settle import Settle
 from ddcodec.distill.phases.start import TransformStart
 from ddcodec.distill.progress import Supervision
@@ -196,8 +196,7 @@ def _phases(run: Run, recipe: Recipe, targets: NDArray[np.uint8]) -> list[Phase]
         phases.append(Fit(run, recipe.fit_steps or FIT_STEPS, is_last=run.utility is None))
     if run.utility is not None:
         has_details = run.labels.student.renditions > 1
-        speed = joint_speed(recipe.joint_steps, run.utility.sees_all_images)
-        settings = JointSettings(recipe.joint_steps, speed, details=has_details)
+        settings = JointSettings(recipe.joint_steps, details=has_details)
         if recipe.quantizer == DESCENT:
             phases.append(Joint(run, run.utility, settings))
         else:

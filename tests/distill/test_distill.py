@@ -16,7 +16,7 @@ from ddcodec.distill.distill import distill
 from ddcodec.distill.distilled import Distilled
 from ddcodec.distill.losses import LOSSES
 from ddcodec.distill.losses.base import DistillationLoss
-from ddcodec.distill.phases.joint_phase import joint_speed
+from ddcodec.distill.phases.joint import first_speed
 from ddcodec.distill.progress import Progress, Supervision
 from ddcodec.distill.recipe import Recipe
 from ddcodec.errors import BudgetError, RecipeError
@@ -159,8 +159,9 @@ def test_steps_take_all_images_for_losses_that_ask(
 
 def test_many_visits_are_slower_ones() -> None:
     """Where every step moves all images, a long phase begins more slowly."""
-    assert joint_speed(1200, sees_all_images=False) == joint_speed(800, True) == 0.01
-    assert joint_speed(1600, sees_all_images=True) == pytest.approx(0.005)
+    assert first_speed(0.01, 1200, sees_all_images=False) == 0.01
+    assert first_speed(0.01, 800, sees_all_images=True) == 0.01
+    assert first_speed(0.01, 1600, sees_all_images=True) == pytest.approx(0.005)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")

@@ -16,30 +16,19 @@ LOSS_RATE = 0.05
 """Learning rate of what a loss has optimised itself, such as the log of the student's rate."""
 
 
-USUAL_SPEED = 0.01
-LONGEST_WAY = 4.0
-"""Sum of the root mean square changes of an image's pixels over a phase whose every step moves it:
-800 visits of 0.01 that fade to 0 have that. Steps that see all images make more visits."""
-
-
-def joint_speed(steps: int, sees_all_images: bool) -> float:
-    """Return the speed of the first step, at which the way of an image is not too long."""
-    return min(USUAL_SPEED, 2 * LONGEST_WAY / steps) if sees_all_images else USUAL_SPEED
-
-
 @dataclass(frozen=True)
 class JointSettings:
     """Settings of the joint phase.
 
     Attributes:
         steps: gradient steps, unless the run's plan says otherwise.
-        speed: change of pixels (0 … 1) in the first step, root mean square.
+        speed: change of pixels (0 … 1) in the first step, root mean square, at most.
         validations: parts of the phase after which candidates are judged, besides the start.
         details: whether most steps show the loss renditions; with integers moved one by one only.
     """
 
     steps: int = 1000
-    speed: float = USUAL_SPEED
+    speed: float = 0.01
     validations: int = 3
     details: bool = False
 
