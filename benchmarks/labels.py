@@ -10,9 +10,9 @@ so. `draw` puts beside the files what other methods leave out of their sizes, a 
 each image, and the reports of `benchmarks/ship_the_model.py`, each labeler alone, and published
 points.
 
-Lists behind docs/results.md are kept in `benchmarks/measured`: cifar10.jsonl and imagenette128.jsonl
-of the test set, cifar10-tried.jsonl likewise of files that were not kept, cifar10-short.jsonl of
-short runs on the validation part.
+Lists behind docs/results.md are kept in `benchmarks/measured`: cifar10.jsonl of the test set and
+imagenette128.jsonl, cifar10-tried.jsonl likewise of files that were not kept, cifar10-short.jsonl
+of short runs on the validation part.
 """
 
 import argparse
