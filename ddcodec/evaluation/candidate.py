@@ -20,6 +20,7 @@ from ddcodec.errors import DataError
 from ddcodec.evaluation.array_files import IMAGES, LABELS, SUFFIXES, Arrays, pick, read_arrays
 from ddcodec.evaluation.arrays import as_batch, as_labels, as_pixels, as_seen
 from ddcodec.evaluation.labelled_images import LabelledImages, Stages
+from ddcodec.networks.normalise import Renormalisation
 from ddcodec.training_set import StudentRecipe, TrainingSet
 
 if TYPE_CHECKING:
@@ -166,18 +167,8 @@ def _seen_with(candidate: Candidate, normalisation: Normalisation) -> Stages | N
     stages, own = candidate.stages, candidate.normalisation
     if stages is None or own is None or own == normalisation:
         return stages
-    # x ↦ (x·std + mean − own mean) / own std, as one product and one sum.
-    mean, std, own_mean, own_std = (
-        torch.tensor(part)[:, None, None] for pair in (normalisation, own) for part in pair
-    )
-    scale, shift = std / own_std, (mean - own_mean) / own_std
-
-    def renormalised(images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        nonlocal scale, shift
-        scale, shift = scale.to(images.device), shift.to(images.device)
-        return stages(images * scale + shift)
-
-    return renormalised
+    renormalise = Renormalisation(normalisation, own)
+    return lambda images: stages(renormalise(images))
 
 
 def _read_tree(path: Path, real: Dataset) -> Candidate:

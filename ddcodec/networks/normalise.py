@@ -37,3 +37,30 @@ def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
     scale = torch.tensor([1 / (255 * s) for s in std], device=images.device)
     shift = torch.tensor([m / s for m, s in zip(mean, std, strict=True)], device=images.device)
     return images.float() * scale[:, None, None] - shift[:, None, None]
+
+
+class Renormalisation:
+    """Show images normalised in one way to networks that were trained on another.
+
+    Args:
+        old: Mean and deviation per channel that the images have.
+        new: Those that the networks know.
+    """
+
+    def __init__(
+        self,
+        old: tuple[Sequence[float], Sequence[float]],
+        new: tuple[Sequence[float], Sequence[float]],
+    ) -> None:
+        old_mean, old_std, new_mean, new_std = (
+            torch.tensor(values, dtype=torch.float64)[:, None, None] for values in (*old, *new)
+        )
+        self._scale = (old_std / new_std).float()
+        self._shift = ((old_mean - new_mean) / new_std).float()
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Map normalised images N×C×H×W, on any device."""
+        # Kept there: waiting for them at every batch cannot be recorded (replay.py).
+        self._scale = self._scale.to(images.device)
+        self._shift = self._shift.to(images.device)
+        return images * self._scale + self._shift

@@ -21,9 +21,9 @@ from distill.loss_inputs import (
 from ddcodec.distill import store
 from ddcodec.distill.automatic_pool import uses_random_networks
 from ddcodec.distill.losses import LOSSES, CharacteristicMatching, DistributionMatching
-from ddcodec.distill.losses.real_data import Renormalisation
 from ddcodec.distill.pools import Pool, PoolSettings, make_pool
 from ddcodec.errors import DataError, RecipeError
+from ddcodec.networks.normalise import Renormalisation
 
 CPU = torch.device("cpu")
 WITH_POOL = ("dm", "ncfm")
@@ -140,7 +140,7 @@ def test_real_images_match_their_own_statistics(tmp_path: Path) -> None:
 
 def test_renormalisation_by_hand() -> None:
     """A value of 2 at mean 0.5, deviation 0.25 is a pixel of 1.0: 6 at mean 0.4, deviation 0.1."""
-    change = Renormalisation(((0.5,), (0.25,)), ((0.4,), (0.1,)), CPU)
+    change = Renormalisation(((0.5,), (0.25,)), ((0.4,), (0.1,)))
     assert change(torch.full((1, 1, 1, 1), 2.0)).item() == pytest.approx(6.0)
 
 

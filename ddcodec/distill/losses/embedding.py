@@ -18,10 +18,11 @@ from ddcodec.distill.losses.base import (
     DEFAULT_NETWORK_WIDTH,
     LossSettings,
 )
-from ddcodec.distill.losses.real_data import NETWORK, OWN, RealDataLoss, Renormalisation
+from ddcodec.distill.losses.real_data import NETWORK, OWN, RealDataLoss
 from ddcodec.distill.pools import Pool, PoolView
 from ddcodec.errors import RecipeError
 from ddcodec.networks import augment, precision
+from ddcodec.networks.normalise import Renormalisation
 
 CHUNK_IMAGES = 32  # per forward pass on a CPU: activations of more fall out of its cache
 
@@ -91,7 +92,7 @@ class EmbeddingMatching(RealDataLoss):
         folder = user_path(self.settings.pool)
         pool = Pool(folder, self.device, self._facts(images, labels))
         own = (self.settings.mean, self.settings.std)
-        self._renormalise = Renormalisation(own, (pool.mean, pool.std), self.device)
+        self._renormalise = Renormalisation(own, (pool.mean, pool.std))
         self._pool = pool
         return None
 

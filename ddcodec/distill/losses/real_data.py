@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -107,29 +106,3 @@ class RealDataLoss(DistillationLoss):
 
     def _stream(self, *purpose: int) -> torch.Generator:
         return random_stream(self.settings.seed, *purpose)
-
-
-class Renormalisation:
-    """Show images normalised in one way to networks that were trained on another.
-
-    Args:
-        old: Mean and deviation per channel that the images have.
-        new: Those that the networks know.
-        device: Where the images are.
-    """
-
-    def __init__(
-        self,
-        old: tuple[Sequence[float], Sequence[float]],
-        new: tuple[Sequence[float], Sequence[float]],
-        device: torch.device,
-    ) -> None:
-        old_mean, old_std, new_mean, new_std = (
-            torch.tensor(values, dtype=torch.float64)[:, None, None] for values in (*old, *new)
-        )
-        self._scale = (old_std / new_std).float().to(device)
-        self._shift = ((old_mean - new_mean) / new_std).float().to(device)
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """Map normalised images N×C×H×W."""
-        return images * self._scale + self._shift

@@ -16,9 +16,10 @@ from torch import Tensor
 from ddcodec.datasets.source import user_path
 from ddcodec.distill.experts import Experts
 from ddcodec.distill.losses.base import LossSettings, read_options
-from ddcodec.distill.losses.real_data import OWN, RealDataLoss, Renormalisation
+from ddcodec.distill.losses.real_data import OWN, RealDataLoss
 from ddcodec.errors import RecipeError
 from ddcodec.networks import augment, precision
+from ddcodec.networks.normalise import Renormalisation
 
 _CHOICE, _BATCHES, _VIEWS, _DIFFERENTIATED = range(4)
 
@@ -140,7 +141,7 @@ class TrajectoryMatching(RealDataLoss):
             )
         own = (settings.mean, settings.std)
         theirs = (self._experts.mean, self._experts.std)
-        self._renormalise = Renormalisation(own, theirs, self.device)
+        self._renormalise = Renormalisation(own, theirs)
         rate = math.log(self._options.student_rate)
         self._log_rate = torch.tensor(rate, device=self.device).requires_grad_()
 
