@@ -21,8 +21,8 @@ from ddcodec.codec.context import FlatEstimate
 from ddcodec.distill.representation import Parameters, Representation
 from ddcodec.entropy.laplace import SYMBOL_LIMIT, LaplaceModel
 
-CHUNK_LATENTS = 1 << 18
-"""Latents looked at together; bounds the memory."""
+CHUNK_LATENTS = {"cpu": 1 << 18, "cuda": 1 << 22}
+"""Latents looked at together; bounds the memory. A GPU waits for every launch."""
 
 CONTEXT_SHARE = 0.5
 """Weight of the change in other latents' bits: of two neighbours both may be changed at once."""
@@ -105,7 +105,8 @@ class Descent:
         representation = self._representation
         if indices is None:
             indices = torch.arange(representation.num_images)
-        per_chunk = max(1, CHUNK_LATENTS // representation.latents.shape[1])
+        chunk = CHUNK_LATENTS.get(representation.device.type, CHUNK_LATENTS["cpu"])
+        per_chunk = max(1, chunk // representation.latents.shape[1])
         return [
             part
             for number in range(representation.num_sets)

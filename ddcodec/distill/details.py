@@ -38,7 +38,7 @@ def drawn_details(
     if float(torch.rand((), generator=generator)) < PLAIN_SHARE:
         return None
     latents = representation.latents.detach()[indices.to(representation.device)]
-    places = torch.rand(latents.shape, generator=generator).to(latents.device) - 0.5
+    places = _uniforms(latents, generator) - 0.5
     # The inverse of a Laplace distribution's cumulative function, at scale 1.
     units = -places.sign() * torch.log1p(-2 * places.abs().clamp(max=_ALMOST_HALF))
     reach = torch.where(latents == 0, ZERO_REACH / SUBSTEPS, OTHER_REACH / SUBSTEPS)
@@ -50,3 +50,12 @@ def drawn_details(
         flat = representation.context.estimate_flat(networks, latents[rows])
         scales[rows] = _STRENGTH * torch.exp2(flat.log2_scale.t())
     return torch.minimum(torch.maximum(scales * units, -reach), reach)
+
+
+def _uniforms(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Return random numbers in 0 … 1 of a tensor's shape, drawn where it lives."""
+    if like.device.type == "cpu":
+        return torch.rand(like.shape, generator=generator)
+    seed = int(torch.randint(1 << 62, (), generator=generator))
+    there = torch.Generator(like.device).manual_seed(seed)
+    return torch.rand(like.shape, generator=there, device=like.device)

@@ -8,15 +8,20 @@ from dataclasses import dataclass
 from itertools import islice
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from ddcodec import networks
+from ddcodec.distill.derivatives import LossDerivatives
 from ddcodec.distill.random_streams import derived_seed, random_stream
 from ddcodec.distill.training_part import TrainingPart
 from ddcodec.distill.weights import FlatNetwork
 from ddcodec.networks import augment, precision
+from ddcodec.networks.replay import Replayed
 
 _INITIAL, _ORDER = range(2)
+
+REPORT_EVERY = 10
+"""Updates between reports of progress."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,11 @@ class Trainer:
         self._schedule = schedule
         self._device = network.device
         pays = precision.bfloat16_pays(self._device)
-        self._bfloat16 = pays if bfloat16 is None else bfloat16
+        chosen = pays if bfloat16 is None else bfloat16
+        # Programs are made for one shape: the smaller batch that ends an epoch has none.
+        self._whole = Replayed(LossDerivatives(network, chosen).gradient, self._device)
+        self._rest = LossDerivatives(network, chosen, is_compiled=False).gradient
+        self._images = part.images.to(self._device)
 
     @property
     def updates_per_epoch(self) -> int:
@@ -108,7 +117,7 @@ class Trainer:
         Args:
             seed: Of the network.
             updates: How long.
-            on_update: Called with (updates done, loss, seconds left).
+            on_update: Called now and then with (updates done, loss, seconds left).
 
         Yields:
             float32 P.
@@ -121,8 +130,10 @@ class Trainer:
             gradient = gradient.add(weights, alpha=self._schedule.weight_decay)
             velocity.mul_(self._schedule.momentum).add_(gradient)
             weights = weights.sub(velocity, alpha=self._schedule.learning_rate)
-            elapsed = time.monotonic() - started
-            on_update(update, float(loss), elapsed / update * (updates - update))
+            if update % REPORT_EVERY == 0 or update == updates:
+                # Asking for the loss waits for the device.
+                elapsed = time.monotonic() - started
+                on_update(update, float(loss), elapsed / update * (updates - update))
             yield weights
 
     def _batches(self, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -131,17 +142,12 @@ class Trainer:
         while True:
             order = torch.randperm(len(self._part.labels), generator=stream)
             for rows in torch.split(order, self._schedule.batch_size):
-                images = self._part.seen(rows, self._device)
+                pixels = self._images[rows.to(self._device)]
+                images = networks.normalise(pixels, self._part.mean, self._part.std)
                 draw = augment.draw(stream, len(rows), siamese=False)
                 yield augment.apply(images, draw), self._part.labels[rows].to(self._device)
 
     def _gradient(self, weights: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        vector = weights.detach().requires_grad_()
-        loss = self._loss(vector, images, labels)
-        (gradient,) = torch.autograd.grad(loss, vector)
-        return gradient, loss.detach()
-
-    def _loss(self, weights: Tensor, images: Tensor, labels: Tensor) -> Tensor:
-        with precision.autocast(self._device, self._bfloat16):
-            logits = self._network.logits(weights, images)
-        return F.cross_entropy(logits.float(), labels)
+        is_whole = len(labels) == self._schedule.batch_size
+        gradient, loss = (self._whole if is_whole else self._rest)(weights, images, labels)
+        return gradient, loss

@@ -29,7 +29,7 @@ from ddcodec.networks import Classifier, augment
 KIND = "pool"
 SCHEDULE = Schedule(learning_rate=0.02, batch_size=64, momentum=0.9, weight_decay=5e-4)
 
-_VERSION = 1  # raise it when the same settings make other networks or statistics
+_VERSION = 2  # raise it when the same settings make other networks or statistics
 _WEIGHTS = "weights"
 _STATISTICS = tuple(field.name for field in fields(MemberStatistics))
 _TRAINING, _STATISTICS_STREAM = range(2)

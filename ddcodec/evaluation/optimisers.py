@@ -15,11 +15,14 @@ Optimisers = Sequence[torch.optim.Optimizer]
 
 
 def _sgd(network: Classifier, protocol: Protocol) -> Optimisers:
+    parameters = list(network.parameters())
     sgd = torch.optim.SGD(
-        network.parameters(),
+        parameters,
         lr=protocol.learning_rate,
         momentum=protocol.momentum,
         weight_decay=protocol.weight_decay,
+        # The only one whose rate may be a tensor without being read.
+        fused=any(parameter.is_cuda for parameter in parameters),
     )
     return [sgd]
 
@@ -57,9 +60,6 @@ OPTIMISERS: dict[str, Callable[[Classifier, Protocol], Optimisers]] = {
     "adamw": _adamw,
     "muon": _muon,
 }
-
-RECORDABLE = ("adamw", "muon")
-"""Those whose steps a GPU can repeat with another rate; torch's SGD reads its rate in Python."""
 
 SCHEDULES: dict[str, Callable[[int, int], float]] = {
     "step": lambda update, updates: 1.0 if update < updates // 2 else 0.1,

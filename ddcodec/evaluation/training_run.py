@@ -11,12 +11,7 @@ from torch import Tensor
 from ddcodec import networks
 from ddcodec.evaluation.gradients import TrainingOptions, add_gradients, loss_function
 from ddcodec.evaluation.labelled_images import LabelledImages
-from ddcodec.evaluation.optimisers import (
-    RECORDABLE,
-    adamw_of,
-    build_optimisers,
-    learning_rate,
-)
+from ddcodec.evaluation.optimisers import adamw_of, build_optimisers, learning_rate
 from ddcodec.evaluation.protocols import Protocol
 from ddcodec.evaluation.stage_matching import StageMatching
 from ddcodec.evaluation.unfinished import State
@@ -77,9 +72,8 @@ class TrainingRun:
             self._loss_of = matching.loss
             self._optimisers.append(adamw_of(matching.parameters(), protocol))
             self._trained.append(matching)
-        is_recorded = device.type == "cuda" and protocol.optimiser in RECORDABLE
-        self._rate = Rate(device if is_recorded else None)
-        self._learn = Replayed(self._updated, device) if is_recorded else self._updated
+        self._rate = Rate(device if device.type == "cuda" else None)
+        self._learn = Replayed(self._updated, device)
 
     def update(self) -> Tensor:
         """Make the next update; return its loss, which the one after it may overwrite.

@@ -1,7 +1,6 @@
 """ConvNetD{depth}: the field's standard student, repeated convolution–norm–ReLU–pooling blocks."""
 
 import math
-from functools import lru_cache
 from typing import ClassVar
 
 import torch
@@ -131,8 +130,10 @@ class HalvingPool(nn.Module):
         return averages
 
 
-@lru_cache(maxsize=32)
 def _pooling_matrix(outputs: int, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Return what makes a line of averages from two rows, one after the other."""
+    """Return what makes a line of averages from two rows, one after the other.
+
+    Made anew every time: one made while functions are transformed belongs to that transformation.
+    """
     row = torch.eye(outputs, device=device, dtype=dtype).repeat_interleave(2, 0) / 4
     return torch.cat([row, row])

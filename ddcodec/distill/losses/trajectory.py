@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -17,11 +16,12 @@ from ddcodec.datasets.source import user_path
 from ddcodec.distill.experts import Experts
 from ddcodec.distill.losses.base import LossSettings, read_options
 from ddcodec.distill.losses.real_data import OWN, RealDataLoss
+from ddcodec.distill.losses.unrolled import UnrolledStudent
 from ddcodec.errors import RecipeError
-from ddcodec.networks import augment, precision
+from ddcodec.networks import augment
 from ddcodec.networks.normalise import Renormalisation
 
-_CHOICE, _BATCHES, _VIEWS, _DIFFERENTIATED = range(4)
+_CHOICE, _BATCHES, _VIEWS = range(3)
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,10 @@ class TrajectoryOptions:
         max_start_epoch: The epoch before which it starts.
         student_batch: Synthetic images of an update, at most.
         student_rate: Learning rate of the student at first; it is learned.
-        differentiated_steps: Updates of the student whose batches receive gradients, drawn at
-            random; all of them if there are no more.
+        first_start_epochs: Epochs from which a student may start at first.
+        growing_steps: Steps over which these become all; 0 for all at once. What is learned early
+            in training is matched first (Guo et al., "Towards Lossless Dataset Distillation via
+            Difficulty-Aligned Trajectory Matching", ICLR 2024, section 3.2).
     """
 
     student_steps: int = 40
@@ -45,7 +47,8 @@ class TrajectoryOptions:
     max_start_epoch: int = 20
     student_batch: int = 256
     student_rate: float = 0.01
-    differentiated_steps: int = 10
+    first_start_epochs: int = 5
+    growing_steps: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what is out of range.
@@ -53,10 +56,12 @@ class TrajectoryOptions:
         Raises:
             RecipeError: A count is below 1, the range of epochs is empty, or the rate not positive.
         """
-        counts = ("student_steps", "expert_epochs", "student_batch", "differentiated_steps")
+        counts = ("student_steps", "expert_epochs", "student_batch", "first_start_epochs")
         for name in counts:
             if getattr(self, name) < 1:
                 raise RecipeError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        if self.growing_steps < 0:
+            raise RecipeError(f"growing_steps must be at least 0, not {self.growing_steps}.")
         if not 0 <= self.min_start_epoch < self.max_start_epoch:
             raise RecipeError(
                 f"A student cannot start at epochs {self.min_start_epoch} to below "
@@ -72,12 +77,12 @@ class _Segment:
 
     Attributes:
         start, target: float32 P, the expert's weights at both ends.
-        batches: Rows of every student update.
+        rows: int64 T×B, the images that each update of the student sees.
     """
 
     start: Tensor
     target: Tensor
-    batches: list[Tensor]
+    rows: Tensor
 
 
 class TrajectoryMatching(RealDataLoss):
@@ -87,12 +92,8 @@ class TrajectoryMatching(RealDataLoss):
     random epoch and is updated `student_steps` times with the gradients g_i of augmented batches
     of the synthetic images; θ* is the expert `expert_epochs` later.
 
-    Activations of one step at a time are kept. With θ̂ = θ − η Σ g_i the loss is quadratic in
-    Σ g_i, so its gradient with respect to a batch needs only v = 2 (θ̂ − θ*) / ‖θ − θ*‖² and that
-    batch: −η ∂(g_i · v)/∂(batch i) (Cui et al., "Scaling Up Dataset Distillation to ImageNet-1K
-    with Constant Memory", ICML 2023, section 3.2). A first pass sums the g_i, a second repeats
-    the steps one at a time to differentiate them. As there, what a batch does to later gradients
-    by way of the weights is left out; for one step the gradient is exact.
+    All updates are differentiated exactly, while activations of one at a time are kept; see
+    `UnrolledStudent`.
 
     The student's rate η is learned through its logarithm, which `parameters` hands out; it is the
     hint `student_rate` for whoever trains on the images.
@@ -124,16 +125,13 @@ class TrajectoryMatching(RealDataLoss):
                 "their folder with --experts."
             )
         super().__init__(real_images, real_labels, settings)
-        if settings.bfloat16 is None and self.device.type == "cuda":
-            # Second derivatives of convolutions: 22 ms in bfloat16, 12 in float32 on an H200.
-            self.bfloat16 = False
         facts: dict[str, Any] = self._facts(real_images, real_labels)
         self._experts = Experts(user_path(settings.experts), self.device, facts)
         latest = self._experts.epochs - self._options.expert_epochs
-        self._starts = (
+        self._all_starts = (
             min(self._options.max_start_epoch, latest + 1) - self._options.min_start_epoch
         )
-        if self._starts < 1:
+        if self._all_starts < 1:
             raise RecipeError(
                 f"The experts have {self._experts.epochs} epochs, too few for a start at "
                 f"{self._options.min_start_epoch} and {self._options.expert_epochs} more; lower "
@@ -144,6 +142,7 @@ class TrajectoryMatching(RealDataLoss):
         self._renormalise = Renormalisation(own, theirs)
         rate = math.log(self._options.student_rate)
         self._log_rate = torch.tensor(rate, device=self.device).requires_grad_()
+        self._student = UnrolledStudent(self._experts.network, bool(self.bfloat16))
 
     def _keep(self, images: NDArray[np.uint8], labels: NDArray[np.integer]) -> Tensor | None:
         return None
@@ -158,9 +157,18 @@ class TrajectoryMatching(RealDataLoss):
         segment = self._segment(len(labels), step)
         labels = labels.to(self.device)
         seen = self._renormalise(images)
-        value, for_images, for_rate = self._match(seen.detach(), labels, segment, step)
+        with torch.enable_grad():
+            leaf = seen.detach().requires_grad_()
+            views = self._views(leaf, segment.rows, step)
+        rate = torch.tensor(self.student_rate, device=self.device)
+        start, target = segment.start, segment.target
+        classes = labels[segment.rows.to(self.device)]
+        match = self._student.match(start, target, rate, views.detach(), classes)
+        (for_images,) = torch.autograd.grad(views, leaf, match.for_views)
+        # By the logarithm of the rate, which is what is learned.
+        for_log_rate = rate * match.for_rate
         result: Tensor = _Differentiated.apply(  # type: ignore[no-untyped-call]
-            seen, self._log_rate, value, (for_images, for_rate)
+            seen, self._log_rate, match.distance, (for_images, for_log_rate)
         )
         return result
 
@@ -181,70 +189,49 @@ class TrajectoryMatching(RealDataLoss):
         stream = self._stream(OWN, _CHOICE, step)
         number = int(torch.randint(len(self._experts), (1,), generator=stream))
         start = self._options.min_start_epoch
-        start += int(torch.randint(self._starts, (1,), generator=stream))
+        start += int(torch.randint(self._starts(step), (1,), generator=stream))
         return _Segment(
             self._experts.weights(number, start),
             self._experts.weights(number, start + self._options.expert_epochs),
-            self._batches(num_images, step),
+            self._rows(num_images, step),
         )
 
-    def _batches(self, num_images: int, step: int) -> list[Tensor]:
-        """Return the rows of every student update, from shuffles strung together."""
+    def _starts(self, step: int) -> int:
+        """Return from how many epochs a student may start at a step: a number that grows."""
+        options = self._options
+        if step >= options.growing_steps:
+            return self._all_starts
+        first = min(max(1, options.first_start_epochs), self._all_starts)
+        return first + (self._all_starts - first) * step // options.growing_steps
+
+    def _rows(self, num_images: int, step: int) -> Tensor:
+        """Return the rows of every student update, T×B, from shuffles strung together."""
         stream = self._stream(OWN, _BATCHES, step)
         size = min(self._options.student_batch, num_images)
         needed = self._options.student_steps * size
         passes = -(-needed // num_images)
         orders = [torch.randperm(num_images, generator=stream) for _ in range(passes)]
-        return list(torch.split(torch.cat(orders)[:needed].to(self.device), size))
+        return torch.cat(orders)[:needed].view(-1, size)
 
-    def _match(
-        self, images: Tensor, labels: Tensor, segment: _Segment, step: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the loss and its gradients with respect to the images and to log η."""
-        rate = self.student_rate
-        total = torch.zeros_like(segment.start)
-        passed = []
-        for update, rows in enumerate(segment.batches):
-            passed.append(segment.start - rate * total)
-            total += self._gradient(passed[-1], images[rows], labels[rows], (step, update))
-        scale = (segment.start - segment.target).square().sum().clamp(min=1e-30)
-        miss = segment.start - rate * total - segment.target
-        direction = 2 * miss / scale
-        for_images = torch.zeros_like(images)
-        chosen = self._differentiated(len(passed), step)
-        for update in chosen:
-            rows = segment.batches[update]
-            batch = images[rows].requires_grad_()
-            purpose = (step, update)
-            gradient = self._gradient(passed[update], batch, labels[rows], purpose, keep=True)
-            (for_batch,) = torch.autograd.grad(gradient @ direction, batch)
-            for_images.index_add_(0, rows, for_batch, alpha=-rate * len(passed) / len(chosen))
-        return miss.square().sum() / scale, for_images, -rate * (total @ direction)
+    def _views(self, images: Tensor, rows: Tensor, step: int) -> Tensor:
+        """Return what each update sees, T×B×C×H×W: one operation an update, as DSA draws them.
 
-    def _differentiated(self, updates: int, step: int) -> list[int]:
-        """Return the updates that are differentiated: their mean stands for that of all."""
-        stream = self._stream(OWN, _DIFFERENTIATED, step)
-        order = torch.randperm(updates, generator=stream)
-        chosen: list[int] = order[: self._options.differentiated_steps].tolist()
-        return chosen
-
-    def _gradient(
-        self,
-        weights: Tensor,
-        batch: Tensor,
-        labels: Tensor,
-        purpose: tuple[int, int],
-        keep: bool = False,
-    ) -> Tensor:
-        """Return the gradient P of the student's loss, differentiable if it is to be kept."""
-        stream = self._stream(OWN, _VIEWS, *purpose)
-        views = augment.apply(batch, augment.draw(stream, len(batch), siamese=False))
-        weights = weights.detach().requires_grad_()
-        with precision.autocast(self.device, bool(self.bfloat16)):
-            logits = self._experts.network.logits(weights, views)
-        loss = F.cross_entropy(logits.float(), labels)
-        (gradient,) = torch.autograd.grad(loss, weights, create_graph=keep)
-        return gradient
+        Updates of the same operation are augmented together, which launches six of them instead of
+        one an update.
+        """
+        draws: dict[str, list[tuple[int, Tensor]]] = {}
+        for update in range(len(rows)):
+            stream = self._stream(OWN, _VIEWS, step, update)
+            draw = augment.draw(stream, rows.shape[1], siamese=False)
+            draws.setdefault(draw.operation, []).append((update, draw.uniforms))
+        parts, order = [], []
+        for operation, drawn in draws.items():
+            updates = [update for update, _ in drawn]
+            draw = augment.AugmentationDraw(operation, torch.cat([each for _, each in drawn]))
+            parts.append(augment.apply(images[rows[updates].flatten().to(images.device)], draw))
+            order += updates
+        views = torch.cat(parts).view(*rows.shape, *images.shape[1:])
+        return views[torch.tensor(order).argsort().to(images.device)]
 
 
 class _Differentiated(torch.autograd.Function):

@@ -1,10 +1,7 @@
-"""Trajectory matching against plain unrolled training, and its memory."""
+"""Trajectory matching against plain unrolled training."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -14,6 +11,8 @@ from torch import Tensor
 
 from ddcodec.distill.experts import Experts
 from ddcodec.distill.losses import LossSettings, TrajectoryMatching
+from ddcodec.distill.losses.real_data import OWN
+from ddcodec.distill.losses.trajectory import _VIEWS
 from ddcodec.errors import DataError, RecipeError
 from ddcodec.networks import NETWORKS, augment
 
@@ -41,30 +40,27 @@ def _loss(settings: LossSettings, **options: float) -> TrajectoryMatching:
 
 
 def _student(
-    settings: LossSettings, images: Tensor, labels: Tensor, rate: Tensor, steps: int, whole: bool
+    settings: LossSettings, images: Tensor, labels: Tensor, rate: Tensor, steps: int
 ) -> Tensor:
-    """Return the loss of a matrix after textbook gradient descent; `whole` unrolls the weights."""
+    """Return the loss of a matrix after textbook gradient descent, unrolled by autograd."""
     experts = Experts(Path(str(settings.experts)), torch.device("cpu"), {})
     start, target = (experts.weights(0, epoch).view(3, 64) for epoch in (0, 3))
     pixels, targets = images.flatten(1), torch.eye(3)[labels]
     weights = start
-    total = torch.zeros_like(start)
     for _ in range(steps):
-        used = weights if whole else weights.detach()
-        surprise = (pixels @ used.T).softmax(dim=1) - targets
-        total = total + surprise.T @ pixels / len(pixels)
-        weights = start - rate * total
+        surprise = (pixels @ weights.T).softmax(dim=1) - targets
+        weights = weights - rate * surprise.T @ pixels / len(pixels)
     return (weights - target).square().sum() / (start - target).square().sum()
 
 
-@pytest.mark.parametrize(("steps", "whole"), [(1, True), (4, False)])
-def test_loss_and_gradients_by_the_textbook(by_hand: LossSettings, steps: int, whole: bool) -> None:
-    """One step is exact; several are what stays when later weights count as constants."""
+@pytest.mark.parametrize("steps", [1, 4])
+def test_loss_and_gradients_by_the_textbook(by_hand: LossSettings, steps: int) -> None:
+    """All updates are differentiated: images and rate get the gradients of the whole way."""
     loss = _loss(by_hand, student_steps=steps)
     images, labels = synthetic((1, 8, 8))
     value = loss(images, labels, 0)
     rate = torch.tensor(RATE, requires_grad=True)
-    expected = _student(by_hand, images, labels, rate, steps, whole)
+    expected = _student(by_hand, images, labels, rate, steps)
     assert value.item() == pytest.approx(expected.item(), rel=1e-4)
     wanted_images, wanted_rate = torch.autograd.grad(expected, (images, rate))
     given_images, given_log = torch.autograd.grad(value, (images, *loss.parameters()))
@@ -72,63 +68,10 @@ def test_loss_and_gradients_by_the_textbook(by_hand: LossSettings, steps: int, w
     assert float(given_log) == pytest.approx(float(wanted_rate) * RATE, rel=1e-3)
 
 
-def test_a_part_of_the_steps_stands_for_all(by_hand: LossSettings) -> None:
-    """Each of four steps differentiated alone, four times as much, is the whole on average."""
-    images, labels = synthetic((1, 8, 8))
-    whole_loss = _loss(by_hand, student_steps=4)
-    part_loss = _loss(by_hand, student_steps=4, differentiated_steps=1)
-    (whole,) = torch.autograd.grad(whole_loss(images, labels, 0), images)
-    parts: list[Tensor] = []
-    for step in range(40):
-        value = part_loss(images, labels, step)
-        assert value.item() == pytest.approx(whole_loss(images, labels, step).item(), rel=1e-6)
-        (part,) = torch.autograd.grad(value, images)
-        if not any(torch.allclose(part, known, rtol=1e-3) for known in parts):
-            parts.append(part)
-    assert len(parts) == 4
-    assert (torch.stack(parts).mean(0) - whole).norm() < 1e-4 * whole.norm()
-
-
 def test_a_student_that_does_not_move_is_at_distance_one(by_hand: LossSettings) -> None:
     """At a rate of nearly zero the loss is ‖θ − θ*‖² / ‖θ − θ*‖²."""
     images, labels = synthetic((1, 8, 8))
     assert _loss(by_hand, student_rate=1e-9)(images, labels, 0).item() == pytest.approx(1.0)
-
-
-class _Kept:
-    """A tensor that autograd holds on to, counted while it does."""
-
-    def __init__(self, tensor: Tensor, count: dict[str, int]) -> None:
-        self.tensor, self.count = tensor, count
-        count["now"] += tensor.numel()
-        count["peak"] = max(count["peak"], count["now"])
-
-    def __del__(self) -> None:
-        self.count["now"] -= self.tensor.numel()
-
-
-@contextmanager
-def _counted() -> Iterator[dict[str, int]]:
-    count = {"now": 0, "peak": 0}
-    pack: Callable[[Tensor], Any] = lambda tensor: _Kept(tensor, count)  # noqa: E731
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda kept: kept.tensor):
-        yield count
-
-
-def test_memory_does_not_grow_with_student_steps(by_hand: LossSettings) -> None:
-    """Autograd keeps as much for twelve steps as for two; plain unrolling keeps six times that."""
-    images, labels = synthetic((1, 8, 8))
-    peaks, plain = [], []
-    for steps in (2, 12):
-        with _counted() as count:
-            _loss(by_hand, student_steps=steps)(images, labels, 0).backward()
-        peaks.append(count["peak"])
-        with _counted() as count:
-            rate = torch.tensor(RATE)
-            _student(by_hand, images, labels, rate, steps, whole=True).backward()
-        plain.append(count["peak"])
-    assert peaks[0] == peaks[1] > 0
-    assert plain[1] > 3 * plain[0]
 
 
 def test_descending_finds_images_and_a_rate(by_hand: LossSettings) -> None:
@@ -169,15 +112,44 @@ def test_starts_and_experts_vary(tmp_path: Path) -> None:
 
 def test_every_image_is_used_alike(by_hand: LossSettings) -> None:
     """Batches are shuffles strung together: nine batches of two are three passes over six."""
-    batches = _loss(by_hand, student_steps=9, student_batch=2)._segment(6, 0).batches
-    assert [len(rows) for rows in batches] == [2] * 9
-    assert torch.bincount(torch.cat(batches)).tolist() == [3] * 6
+    rows = _loss(by_hand, student_steps=9, student_batch=2)._segment(6, 0).rows
+    assert rows.shape == (9, 2)
+    assert torch.bincount(rows.flatten()).tolist() == [3] * 6
+
+
+def test_starts_become_more_as_steps_go_on(tmp_path: Path) -> None:
+    """At first a student starts early in training; after `growing_steps` wherever it may."""
+    build_experts(tmp_path / "e", dataclasses.replace(EXPERTS, epochs=9))
+    options = {"max_start_epoch": 7, "first_start_epochs": 2, "growing_steps": 50}
+    settings = dataclasses.replace(SETTINGS, experts=str(tmp_path / "e"), options=options)
+    loss = TrajectoryMatching(*training_data(), settings)
+    assert [loss._starts(step) for step in (0, 9, 10, 49, 50, 999)] == [2, 2, 3, 6, 7, 7]
+    at_once = dataclasses.replace(settings, options={"max_start_epoch": 7})
+    assert TrajectoryMatching(*training_data(), at_once)._starts(0) == 7
+
+
+def test_views_are_those_of_every_update_alone(tmp_path: Path) -> None:
+    """Augmenting the updates of one operation together changes nothing."""
+    build_experts(tmp_path / "e", EXPERTS)
+    settings = dataclasses.replace(
+        SETTINGS, experts=str(tmp_path / "e"), options={"student_steps": 12, "student_batch": 4,
+                                                        "max_start_epoch": 1},
+    )  # fmt: skip
+    loss = TrajectoryMatching(*training_data(), settings)
+    images, _ = synthetic()
+    rows = loss._rows(len(images), 3)
+    views = loss._views(images.detach(), rows, 3)
+    for update in range(12):
+        draw = augment.draw(loss._stream(OWN, _VIEWS, 3, update), 4, siamese=False)
+        alone = augment.apply(images.detach()[rows[update]], draw)
+        assert torch.allclose(views[update], alone, atol=1e-6)
 
 
 @pytest.mark.parametrize(
     "options",
     [{"student_steps": 0}, {"student_rate": 0.0}, {"min_start_epoch": 20},
-     {"min_start_epoch": 2}, {"expert_epochs": 4}],
+     {"min_start_epoch": 2}, {"expert_epochs": 4}, {"growing_steps": -1},
+     {"first_start_epochs": 0}],
 )  # fmt: skip
 def test_options_that_cannot_work(by_hand: LossSettings, options: dict[str, float]) -> None:
     """What is out of range, or beyond the experts' three epochs, is refused."""
