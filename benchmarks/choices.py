@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ddcodec.runs import Point, read_points
+from ddcodec.results.runs import Point, read_points
 
 LOSS, SEED, SPLIT = "none", "0", "val"
 # Short: the automatic fit has 960 steps at 10 kB.

@@ -23,15 +23,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ddcodec import networks
-from ddcodec.codec import wavelet
-from ddcodec.codec.neighbours import all_neighbours
+from ddcodec.codec.context.neighbours import all_neighbours
+from ddcodec.codec.wavelet import synthesis as wavelet
 from ddcodec.datasets import Dataset, load_dataset, normalisation, split_validation
-from ddcodec.distill.allocation import allocate
 from ddcodec.distill.distill import distill
+from ddcodec.distill.latents.representation import Representation
 from ddcodec.distill.losses.base import DEFAULT_NETWORK_WIDTH
-from ddcodec.distill.progress import Progress, Supervision
-from ddcodec.distill.recipe import Recipe
-from ddcodec.distill.representation import Representation
+from ddcodec.distill.rate.allocation import allocate
+from ddcodec.distill.recipe.recipe import Recipe
+from ddcodec.distill.running.progress import Progress, Supervision
 from ddcodec.entropy.laplace import LaplaceModel
 from ddcodec.evaluation import LabelledImages, Protocol, TrainingOptions, train_network
 from ddcodec.networks import augment
@@ -142,7 +142,7 @@ def real_steps(dataset: Dataset, recipe: Recipe, clock: Clock) -> Timed:
 
     distill(dataset, recipe, Supervision(report))
     seconds = [after - before for before, after in zip(moments, moments[1:], strict=False)]
-    # Half of the classes in a step, as many as fit 320 images; see ddcodec/distill/recipe_parts.py.
+    # Half of the classes in a step, as many as fit 320 images; see distill/start/recipe_parts.py.
     return Timed(seconds[1:], min(320, IMAGES_PER_CLASS * dataset.num_classes))
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from ddcodec.datasets import load_dataset, normalisation, split_validation
-from ddcodec.distill.automatic_pool import automatic_pool
-from ddcodec.distill.initial_images import INITIALISERS, PoolLook, choose_initial_images
+from ddcodec.distill.start.initial_images import INITIALISERS, PoolLook, choose_initial_images
+from ddcodec.distill.trained.automatic_pool import automatic_pool
 from ddcodec.evaluation import evaluate
 
 

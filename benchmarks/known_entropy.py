@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ddcodec.codec.context import ContextModel
+from ddcodec.codec.context.context import ContextModel
+from ddcodec.codec.context.neighbours import COARSER_LEVEL, OWN_LEVEL, WAVELET_BANDS
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.latents import LatentCoder
-from ddcodec.codec.neighbours import COARSER_LEVEL, OWN_LEVEL, WAVELET_BANDS
 from ddcodec.codec.parameters import NetworkTensors, coded_bits, quantize
 from ddcodec.entropy.laplace import LaplaceModel
 from ddcodec.entropy.range_coder import RangeEncoder

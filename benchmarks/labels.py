@@ -7,8 +7,8 @@
 not have yet, and adds a line for each; interrupted, it goes on where it was, also within a network.
 `--set updates=3200 network_width=64` makes short runs to choose by, under a protocol name that says
 so. `draw` puts beside the files what other methods leave out of their sizes, a float32 vector for
-each image, and the reports of `benchmarks/ship_the_model.py`, each labeler alone, and published
-points.
+each image, and the reports of `benchmarks/baselines/ship_the_model.py`, each labeler alone, and
+published points.
 
 Lists behind docs/results.md are kept in `benchmarks/measured`: cifar10.jsonl of the test set and
 imagenette128.jsonl, cifar10-tried.jsonl likewise of files that were not kept, cifar10-short.jsonl
@@ -25,21 +25,22 @@ from statistics import fmean, pstdev
 from typing import Any
 
 from ddcodec.budget import bits_per_class
-from ddcodec.cli.freed_memory import keep_freed_memory
-from ddcodec.cli.training_progress import show_on, unfinished_networks
+from ddcodec.cli.shared.console import ProgressReport
+from ddcodec.cli.shared.freed_memory import keep_freed_memory
+from ddcodec.cli.shared.training_progress import show_on, unfinished_networks
 from ddcodec.codec.encode import write_atomically
-from ddcodec.console import ProgressReport
 from ddcodec.datasets import load_dataset
 from ddcodec.datasets.base import validation_part
-from ddcodec.drawing import colour, draw_picture
 from ddcodec.evaluation import EvaluationSettings, LabelledImages, evaluate_labelled
-from ddcodec.evaluation.candidate import Candidate, ReadOptions, read_candidate
+from ddcodec.evaluation.candidates.candidate import Candidate
+from ddcodec.evaluation.candidates.read import ReadOptions, read_candidate
 from ddcodec.evaluation.judge import ALL, HARD, find_protocol, labeler_accuracy
 from ddcodec.evaluation.preparation import prepare
 from ddcodec.evaluation.protocols import Protocol
-from ddcodec.inspection import decode_file, inspect_file
-from ddcodec.peers import peers_of
-from ddcodec.rate_utility import Published, draw_published, label_axes
+from ddcodec.results.drawing import colour, draw_picture
+from ddcodec.results.inspection import decode_file, inspect_file
+from ddcodec.results.peers import peers_of
+from ddcodec.results.rate_utility import Published, draw_published, label_axes
 
 NAMES = {"hard": "hard labels", "soft": "soft labels", "labeler": "labels by a labeler"}
 FLOAT_BITS = 32
@@ -227,7 +228,7 @@ def main() -> None:
     drawing.add_argument("ships", type=Path, nargs="*")
     drawing.add_argument("--dataset", default="cifar10")
     drawing.add_argument("--protocol", nargs="+", default=["tuned"])
-    drawing.add_argument("--peers", nargs="*", default=[], help="names in ddcodec/peers.toml")
+    drawing.add_argument("--peers", nargs="*", default=[], help="names in results/peers.toml")
     drawing.add_argument("--arch", default="convnet")
     drawing.add_argument("--split", choices=["test", "val"], default="test")
     drawing.add_argument("-o", "--output", type=Path, required=True)

@@ -11,16 +11,16 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ddcodec.codec.context import CONTEXT_MODELS, ContextModel
+from ddcodec.codec.context.context import CONTEXT_MODELS, ContextModel
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.encode import encode_content
 from ddcodec.codec.pixels import PixelSynthesis
 from ddcodec.datasets import load_dataset
-from ddcodec.distill.image_counts import spread_evenly
-from ddcodec.distill.initial_images import at_random, no_look
-from ddcodec.distill.pixel_context import ContextFit, fit_pixel_context
-from ddcodec.distill.post_quantisation import quantise_networks
-from ddcodec.distill.representation import Representation
+from ddcodec.distill.comparison.image_counts import spread_evenly
+from ddcodec.distill.comparison.pixel_context import ContextFit, fit_pixel_context
+from ddcodec.distill.latents.representation import Representation
+from ddcodec.distill.rate.post_quantisation import quantise_networks
+from ddcodec.distill.start.initial_images import at_random, no_look
 
 
 def ddc_file(images: np.ndarray, counts: np.ndarray, steps: int) -> bytes:

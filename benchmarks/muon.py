@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from ddcodec import networks
-from ddcodec.evaluation import muon
-from ddcodec.evaluation.gradients import TrainingOptions, add_gradients, loss_function
-from ddcodec.evaluation.optimisers import build_optimisers
 from ddcodec.evaluation.protocols import PROTOCOLS
+from ddcodec.evaluation.students import muon
+from ddcodec.evaluation.students.gradients import TrainingOptions, add_gradients, loss_function
+from ddcodec.evaluation.students.optimisers import build_optimisers
 
 
 def main() -> None:

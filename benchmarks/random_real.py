@@ -11,8 +11,8 @@ import json
 import numpy as np
 
 from ddcodec.datasets import load_dataset
-from ddcodec.distill.initial_images import choose_initial_images, no_look
-from ddcodec.distill.training_part import TrainingPart
+from ddcodec.distill.start.initial_images import choose_initial_images, no_look
+from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.evaluation import evaluate
 
 

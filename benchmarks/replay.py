@@ -16,7 +16,7 @@ import torch
 
 import ddcodec
 from ddcodec.evaluation import PROTOCOLS, LabelledImages, TrainingOptions
-from ddcodec.evaluation.training_run import TrainingRun
+from ddcodec.evaluation.students.training_run import TrainingRun
 from ddcodec.networks import replay
 
 COMPARED = 10

@@ -9,12 +9,14 @@ The names below are imported on first use, so that `import ddcodec` costs nothin
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ddcodec.version import __version__
+
 if TYPE_CHECKING:
     from ddcodec.codec.decode import DecodedFile, decode_bytes
     from ddcodec.datasets import load_dataset
     from ddcodec.distill.distill import distill as distill_dataset
-    from ddcodec.distill.distilled import Distilled
-    from ddcodec.distill.recipe import Recipe
+    from ddcodec.distill.recipe.recipe import Recipe
+    from ddcodec.distill.running.distilled import Distilled
     from ddcodec.errors import (
         BudgetError,
         DataError,
@@ -25,10 +27,8 @@ if TYPE_CHECKING:
     )
     from ddcodec.evaluation import evaluate
     from ddcodec.format.limits import DecodeLimits
-    from ddcodec.inspection import Inspection, inspect_file
+    from ddcodec.results.inspection import Inspection, inspect_file
     from ddcodec.training_set import TrainingSet, load
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "BudgetError": "ddcodec.errors",
@@ -36,18 +36,18 @@ _HOMES = {
     "DdcError": "ddcodec.errors",
     "DecodeLimits": "ddcodec.format.limits",
     "DecodedFile": "ddcodec.codec.decode",
-    "Distilled": "ddcodec.distill.distilled",
+    "Distilled": "ddcodec.distill.running.distilled",
     "FormatError": "ddcodec.errors",
-    "Inspection": "ddcodec.inspection",
+    "Inspection": "ddcodec.results.inspection",
     "OutputError": "ddcodec.errors",
-    "Recipe": "ddcodec.distill.recipe",
+    "Recipe": "ddcodec.distill.recipe.recipe",
     "RecipeError": "ddcodec.errors",
     "TrainingSet": "ddcodec.training_set",
     "decode_bytes": "ddcodec.codec.decode",
     # `ddcodec.distill` is a package, and stays one whatever was imported first.
     "distill_dataset": "ddcodec.distill.distill:distill",
     "evaluate": "ddcodec.evaluation",
-    "inspect_file": "ddcodec.inspection",
+    "inspect_file": "ddcodec.results.inspection",
     "load": "ddcodec.training_set",
     "load_dataset": "ddcodec.datasets",
 }

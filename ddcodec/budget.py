@@ -79,3 +79,8 @@ class Budget:
     def holds(self, file_bytes: int) -> bool:
         """Tell whether a file of this size is within the budget and uses it."""
         return self.floor_bytes <= file_bytes <= self.budget_bytes
+
+
+def format_bytes(size: float) -> str:
+    """Write a size in bytes with separators, such as `98,765 bytes`."""
+    return f"{size:,.0f} byte{'' if round(size) == 1 else 's'}"

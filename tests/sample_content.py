@@ -6,10 +6,10 @@ Integers come from the raw bits of PCG64, which numpy keeps stable across releas
 import numpy as np
 from numpy.typing import NDArray
 
+from ddcodec.codec.labels.soft_labels import SoftLabels
 from ddcodec.codec.parameters import NetworkTensors, QuantizedTensor
-from ddcodec.codec.soft_labels import SoftLabels
 from ddcodec.codec.stream import Content, context_of, synthesis_of
-from ddcodec.codec.wavelet import CDF_TAPS
+from ddcodec.codec.wavelet.synthesis import CDF_TAPS
 from ddcodec.format.header import LABEL_MODE_SOFT, Header
 from ddcodec.format.planes import PIXELS, PYRAMID
 

@@ -17,12 +17,13 @@ from PIL import Image
 from refusals import fails
 
 from ddcodec import export
-from ddcodec.cli import ddc, group, run_options
-from ddcodec.cli import decode as decode_options
-from ddcodec.cli import distill as distill_options
-from ddcodec.cli import eval as eval_options
+from ddcodec.cli import ddc
+from ddcodec.cli.looking import decode as decode_options
+from ddcodec.cli.looking import eval as eval_options
+from ddcodec.cli.making import distill as distill_options
+from ddcodec.cli.shared import group, run_options
 from ddcodec.codec.decode import decode_bytes
-from ddcodec.distill.recipe import SHARES, Recipe
+from ddcodec.distill.recipe.recipe import SHARES, Recipe
 from ddcodec.errors import OutputError
 from ddcodec.evaluation import protocols
 
@@ -121,9 +122,9 @@ def test_every_option_says_what_it_does_without_it(name: str, option: click.Opti
 
 def test_choices_are_those_of_the_package() -> None:
     """What help lists without importing torch is what the package knows."""
-    from ddcodec.distill.initial_images import INITIALISERS
     from ddcodec.distill.losses import LOSSES
-    from ddcodec.distill.recipe import INITS, PARAMETERIZATIONS, PYRAMID_CONTEXTS
+    from ddcodec.distill.recipe.recipe import INITS, PARAMETERIZATIONS, PYRAMID_CONTEXTS
+    from ddcodec.distill.start.initial_images import INITIALISERS
     from ddcodec.networks import NETWORKS
 
     assert tuple(export.EXPORTERS) == decode_options.FORMATS
@@ -147,10 +148,10 @@ def test_defaults_are_those_of_the_recipe() -> None:
 
 def test_every_context_model_has_words() -> None:
     """`ddc inspect` can tell what each of them sees, and describe each decoder."""
-    from ddcodec.cli import inspect as inspect_options
+    from ddcodec.cli.looking import inspect as inspect_options
     from ddcodec.codec import CONTEXT_MODELS
     from ddcodec.format.header import CONTEXTS_OF
-    from ddcodec.inspection import describe_decoder
+    from ddcodec.results.inspection import describe_decoder
 
     assert set(inspect_options.CONTEXT_FACTS) == set(CONTEXT_MODELS.values())
     assert len({describe_decoder(number, ()) for number in CONTEXTS_OF}) == len(CONTEXTS_OF)
@@ -215,7 +216,7 @@ def test_click_has_one_importer() -> None:
     """Only the command line knows click."""
     for path in (ROOT / "ddcodec").rglob("*.py"):
         imports = re.search(r"^\s*(import|from) click", path.read_text(), re.MULTILINE)
-        assert imports is None or path.parent.name == "cli", path
+        assert imports is None or path.is_relative_to(ROOT / "ddcodec" / "cli"), path
 
 
 # inspect, verify
@@ -271,7 +272,8 @@ def test_verify_prints_pinned_digests(path: Path) -> None:
 
 def test_names_from_a_file_cannot_steer_the_terminal() -> None:
     """Control characters are replaced wherever text is printed."""
-    from ddcodec.console import print_facts, printable
+    from ddcodec.cli.shared.console import print_facts
+    from ddcodec.format.printable import printable
 
     assert printable("a\x1b[31mb\nc") == "a�[31mb�c"
     with CliRunner().isolation() as (out, *_):
@@ -535,7 +537,7 @@ def test_unexpected_errors(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("ddcodec.inspection.read_ddc", fail)
+    monkeypatch.setattr("ddcodec.results.inspection.read_ddc", fail)
     result = _run("verify", COLOUR)
     assert result.stderr.strip().count("\n") == 0
     fails(result, code, pattern)

@@ -1,6 +1,7 @@
 """Who may import whom, read off the syntax tree; lazy imports inside functions count too."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,33 +11,20 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "ddcodec"
 
-_COMMON = {"errors", "budget", "training_set"}
-_ALLOWED: dict[str, set[str]] = {
-    "format": {"format", "errors"},
-    "entropy": {"entropy", "errors"},
-    "codec": {"codec", "entropy", "format", "errors", "budget"},
-    "networks": {"networks", "errors"},
-    "datasets": {"datasets", "errors"},
-    "evaluation": {"evaluation", "datasets", "networks"} | _COMMON,
-    "distill": {"distill", "datasets", "networks", "codec", "entropy", "format"} | _COMMON,
-    "vision_dataset": set(),
-    "labeler": {"labeler", "networks", "codec", "format"},
-    "training_set": {"labeler", "vision_dataset", "inspection", "codec", "format"} | _COMMON,
-    "inspection": {"inspection", "codec", "format", "errors", "budget"},
-    "export": {"export", "console", "codec", "format", "errors"},
-    "budget": {"errors"},
-    "errors": set(),
-    "console": {"console", "errors", "budget"},
-    "run_log": {"errors"},
-    "drawing": {"errors"},
-    "curves": {"run_log", "drawing", "errors"},
-    "runs": {"errors"},
-    "peers": {"errors"},
-    "report": {"inspection", "export", "runs", "console", "codec", "format", "errors"},
-    "rate_utility": {"runs", "peers", "drawing", "errors"},
-    "shipped_model": {"evaluation", "networks", "codec", "errors"},
-}
-"""Parts of the package by what each may import; parts that are not named may import everything."""
+_DRAWING = PACKAGE.parent / "docs" / "architecture.md"
+_COMMON = {"errors", "budget", "version"}
+MOST_FILES, MOST_LINES = 15, 300
+
+
+def _table(heading: str) -> dict[str, set[str]]:
+    """Return the rooms of a table of the drawing, by what each may import."""
+    section = _DRAWING.read_text(encoding="utf-8").split(f"## {heading}\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `([a-z_/]+)` \|(.*)\|$", section, re.MULTILINE)
+    return {room: set(re.findall(r"`(\w+)`", cells.rsplit("|", 1)[-1])) for room, cells in rows}
+
+
+ROOMS, DISTILL_ROOMS = _table("Rooms of the package"), _table("Rooms of distillation")
+INNER_ROOMS = set(_table("Rooms inside rooms"))
 
 
 def _sources() -> list[Path]:
@@ -72,6 +60,24 @@ def _part(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+def _distill_room(path: Path) -> str | None:
+    """Return the room of `distill` a file belongs to, if any."""
+    parts = path.relative_to(PACKAGE).parts
+    return parts[1] if parts[0] == "distill" and len(parts) > 2 else None
+
+
+def _arrows(path: Path) -> set[Path]:
+    """Return the files of this package that a file imports from, lazily or not."""
+    found = set()
+    for node in _nodes(ast.parse(path.read_text(encoding="utf-8")), False):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "ddcodec":
+            for alias in node.names:
+                file = _file_of(f"{node.module}.{alias.name}") or _file_of(str(node.module))
+                assert file is not None, f"{path.name} imports from {node.module}, which is not"
+                found.add(file)
+    return found
+
+
 def _file_of(module: str) -> Path | None:
     """Return the file of a module of this package, if there is one."""
     base = PACKAGE.parent.joinpath(*module.split("."))
@@ -79,21 +85,55 @@ def _file_of(module: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-@pytest.mark.parametrize("part", sorted(_ALLOWED))
-def test_parts_import_only_what_they_may(part: str) -> None:
-    """No file of a part reaches into a part it may not know."""
-    for path in _sources():
-        if _part(path) != part:
-            continue
-        for module in _imports(path):
-            names = module.split(".")
-            if names[0] == "ddcodec" and len(names) > 1 and _file_of(module) is not None:
-                assert names[1] in _ALLOWED[part], f"{path.name} imports {module}"
+def test_the_drawing_shows_the_tree() -> None:
+    """Every folder has a row in docs/architecture.md, and every row a folder."""
+    folders = {path.parent.relative_to(PACKAGE).as_posix() for path in _sources()} - {"."}
+    drawn = set(ROOMS) | {f"distill/{room}" for room in DISTILL_ROOMS} | INNER_ROOMS
+    assert folders == drawn
+    assert {path.stem for path in PACKAGE.glob("*.py")} == _COMMON | {"__init__"}
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_rooms_import_what_the_drawing_says(room: str) -> None:
+    """No file of a room reaches into a room it may not know, and every arrow is used."""
+    reached = {
+        _part(found) for path in _sources() if _part(path) == room for found in _arrows(path)
+    }
+    assert reached - {room, "__init__"} - _COMMON == ROOMS[room]
+
+
+@pytest.mark.parametrize("room", sorted(DISTILL_ROOMS))
+def test_rooms_of_distillation_likewise(room: str) -> None:
+    """The same for the rooms of `distill`; none reaches the calls that stand beside them."""
+    reached = {
+        _distill_room(found) or found.name
+        for path in _sources()
+        if _distill_room(path) == room
+        for found in _arrows(path)
+        if _part(found) == "distill" and found.name != "__init__.py"
+    }
+    assert reached - {room} == DISTILL_ROOMS[room]
+
+
+def test_nothing_imports_itself() -> None:
+    """There is no circle of imports, not even of lazy ones."""
+    waiting = {path: _arrows(path) - {path} for path in _sources()}
+    while ends := {path for path, needs in waiting.items() if not needs & waiting.keys()}:
+        waiting = {path: needs for path, needs in waiting.items() if path not in ends}
+    assert not {path.relative_to(PACKAGE).as_posix() for path in waiting}
+
+
+def test_folders_and_files_stay_small() -> None:
+    """A folder is one box, and a file can be read at a sitting."""
+    folders = {path.parent for path in _sources()}
+    assert [f for f in folders if len(list(f.glob("*.py"))) > MOST_FILES] == []
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in _sources()}
+    assert [path for path, count in lines.items() if count > MOST_LINES] == []
 
 
 def test_format_and_log_need_only_the_standard_library() -> None:
     """The container and the log of a run can be read without numpy and torch."""
-    for path in [*(PACKAGE / "format").glob("*.py"), PACKAGE / "run_log.py"]:
+    for path in [*(PACKAGE / "format").glob("*.py"), PACKAGE / "results" / "run_log.py"]:
         for module in _imports(path):
             name = module.split(".")[0]
             assert name == "ddcodec" or name in sys.stdlib_module_names, f"{path.name}: {module}"
@@ -114,12 +154,14 @@ def test_constriction_has_one_importer() -> None:
 
 def test_rich_has_one_importer() -> None:
     """Only the console knows rich."""
-    assert _importers("rich") <= {"console.py"}
+    assert _importers("rich") == {"cli/shared/console.py"}
 
 
 def test_matplotlib_has_one_importer() -> None:
     """Only what draws knows matplotlib, which need not be installed; one place finds it missing."""
-    assert _importers("matplotlib") <= {"drawing.py", "curves.py", "rate_utility.py"}
+    assert _importers("matplotlib") <= {
+        f"results/{name}.py" for name in ("drawing", "curves", "rate_utility")
+    }
 
 
 def _closure(start: str) -> set[Path]:

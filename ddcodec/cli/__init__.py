@@ -10,26 +10,26 @@ import warnings
 
 import click
 
-from ddcodec import __version__
-from ddcodec.cli.compare import compare_command
-from ddcodec.cli.datasets import datasets_command
-from ddcodec.cli.decode import decode_command
-from ddcodec.cli.distill import distill_command
-from ddcodec.cli.encode import encode_command
-from ddcodec.cli.eval import eval_command
-from ddcodec.cli.experts import experts_command
-from ddcodec.cli.freed_memory import keep_freed_memory
-from ddcodec.cli.group import SentenceGroup, silence_stdout
-from ddcodec.cli.inspect import inspect_command
-from ddcodec.cli.plot import plot_command
-from ddcodec.cli.pool import pool_command
-from ddcodec.cli.recipes import recipes_command
-from ddcodec.cli.report import report_command
-from ddcodec.cli.sweep import sweep_command
-from ddcodec.cli.teacher import teacher_command
-from ddcodec.cli.verify import verify_command
-from ddcodec.cli.view import view_command
+from ddcodec.cli.looking.compare import compare_command
+from ddcodec.cli.looking.decode import decode_command
+from ddcodec.cli.looking.eval import eval_command
+from ddcodec.cli.looking.inspect import inspect_command
+from ddcodec.cli.looking.plot import plot_command
+from ddcodec.cli.looking.report import report_command
+from ddcodec.cli.looking.verify import verify_command
+from ddcodec.cli.looking.view import view_command
+from ddcodec.cli.making.datasets import datasets_command
+from ddcodec.cli.making.distill import distill_command
+from ddcodec.cli.making.encode import encode_command
+from ddcodec.cli.making.experts import experts_command
+from ddcodec.cli.making.pool import pool_command
+from ddcodec.cli.making.recipes import recipes_command
+from ddcodec.cli.making.sweep import sweep_command
+from ddcodec.cli.making.teacher import teacher_command
+from ddcodec.cli.shared.freed_memory import keep_freed_memory
+from ddcodec.cli.shared.group import SentenceGroup, silence_stdout
 from ddcodec.format.container import VERSION
+from ddcodec.version import __version__
 
 _VERSION_LINE = f"ddc {__version__} (.ddc format version {VERSION})"
 

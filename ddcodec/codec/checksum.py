@@ -7,8 +7,8 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from ddcodec.codec.labeler import ExactLabeler
-from ddcodec.codec.labels import labels_of
+from ddcodec.codec.labels.class_counts import labels_of
+from ddcodec.codec.labels.labeler import ExactLabeler
 from ddcodec.codec.stream import Content
 from ddcodec.format.header import LABELER_PROBES, Header
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddcodec.codec.checksum import ContentChecksum, content_checksum
-from ddcodec.codec.labels import labels_of
+from ddcodec.codec.labels.class_counts import labels_of
 from ddcodec.codec.stream import Content, Sections, synthesis_of, walk
 from ddcodec.codec.surroundings import Latents
 from ddcodec.codec.synthesis import ExactDecoder

@@ -11,7 +11,7 @@ import numpy as np
 
 from ddcodec.codec.checksum import content_checksum
 from ddcodec.codec.decode import DecodedFile, decode_bytes, render_exact
-from ddcodec.codec.soft_labels import SoftLabels
+from ddcodec.codec.labels.soft_labels import SoftLabels
 from ddcodec.codec.stream import Content, Sections, walk
 from ddcodec.entropy.range_coder import RangeEncoder
 from ddcodec.errors import DdcError, OutputError

@@ -9,8 +9,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ddcodec.codec.context import ContextModel, ExactContext
-from ddcodec.codec.neighbours import WAVE_SLOPE, neighbours_at, plane_starts
+from ddcodec.codec.context.context import ContextModel, ExactContext
+from ddcodec.codec.context.neighbours import WAVE_SLOPE, neighbours_at, plane_starts
 from ddcodec.entropy.exact import FRACTION_BITS
 from ddcodec.entropy.laplace import LaplaceModel
 from ddcodec.entropy.range_coder import Coder

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ddcodec.codec.context import ContextModel
-from ddcodec.codec.labels import code_class_counts, code_class_names, labels_of
+from ddcodec.codec.context.context import ContextModel
+from ddcodec.codec.labels.class_counts import code_class_counts, code_class_names, labels_of
+from ddcodec.codec.labels.soft_labels import SoftLabels, code_soft_labels
 from ddcodec.codec.latents import LatentCoder, PlaneArray
 from ddcodec.codec.parameters import NetworkTensors, code_tensor
-from ddcodec.codec.soft_labels import SoftLabels, code_soft_labels
 from ddcodec.codec.synthesis import Synthesis, build_synthesis
 from ddcodec.entropy.laplace import LaplaceModel
 from ddcodec.entropy.range_coder import Coder

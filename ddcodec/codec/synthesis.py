@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ddcodec.codec.parameters import NetworkTensors
 from ddcodec.codec.pixels import PixelSynthesis
-from ddcodec.codec.pyramid import PyramidSynthesis
+from ddcodec.codec.pyramid.synthesis import PyramidSynthesis
 from ddcodec.codec.surroundings import Latents
-from ddcodec.codec.wavelet import WaveletSynthesis
+from ddcodec.codec.wavelet.synthesis import WaveletSynthesis
 from ddcodec.errors import RecipeError
 from ddcodec.format.planes import PIXELS, PYRAMID, WAVELET_HALF_CHROMA, Plane
 

@@ -6,8 +6,6 @@ from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from ddcodec.datasets.archive import ARCHIVE_SUFFIXES
-from ddcodec.datasets.arrays import from_arrays
 from ddcodec.datasets.base import (
     Dataset,
     ImageSplit,
@@ -16,10 +14,14 @@ from ddcodec.datasets.base import (
     split_validation,
 )
 from ddcodec.datasets.cache import default_cache_dir
-from ddcodec.datasets.cifar import CIFAR10, CIFAR100
-from ddcodec.datasets.folder import load_folder
-from ddcodec.datasets.glyphs import GLYPHS, generate_glyphs
-from ddcodec.datasets.imagenet import (
+from ddcodec.datasets.in_arrays.arrays import from_arrays
+from ddcodec.datasets.in_arrays.torch_dataset import from_torch
+from ddcodec.datasets.named import DatasetLoader, NamedDataset
+from ddcodec.datasets.own import load_own
+from ddcodec.datasets.request import LoadProgress, LoadRequest, OnProgress, ignore_progress
+from ddcodec.datasets.sources.cifar import CIFAR10, CIFAR100
+from ddcodec.datasets.sources.glyphs import GLYPHS, generate_glyphs
+from ddcodec.datasets.sources.imagenet import (
     IMAGEFRUIT128,
     IMAGEMEOW128,
     IMAGENETTE128,
@@ -27,16 +29,14 @@ from ddcodec.datasets.imagenet import (
     IMAGEWOOF128,
     IMAGEYELLOW128,
 )
-from ddcodec.datasets.mnist import FASHION_MNIST, MNIST
-from ddcodec.datasets.named import DatasetLoader, NamedDataset
-from ddcodec.datasets.own import load_own
-from ddcodec.datasets.request import LoadProgress, LoadRequest, OnProgress, ignore_progress
-from ddcodec.datasets.resize import ImageSize
-from ddcodec.datasets.source import source_exists, source_name, user_path
-from ddcodec.datasets.stl10 import STL10
-from ddcodec.datasets.svhn import SVHN
-from ddcodec.datasets.tiny_imagenet import TINY_IMAGENET
-from ddcodec.datasets.torch_dataset import from_torch
+from ddcodec.datasets.sources.mnist import FASHION_MNIST, MNIST
+from ddcodec.datasets.sources.stl10 import STL10
+from ddcodec.datasets.sources.svhn import SVHN
+from ddcodec.datasets.sources.tiny_imagenet import TINY_IMAGENET
+from ddcodec.datasets.trees.archive import ARCHIVE_SUFFIXES
+from ddcodec.datasets.trees.folder import load_folder
+from ddcodec.datasets.trees.resize import ImageSize
+from ddcodec.datasets.trees.source import source_exists, source_name, user_path
 from ddcodec.errors import DataError
 
 __all__ = [

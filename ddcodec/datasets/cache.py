@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddcodec.datasets.base import Dataset, ImageSplit, content_fingerprint
-from ddcodec.datasets.source import user_path
+from ddcodec.datasets.trees.source import user_path
 from ddcodec.errors import DataError
 
 # Raise it whenever the same source would be decoded to other arrays, or stored otherwise.

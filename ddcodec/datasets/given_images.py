@@ -6,25 +6,21 @@ A distilled set of another method is one; so is what `ddc decode` writes.
 from __future__ import annotations
 
 import hashlib
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ddcodec.datasets.base import Dataset, ImageSplit
 from ddcodec.datasets.cache import default_cache_dir
-from ddcodec.datasets.folder import load_folder
-from ddcodec.datasets.resize import MAX_SIDE
-from ddcodec.datasets.source import source_exists, source_name
+from ddcodec.datasets.in_arrays.stored_array import MAX_BYTES
+from ddcodec.datasets.trees.folder import load_folder
+from ddcodec.datasets.trees.resize import MAX_SIDE
+from ddcodec.datasets.trees.source import source_exists, source_name
 from ddcodec.errors import DataError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 ARRAY_SUFFIXES = (".npz", ".pt")
 
@@ -65,43 +61,9 @@ def load_given_images(path: Path, cache_dir: Path | None = None) -> GivenImages:
     if path.suffix.lower() not in ARRAY_SUFFIXES or path.is_dir():
         dataset = load_folder(source_name(path), path, cache_dir or default_cache_dir())
         return GivenImages(dataset, has_names=True)
-    return _from_arrays(_read_npz(path) if path.suffix.lower() == ".npz" else _read_pt(path), path)
+    from ddcodec.datasets.in_arrays.array_files import read_arrays
 
-
-def _read_npz(path: Path) -> Mapping[str, Any]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise _unreadable(path, error) from error
-    except (AttributeError, TypeError, NotImplementedError, RuntimeError) as error:
-        # A lone array, a pickle or an exotic archive under the name.
-        raise _unreadable(path, "it is no archive of arrays") from error
-
-
-def _read_pt(path: Path) -> Mapping[str, Any]:
-    import torch
-
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # What unpickling damaged bytes raises is anything.
-        raise _unreadable(path, "it holds more than tensors, or is damaged") from error
-    if isinstance(content, list | tuple) and len(content) == 2:
-        content = {"images": content[0], "labels": content[1]}
-    if not isinstance(content, dict):
-        raise DataError(f"'{path}' holds neither images and labels by name nor a pair of them.")
-    return {
-        str(name): _array(value) if isinstance(value, torch.Tensor) else value
-        for name, value in content.items()
-    }
-
-
-def _array(tensor: Tensor) -> NDArray[Any]:
-    tensor = tensor.detach()
-    # NumPy has no bfloat16.
-    array: NDArray[Any] = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
-    return array
+    return _from_arrays(read_arrays(path, MAX_BYTES), path)
 
 
 def _from_arrays(arrays: Mapping[str, Any], path: Path) -> GivenImages:
@@ -109,12 +71,13 @@ def _from_arrays(arrays: Mapping[str, Any], path: Path) -> GivenImages:
         if name not in arrays:
             found = ", ".join(sorted(arrays)) or "nothing"
             raise DataError(f"'{path}' has no '{name}'; it holds {found}.")
-    values = _channels_first(np.asarray(arrays["images"]), path)
+    values = _channels_first(_array(arrays["images"], "images", path), path)
     statistics = _statistics(arrays, values.shape[1], path)
     images = _pixels(values, statistics, path)
     names = arrays.get("class_names")
     class_names = None if names is None else tuple(str(name) for name in names)
-    labels = _labels(np.asarray(arrays["labels"]), len(images), class_names, path)
+    given = _array(arrays["labels"], "labels", path)
+    labels = _labels(given, len(images), class_names, path)
     digest = hashlib.sha256(repr((images.shape, class_names)).encode())
     digest.update(labels.astype("<i8").tobytes())
     digest.update(images.tobytes())
@@ -127,6 +90,16 @@ def _from_arrays(arrays: Mapping[str, Any], path: Path) -> GivenImages:
         digest.hexdigest(),
     )
     return GivenImages(dataset, class_names is not None, statistics)
+
+
+def _array(value: Any, name: str, path: Path) -> NDArray[Any]:
+    """Return a tensor as an array; NumPy has no bfloat16."""
+    try:
+        is_short = value.is_floating_point() and value.element_size() < 4
+        array: NDArray[Any] = (value.float() if is_short else value).numpy()
+    except (AttributeError, TypeError) as error:
+        raise DataError(f"'{name}' in '{path}' is no array; save it as one.") from error
+    return array
 
 
 def _channels_first(images: NDArray[Any], path: Path) -> NDArray[Any]:
@@ -198,10 +171,3 @@ def _statistics(arrays: Mapping[str, Any], channels: int, path: Path) -> Statist
             "[0, 1], 'std' above 0."
         )
     return mean, std
-
-
-def _unreadable(path: Path, reason: object) -> DataError:
-    said = str(reason).strip().splitlines()
-    return DataError(
-        f"Cannot read '{path}' ({said[0].rstrip('.') if said else 'it is damaged'}); save it again."
-    )

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ddcodec.datasets.base import Dataset
-from ddcodec.datasets.download import OfficialFile
 from ddcodec.datasets.request import LoadRequest
+from ddcodec.datasets.sources.download import OfficialFile
 
 DatasetLoader = Callable[[LoadRequest], Dataset]
 """Loads one kind of dataset; raises DataError."""

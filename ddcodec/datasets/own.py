@@ -7,11 +7,11 @@ from pathlib import Path
 
 from ddcodec.datasets.base import Dataset, ImageSplit
 from ddcodec.datasets.cache import allocate_split, cached_dataset
-from ddcodec.datasets.folder import load_tree
-from ddcodec.datasets.npz import is_npz_name, load_npz
+from ddcodec.datasets.in_arrays.npz import is_npz_name, load_npz
 from ddcodec.datasets.request import LoadProgress, LoadRequest
-from ddcodec.datasets.resize import fit_pixels
-from ddcodec.datasets.tree import PROGRESS_IMAGES
+from ddcodec.datasets.trees.folder import load_tree
+from ddcodec.datasets.trees.resize import fit_pixels
+from ddcodec.datasets.trees.tree import PROGRESS_IMAGES
 
 __all__ = ["is_npz_name", "load_own", "resized"]
 

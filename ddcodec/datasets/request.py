@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ddcodec.datasets.resize import ImageSize
+from ddcodec.datasets.trees.resize import ImageSize
 
 
 @dataclass(frozen=True)

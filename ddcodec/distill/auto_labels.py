@@ -11,18 +11,12 @@ import torch
 
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.datasets.base import Dataset
-from ddcodec.distill.distilled import Distilled
-from ddcodec.distill.labelers.making import TEACHER, TeacherSettings, cache_folder, make_teacher
-from ddcodec.distill.progress import Supervision
-from ddcodec.distill.recipe import (
-    HARD_LABELS,
-    LABELER_LABELS,
-    NO_LOSS,
-    SOFT_LABELS,
-    Recipe,
-)
-from ddcodec.distill.recipe_parts import shown_training
-from ddcodec.distill.training_part import TrainingPart
+from ddcodec.distill.labels.making import TEACHER, TeacherSettings, cache_folder, make_teacher
+from ddcodec.distill.recipe.recipe import HARD_LABELS, LABELER_LABELS, NO_LOSS, SOFT_LABELS, Recipe
+from ddcodec.distill.running.distilled import Distilled
+from ddcodec.distill.running.progress import Supervision
+from ddcodec.distill.start.recipe_parts import shown_training
+from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.errors import BudgetError, RecipeError
 from ddcodec.format.limits import UNBOUNDED
 from ddcodec.training_set import TrainingSet

@@ -8,20 +8,20 @@ from typing import Any
 
 import torch
 
-from ddcodec import __version__
 from ddcodec.budget import Budget
 from ddcodec.datasets.base import Dataset
 from ddcodec.distill.auto_labels import distill_auto_labels
-from ddcodec.distill.checkpoint import DATASET
-from ddcodec.distill.distilled import Distilled
+from ddcodec.distill.comparison.pixel_recipe import distill_pixel_recipe
 from ddcodec.distill.latent_run import distill_latents
 from ddcodec.distill.losses import LOSSES
 from ddcodec.distill.losses.by_name import find_loss
-from ddcodec.distill.pixel_recipe import distill_pixel_recipe
-from ddcodec.distill.progress import Supervision
-from ddcodec.distill.recipe import AUTO_LABELS, NO_LOSS, PIXELS, Recipe
-from ddcodec.distill.training_part import TrainingPart
+from ddcodec.distill.recipe.recipe import AUTO_LABELS, NO_LOSS, PIXELS, Recipe
+from ddcodec.distill.running.checkpoint import DATASET
+from ddcodec.distill.running.distilled import Distilled
+from ddcodec.distill.running.progress import Supervision
+from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.errors import RecipeError
+from ddcodec.version import __version__
 
 
 def distill(dataset: Dataset, recipe: Recipe, supervision: Supervision | None = None) -> Distilled:

@@ -16,16 +16,16 @@ from ddcodec.budget import Budget
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.datasets.base import Dataset, class_counts
 from ddcodec.datasets.given_images import GivenImages
-from ddcodec.distill.allocation import allocate_counts
-from ddcodec.distill.checkpoint import DATASET
+from ddcodec.distill.comparison.pixel_recipe import refuse_to_resume, run_pixels
+from ddcodec.distill.comparison.pixel_task import PixelTask
 from ddcodec.distill.distill import checkpoint_settings, find_device
-from ddcodec.distill.distilled import Distilled
 from ddcodec.distill.latent_run import finish_run, new_run
-from ddcodec.distill.pixel_recipe import refuse_to_resume, run_pixels
-from ddcodec.distill.pixel_task import PixelTask
-from ddcodec.distill.progress import Supervision
-from ddcodec.distill.recipe import NO_LOSS, PIXELS, Recipe
-from ddcodec.distill.training_part import TrainingPart
+from ddcodec.distill.rate.allocation import allocate_counts
+from ddcodec.distill.recipe.recipe import NO_LOSS, PIXELS, Recipe
+from ddcodec.distill.running.checkpoint import DATASET
+from ddcodec.distill.running.distilled import Distilled
+from ddcodec.distill.running.progress import Supervision
+from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.errors import RecipeError
 from ddcodec.format.limits import UNBOUNDED
 

@@ -14,32 +14,32 @@ from numpy.typing import NDArray
 from ddcodec.budget import Budget
 from ddcodec.codec.encode import encode_content
 from ddcodec.codec.stream import Content
-from ddcodec.codec.wavelet import WaveletSynthesis
+from ddcodec.codec.wavelet.synthesis import WaveletSynthesis
 from ddcodec.datasets.base import Dataset, class_counts
-from ddcodec.distill.allocation import Allocation, allocate
-from ddcodec.distill.distilled import Distilled
-from ddcodec.distill.estimate import estimated_file_bytes
-from ddcodec.distill.labelers.plan import LabelPlan, plan_labels
-from ddcodec.distill.landing import land_on_budget
-from ddcodec.distill.loop import Loop
-from ddcodec.distill.phases.base import Phase
-from ddcodec.distill.phases.fit import Fit
-from ddcodec.distill.phases.gradient_joint import GradientJoint
-from ddcodec.distill.phases.gradient_start import GradientStart
-from ddcodec.distill.phases.joint import Joint
-from ddcodec.distill.phases.joint_phase import JointSettings
-from ddcodec.distill.phases.settle import Settle
-from ddcodec.distill.phases.start import TransformStart
-from ddcodec.distill.progress import Supervision
-from ddcodec.distill.random_streams import normal_table
-from ddcodec.distill.recipe import DESCENT, NO_LOSS, Recipe
-from ddcodec.distill.recipe_parts import build_distillation, image_chooser, shown_training
-from ddcodec.distill.representation import Representation
-from ddcodec.distill.run import Run
-from ddcodec.distill.store import check_room
-from ddcodec.distill.time_plan import TimePlan
-from ddcodec.distill.training_part import TrainingPart
-from ddcodec.distill.utilities import Likeness
+from ddcodec.distill.comparison.gradient_joint import GradientJoint
+from ddcodec.distill.comparison.gradient_start import GradientStart
+from ddcodec.distill.joint.joint import Joint
+from ddcodec.distill.joint.joint_phase import JointSettings
+from ddcodec.distill.labels.plan import LabelPlan, plan_labels
+from ddcodec.distill.landing.estimate import estimated_file_bytes
+from ddcodec.distill.landing.landing import land_on_budget
+from ddcodec.distill.landing.settle import Settle
+from ddcodec.distill.latents.representation import Representation
+from ddcodec.distill.rate.allocation import Allocation, allocate
+from ddcodec.distill.rate.utilities import Likeness
+from ddcodec.distill.recipe.recipe import DESCENT, NO_LOSS, Recipe
+from ddcodec.distill.running.distilled import Distilled
+from ddcodec.distill.running.loop import Loop
+from ddcodec.distill.running.phase import Phase
+from ddcodec.distill.running.progress import Supervision
+from ddcodec.distill.running.run import Run
+from ddcodec.distill.running.time_plan import TimePlan
+from ddcodec.distill.start.fit import Fit
+from ddcodec.distill.start.recipe_parts import build_distillation, image_chooser, shown_training
+from ddcodec.distill.start.transform import TransformStart
+from ddcodec.distill.trained.random_streams import normal_table
+from ddcodec.distill.trained.store import check_room
+from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.errors import BudgetError
 from ddcodec.format.container import pack_container
 

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-import ddcodec
 from ddcodec.budget import bits_per_class
 from ddcodec.codec.synthesis import PYRAMID_FAMILY, WAVELET_FAMILY, DecoderChoice
-from ddcodec.distill.allocation import Allocation
-from ddcodec.distill.recipe import Recipe
-from ddcodec.distill.recipe_file import RecipeFile
+from ddcodec.distill.rate.allocation import Allocation
+from ddcodec.distill.recipe.recipe import Recipe
+from ddcodec.distill.recipe.recipe_file import RecipeFile
 from ddcodec.errors import DataError
 from ddcodec.format.planes import PYRAMID, WAVELET, WAVELET_HALF_CHROMA
+from ddcodec.version import __version__
 
 if TYPE_CHECKING:
-    from ddcodec.distill.distilled import Distilled
+    from ddcodec.distill.running.distilled import Distilled
 
 _FAMILIES = {
     PYRAMID: PYRAMID_FAMILY,
@@ -111,7 +111,7 @@ def _with_steps(recipe: Recipe, distilled: Distilled) -> Recipe:
 def surroundings(device: str) -> dict[str, Any]:
     """Return versions and facts of the machine that the bytes of a file may depend on."""
     facts: dict[str, Any] = {
-        "ddcodec": ddcodec.__version__,
+        "ddcodec": __version__,
         "torch": torch.__version__,
         "numpy": np.__version__,
         "constriction": _constriction_version(),

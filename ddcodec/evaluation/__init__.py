@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ddcodec.evaluation.gradients import TrainingOptions
 from ddcodec.evaluation.judge import (
     EvaluationProgress,
     EvaluationSettings,
@@ -19,10 +18,11 @@ from ddcodec.evaluation.judge import (
     find_protocol,
     judge,
 )
-from ddcodec.evaluation.labelled_images import Labeler, LabelledImages
 from ddcodec.evaluation.protocols import PROTOCOLS, Protocol
 from ddcodec.evaluation.report import AccuracyReport, Judgement
-from ddcodec.evaluation.train import accuracy, train_network
+from ddcodec.evaluation.students.gradients import TrainingOptions
+from ddcodec.evaluation.students.labelled_images import Labeler, LabelledImages
+from ddcodec.evaluation.students.train import accuracy, train_network
 
 
 def evaluate(

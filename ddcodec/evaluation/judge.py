@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 import torch
 
 from ddcodec.errors import RecipeError
-from ddcodec.evaluation.gradients import ShowUpdates, TrainingOptions
-from ddcodec.evaluation.labelled_images import LabelledImages
 from ddcodec.evaluation.protocols import PROTOCOLS, Protocol
 from ddcodec.evaluation.report import AccuracyReport, Judgement
-from ddcodec.evaluation.train import accuracy, train_network
-from ddcodec.evaluation.unfinished import UnfinishedNetworks
+from ddcodec.evaluation.students.gradients import ShowUpdates, TrainingOptions
+from ddcodec.evaluation.students.labelled_images import LabelledImages
+from ddcodec.evaluation.students.train import accuracy, train_network
+from ddcodec.evaluation.students.unfinished import UnfinishedNetworks
 
 BOTH, HARD, ALL = "both", "hard", "all"
 COLUMNS = (BOTH, HARD, ALL)

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from ddcodec.datasets.base import Dataset, ImageSplit, normalisation, split_validation
-from ddcodec.evaluation.candidate import Candidate, Normalisation
-from ddcodec.evaluation.labelled_images import LabelledImages
+from ddcodec.evaluation.candidates.candidate import Candidate, Normalisation
 from ddcodec.evaluation.protocols import Protocol
+from ddcodec.evaluation.students.labelled_images import LabelledImages
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ class Protocol:
         epochs: Passes over the training set, or None.
         updates: Optimiser steps, or None.
         batch_size: Images per step; a smaller set is one batch.
-        optimiser: Key of `ddcodec.evaluation.optimisers.OPTIMISERS`.
+        optimiser: Key of `ddcodec.evaluation.students.optimisers.OPTIMISERS`.
         learning_rate: The highest.
         momentum: Of SGD.
         weight_decay: On all weights.
-        schedule: Key of `ddcodec.evaluation.optimisers.SCHEDULES`.
+        schedule: Key of `ddcodec.evaluation.students.optimisers.SCHEDULES`.
         warmup: Part of the updates over which the learning rate rises to the schedule.
         network_width: Channels of the networks' first convolutions; None for the published ones.
         networks: Networks trained where no seeds are given.
@@ -38,7 +38,7 @@ class Protocol:
         label_smoothing: Part of hard labels that is spread evenly over all classes.
         all_labels: Whether soft labels or a labeler are used where the training set has them.
         stage_weight: Of the squared error against each feature map of a labeler, where labels
-            by one are used; see `ddcodec.evaluation.stage_matching`.
+            by one are used; see `ddcodec.evaluation.students.stage_matching`.
     """
 
     name: str

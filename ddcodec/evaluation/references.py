@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from ddcodec.datasets.base import Dataset, ImageSplit, normalisation, split_validation
 from ddcodec.evaluation.judge import EvaluationProgress, EvaluationSettings, evaluate_labelled
-from ddcodec.evaluation.kept_files import keep
-from ddcodec.evaluation.labelled_images import LabelledImages
 from ddcodec.evaluation.random_real import draw_random_real
 from ddcodec.evaluation.report import AccuracyReport
+from ddcodec.evaluation.students.kept_files import keep
+from ddcodec.evaluation.students.labelled_images import LabelledImages
 
 CACHE_VERSION = 1
 """Raise it whenever the same key would lead to another accuracy."""

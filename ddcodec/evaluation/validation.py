@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from ddcodec.datasets.base import Dataset, normalisation, split_validation, validation_part
-from ddcodec.evaluation.gradients import TrainingOptions
-from ddcodec.evaluation.labelled_images import LabelledImages
 from ddcodec.evaluation.protocols import PROTOCOLS, Protocol
-from ddcodec.evaluation.train import accuracy, train_network
+from ddcodec.evaluation.students.gradients import TrainingOptions
+from ddcodec.evaluation.students.labelled_images import LabelledImages
+from ddcodec.evaluation.students.train import accuracy, train_network
 from ddcodec.training_set import TrainingSet
 
 SELECTION = Protocol("selection", updates=300, batch_size=64, network_width=32, networks=2)

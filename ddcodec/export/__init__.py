@@ -1,6 +1,7 @@
 """A decoded training set in the formats that other programs read.
 
-To add a format, name its `Exporter` in `EXPORTERS` and in the list of `ddcodec/cli/decode.py`.
+To add a format, name its `Exporter` in `EXPORTERS` and in the list of
+`ddcodec/cli/looking/decode.py`.
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ import numpy as np
 
 from ddcodec.codec.decode import DecodedFile
 from ddcodec.codec.encode import write_atomically
-from ddcodec.console import printable
 from ddcodec.errors import RecipeError
 from ddcodec.export.output import check_output
 from ddcodec.export.picture import picture
+from ddcodec.format.printable import printable
 
 if TYPE_CHECKING:
     from PIL.Image import Image

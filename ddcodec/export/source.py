@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddcodec.codec.decode import DecodedSymbols
-from ddcodec.codec.labeler import ExactLabeler
-from ddcodec.codec.soft_labels import probabilities_of
+from ddcodec.codec.labels.labeler import ExactLabeler
+from ddcodec.codec.labels.soft_labels import probabilities_of
 from ddcodec.errors import FormatError
 from ddcodec.format.limits import DecodeLimits
 

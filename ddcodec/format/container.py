@@ -5,7 +5,8 @@ import zlib
 from dataclasses import dataclass
 
 from ddcodec.errors import FormatError
-from ddcodec.format.header import Header, parse_header, serialize_header
+from ddcodec.format.header import Header
+from ddcodec.format.header_bytes import parse_header, serialize_header
 from ddcodec.format.limits import MAX_HEADER_BYTES, DecodeLimits
 from ddcodec.format.varint import VarintReader, encode_varint
 

@@ -19,7 +19,7 @@ from ddcodec.codec.encode import (
     encoded_size_bytes,
     write_atomically,
 )
-from ddcodec.codec.labels import labels_of
+from ddcodec.codec.labels.class_counts import labels_of
 from ddcodec.codec.parameters import QuantizedTensor
 from ddcodec.codec.stream import Content
 from ddcodec.errors import DdcError, FormatError, OutputError

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_content import IntegerSource, sample_header, sample_networks
 
+from ddcodec.codec.context.neighbours import CAUSAL_NEIGHBOURS
 from ddcodec.codec.latents import LatentCoder, wave_positions
-from ddcodec.codec.neighbours import CAUSAL_NEIGHBOURS
 from ddcodec.codec.stream import context_of
 from ddcodec.entropy.laplace import LaplaceModel
 from ddcodec.entropy.range_coder import RangeDecoder, RangeEncoder

@@ -7,7 +7,7 @@ from codec.renderings import check_floats_agree_with_integers, check_refused_wit
 from sample_content import IntegerSource, sample_header, sample_networks
 
 from ddcodec.codec.parameters import QuantizedTensor, quantize
-from ddcodec.codec.pyramid import BICUBIC_TAPS, PyramidSynthesis
+from ddcodec.codec.pyramid.synthesis import BICUBIC_TAPS, PyramidSynthesis
 from ddcodec.codec.stream import synthesis_of
 from ddcodec.codec.synthesis import DECODERS, DecoderChoice, parse_decoder
 from ddcodec.errors import RecipeError

@@ -8,12 +8,12 @@ import struct
 import zlib
 
 import numpy as np
-from image_trees import Files, encode, python_batches
+from datasets.image_trees import Files, encode, python_batches
 from numpy.typing import NDArray
 from PIL import Image
 
-from ddcodec.datasets.imagenet import FRUIT, MEOW, NETTE, SQUAWK, WOOF, YELLOW
-from ddcodec.datasets.tiny_imagenet import SHAPE as TINY_SHAPE
+from ddcodec.datasets.sources.imagenet import FRUIT, MEOW, NETTE, SQUAWK, WOOF, YELLOW
+from ddcodec.datasets.sources.tiny_imagenet import SHAPE as TINY_SHAPE
 
 TRAIN, TEST = 20, 10
 """Images of the splits made here."""

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from image_trees import flat, split_tree, write_folder, write_source
+from datasets.image_trees import flat, split_tree, write_folder, write_source
 
-from ddcodec.datasets import Dataset, cache, load_folder, tree
+from ddcodec.datasets import Dataset, cache, load_folder
 from ddcodec.datasets.cache import default_cache_dir
+from ddcodec.datasets.trees import tree
 from ddcodec.errors import DataError
 
 KINDS = ["", ".zip", ".tar.xz"]

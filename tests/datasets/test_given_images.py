@@ -132,7 +132,7 @@ def test_wrong_files(tmp_path: Path) -> None:
     patterns = {
         "cut.npz": "Cannot read", "flipped.npz": "Cannot read", "text.npz": "Cannot read",
         "array.npz": "Cannot read", "objects.npz": "Cannot read", "text.pt": "Cannot read",
-        "code.pt": "more than tensors", "lone.pt": "neither images and labels",
+        "code.pt": "objects that are not arrays", "lone.pt": "has no 'labels'",
         "other.npz": "has no 'images'; it holds x, y", "none.npz": "does not exist",
     }  # fmt: skip
     for name, pattern in patterns.items():

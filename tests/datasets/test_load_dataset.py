@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from image_trees import split_tree, write_folder, write_source
-from official_files import OFFICIAL
+from datasets.image_trees import split_tree, write_folder, write_source
+from datasets.official_files import OFFICIAL
 
-from ddcodec.datasets import DATASETS, Dataset, glyphs, load_dataset
+from ddcodec.datasets import DATASETS, Dataset, load_dataset
+from ddcodec.datasets.sources import glyphs
 from ddcodec.errors import DataError
 
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from ddcodec.datasets import Dataset, ImageSplit
 from ddcodec.datasets.base import split_validation
-from ddcodec.distill.experts import ExpertSettings, make_experts
 from ddcodec.distill.losses import DistillationLoss, LossSettings
-from ddcodec.distill.pools import PoolSettings, make_pool
+from ddcodec.distill.trained.experts import ExpertSettings, make_experts
+from ddcodec.distill.trained.pools import PoolSettings, make_pool
 
 CLASSES = 3
 SETTINGS = LossSettings(

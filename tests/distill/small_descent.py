@@ -4,12 +4,12 @@ import numpy as np
 import torch
 from distill.tiny_dataset import tiny_dataset
 
-from ddcodec.codec.context import ContextModel
-from ddcodec.codec.wavelet import WaveletSynthesis
-from ddcodec.distill.descent import Descent
-from ddcodec.distill.representation import Representation
-from ddcodec.distill.starting_point import start_from_transform
-from ddcodec.distill.utilities import Likeness
+from ddcodec.codec.context.context import ContextModel
+from ddcodec.codec.wavelet.synthesis import WaveletSynthesis
+from ddcodec.distill.latents.descent import Descent
+from ddcodec.distill.latents.representation import Representation
+from ddcodec.distill.latents.starting_point import start_from_transform
+from ddcodec.distill.rate.utilities import Likeness
 
 
 def small_start(

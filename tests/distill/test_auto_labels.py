@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_dataset import tiny_dataset
+from distill.tiny_dataset import tiny_dataset
 
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.distill.auto_labels import CANDIDATES, distill_auto_labels
 from ddcodec.distill.distill import distill
-from ddcodec.distill.distilled import Distilled
-from ddcodec.distill.labelers import making
-from ddcodec.distill.labelers.training import LabelerSettings
-from ddcodec.distill.progress import Supervision
-from ddcodec.distill.recipe import Recipe
+from ddcodec.distill.labels import making
+from ddcodec.distill.labels.training import LabelerSettings
+from ddcodec.distill.recipe.recipe import Recipe
+from ddcodec.distill.running.distilled import Distilled
+from ddcodec.distill.running.progress import Supervision
 from ddcodec.errors import RecipeError
 from ddcodec.format.header import LABEL_MODE_HARD, LABEL_MODE_LABELER, LABEL_MODE_SOFT
 from ddcodec.training_set import TrainingSet

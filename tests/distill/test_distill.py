@@ -13,12 +13,12 @@ from ddcodec.budget import Budget
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.distill import recipe_parts
 from ddcodec.distill.distill import distill
-from ddcodec.distill.distilled import Distilled
+from ddcodec.distill.joint.joint import first_speed
 from ddcodec.distill.losses import LOSSES
 from ddcodec.distill.losses.base import DistillationLoss
-from ddcodec.distill.phases.joint import first_speed
-from ddcodec.distill.progress import Progress, Supervision
-from ddcodec.distill.recipe import Recipe
+from ddcodec.distill.recipe.recipe import Recipe
+from ddcodec.distill.running.distilled import Distilled
+from ddcodec.distill.running.progress import Progress, Supervision
 from ddcodec.errors import BudgetError, RecipeError
 
 

@@ -10,7 +10,7 @@ from ddcodec.codec.decode import decode_bytes
 from ddcodec.datasets import ImageSplit
 from ddcodec.datasets.given_images import GivenImages
 from ddcodec.distill.given_set import encode_given_images
-from ddcodec.distill.recipe import Recipe
+from ddcodec.distill.recipe.recipe import Recipe
 from ddcodec.errors import BudgetError, RecipeError
 
 RECIPE = Recipe(1000.0, loss="none", fit_steps=16, synthesis="wavelet")

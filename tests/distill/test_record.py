@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ddcodec.distill.allocation import allocate
-from ddcodec.distill.recipe import Recipe
-from ddcodec.distill.recipe_file import RecipeFile, Recorded
+from ddcodec.distill.rate.allocation import allocate
+from ddcodec.distill.recipe.recipe import Recipe
+from ddcodec.distill.recipe.recipe_file import RecipeFile, Recorded
 from ddcodec.distill.record import compare, resolved_recipe, surroundings
 from ddcodec.errors import DataError
 

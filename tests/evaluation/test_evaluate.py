@@ -11,14 +11,9 @@ import torch
 
 from ddcodec import evaluation, networks
 from ddcodec.errors import DataError, RecipeError
-from ddcodec.evaluation import (
-    AccuracyReport,
-    EvaluationProgress,
-    LabelledImages,
-    Protocol,
-    gradients,
-)
-from ddcodec.evaluation.training_run import BatchOrder
+from ddcodec.evaluation import AccuracyReport, EvaluationProgress, LabelledImages, Protocol
+from ddcodec.evaluation.students import gradients
+from ddcodec.evaluation.students.training_run import BatchOrder
 
 NORMALISATION = ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 TINY = Protocol("tiny", updates=40, batch_size=16, network_width=16, networks=2)

@@ -18,7 +18,7 @@ import ddcodec
 from ddcodec.budget import parse_bytes
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.encode import encode_content
-from ddcodec.distill.recipe_file import read_recipe
+from ddcodec.distill.recipe.recipe_file import read_recipe
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"

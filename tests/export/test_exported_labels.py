@@ -7,8 +7,8 @@ import pytest
 import torch
 from export.golden_files import golden
 
-from ddcodec.codec.labeler import ExactLabeler
-from ddcodec.codec.soft_labels import probabilities_of
+from ddcodec.codec.labels.labeler import ExactLabeler
+from ddcodec.codec.labels.soft_labels import probabilities_of
 from ddcodec.errors import FormatError
 from ddcodec.export import source as source_module
 from ddcodec.export.npz import NpzFile

@@ -11,7 +11,8 @@ from sample_content import sample_header
 
 from ddcodec.codec.stream import context_of, synthesis_of
 from ddcodec.errors import FormatError
-from ddcodec.format.header import CONTEXT_WIDTHS, Header, parse_header, serialize_header
+from ddcodec.format.header import CONTEXT_WIDTHS, Header
+from ddcodec.format.header_bytes import parse_header, serialize_header
 from ddcodec.format.labeler_layers import LabelerLayer
 
 

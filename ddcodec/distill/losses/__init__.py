@@ -2,9 +2,9 @@
 
 from ddcodec.distill.losses.base import DistillationLoss, LossBuilder, LossSettings
 from ddcodec.distill.losses.by_name import build_loss, find_loss
-from ddcodec.distill.losses.characteristic import CharacteristicMatching
+from ddcodec.distill.losses.comparison.characteristic import CharacteristicMatching
+from ddcodec.distill.losses.comparison.gradient import GradientMatching
 from ddcodec.distill.losses.distribution import DistributionMatching
-from ddcodec.distill.losses.gradient import GradientMatching
 from ddcodec.distill.losses.trajectory import TrajectoryMatching
 
 LOSSES: dict[str, LossBuilder] = {

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ddcodec.distill.class_statistics import spread
 from ddcodec.distill.losses.base import LossSettings, read_options
 from ddcodec.distill.losses.embedding import EmbeddingMatching, RealClass
+from ddcodec.distill.trained.class_statistics import spread
 
 
 @dataclass(frozen=True)

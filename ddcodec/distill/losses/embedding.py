@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ddcodec import networks
-from ddcodec.datasets.source import user_path
+from ddcodec.datasets.trees.source import user_path
 from ddcodec.distill.losses.base import (
     DEFAULT_ARCH,
     DEFAULT_NETWORK_WIDTH,
     LossSettings,
 )
 from ddcodec.distill.losses.real_data import NETWORK, OWN, RealDataLoss
-from ddcodec.distill.pools import Pool, PoolView
+from ddcodec.distill.trained.pools import Pool, PoolView
 from ddcodec.errors import RecipeError
 from ddcodec.networks import augment, precision
 from ddcodec.networks.normalise import Renormalisation

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ddcodec import networks
 from ddcodec.distill.losses.base import DistillationLoss, LossSettings, rows_by_class
-from ddcodec.distill.random_streams import derived_seed, random_stream
-from ddcodec.distill.training_part import training_fingerprint
+from ddcodec.distill.trained.random_streams import derived_seed, random_stream
+from ddcodec.distill.trained.training_part import training_fingerprint
 from ddcodec.errors import DataError
 from ddcodec.networks import augment, precision
 

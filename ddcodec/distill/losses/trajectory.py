@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ddcodec.datasets.source import user_path
-from ddcodec.distill.experts import Experts
+from ddcodec.datasets.trees.source import user_path
 from ddcodec.distill.losses.base import LossSettings, read_options
 from ddcodec.distill.losses.real_data import OWN, RealDataLoss
 from ddcodec.distill.losses.unrolled import UnrolledStudent
+from ddcodec.distill.trained.experts import Experts
 from ddcodec.errors import RecipeError
 from ddcodec.networks import augment
 from ddcodec.networks.normalise import Renormalisation

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ddcodec.distill.derivatives import LossDerivatives
-from ddcodec.distill.weights import FlatNetwork
+from ddcodec.distill.trained.derivatives import LossDerivatives
+from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.networks.replay import Replayed
 
 

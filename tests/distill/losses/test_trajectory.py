@@ -9,10 +9,10 @@ from distill.linear_network import LinearNetwork
 from distill.loss_inputs import EXPERTS, SETTINGS, build_experts, synthetic, training_data
 from torch import Tensor
 
-from ddcodec.distill.experts import Experts
 from ddcodec.distill.losses import LossSettings, TrajectoryMatching
 from ddcodec.distill.losses.real_data import OWN
 from ddcodec.distill.losses.trajectory import _VIEWS
+from ddcodec.distill.trained.experts import Experts
 from ddcodec.errors import DataError, RecipeError
 from ddcodec.networks import NETWORKS, augment
 

@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from ddcodec.distill.losses.unrolled import Match, UnrolledStudent
-from ddcodec.distill.weights import FlatNetwork
+from ddcodec.distill.trained.weights import FlatNetwork
 
 CPU = torch.device("cpu")
 BATCH = 6

@@ -1,0 +1,78 @@
+"""`ddc decode`: a file becomes a training set on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ddcodec.cli.shared.options import PATH, file_argument, force_option, limit_options
+from ddcodec.format.limits import DecodeLimits
+from ddcodec.results.inspection import decode_file_symbols, naming
+
+if TYPE_CHECKING:
+    from ddcodec.export import ExportSource
+
+FORMATS = ("png", "npz", "pt", "webdataset", "parquet", "hf")
+
+
+@click.command("decode")
+@file_argument
+@click.option(
+    "-o", "--output", metavar="OUT", type=PATH, show_default="FILE without .ddc",
+    help="Folder or file to write.",
+)  # fmt: skip
+@click.option(
+    "--format", "kind", type=click.Choice(FORMATS), default="png",
+    help="png: a folder per class and labels.csv; npz for numpy; pt for torch; webdataset: tar "
+    "shards; parquet: a table; hf: a folder for `datasets.load_dataset`.",
+)  # fmt: skip
+@click.option(
+    "--images", metavar="RANGES", show_default="all",
+    help="Numbers and ranges of images in the file, such as 0:50,60.",
+)  # fmt: skip
+@click.option(
+    "--classes", metavar="NAMES", show_default="all",
+    help="Names or numbers of classes, such as cat,3.",
+)  # fmt: skip
+@force_option
+@limit_options
+def decode_command(
+    file: Path,
+    output: Path | None,
+    kind: str,
+    images: str | None,
+    classes: str | None,
+    force: bool,
+    limits: DecodeLimits,
+) -> None:
+    """Write the training set in FILE as images or arrays."""
+    from ddcodec import export
+
+    ranges = None if images is None else export.parse_images(images)
+    names = None if classes is None else [name.strip() for name in classes.split(",")]
+    output = _output_path(file, output, export.EXPORTERS[kind].suffix)
+    export.check_export(output, kind, force)
+    symbols = decode_file_symbols(file, limits)
+    source = export.ExportSource(symbols, export.select_images(symbols, ranges, names))
+    with naming(file):
+        export.write_export(source, output, kind, force)
+    print(f"{output}: {_count(source)}")
+
+
+def _count(source: ExportSource) -> str:
+    images, classes = len(source), len(set(source.labels.tolist()))
+    return (
+        f"{images} image{'' if images == 1 else 's'}, {classes} class{'' if classes == 1 else 'es'}"
+    )
+
+
+def _output_path(file: Path, output: Path | None, suffix: str) -> Path:
+    if output is None:
+        output = Path(file.stem)
+        # Without a suffix to drop, the file itself would be in the way.
+        output = output if file.suffix else Path(f"{file.stem}-decoded")
+    if output.suffix == suffix or not suffix:
+        return output
+    return output.with_name(f"{output.name}{suffix}")

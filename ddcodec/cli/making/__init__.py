@@ -1,0 +1,1 @@
+"""Commands that make something: files, and the networks that making them takes."""

@@ -1,0 +1,128 @@
+"""`ddc encode`: images that somebody else distilled become one small file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ddcodec.cli.making.summary import run_summary
+from ddcodec.cli.making.watching import Watch
+from ddcodec.cli.shared.console import print_facts, waiting
+from ddcodec.cli.shared.options import (
+    COUNT,
+    PATH,
+    Size,
+    check_device,
+    device_option,
+    force_option,
+    parse_size,
+    parse_time,
+)
+from ddcodec.cli.shared.run_options import (
+    PARAMETERIZATIONS,
+    default_file_name,
+    names_option,
+    resume_option,
+    seed_option,
+    share_option,
+    synthesis_option,
+)
+
+if TYPE_CHECKING:
+    from ddcodec.distill.given_set import EncodedSet
+
+
+@click.command("encode")
+@click.argument("images", type=PATH)
+@click.option(
+    "--bpc", "budget", type=parse_size, metavar="SIZE", required=True,
+    help="Budget per class: 10k and 10kB are 10,000 bytes; also 10KiB, 80kbit.",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", metavar="FILE", type=PATH, show_default="IMAGES-SIZE.ddc",
+    help="File to write.",
+)  # fmt: skip
+@force_option
+@click.option(
+    "--parameterization", type=click.Choice(PARAMETERIZATIONS), default="latents",
+    help="How images are coded: by latents within the budget, or as pixels without loss, if these "
+    "fit.",
+)  # fmt: skip
+@synthesis_option
+@share_option
+@click.option(
+    "--fit-steps", type=COUNT, metavar="N", show_default="from the number of images",
+    help="Steps of the fit.",
+)  # fmt: skip
+@click.option(
+    "--time", "time_seconds", type=parse_time, metavar="TIME", show_default="none",
+    help="Fit the number of steps to a wall-clock time such as 30m, 90s or 2h.",
+)  # fmt: skip
+@seed_option
+@resume_option
+@device_option
+@names_option
+def encode_command(
+    images: Path,
+    budget: Size,
+    output: Path | None,
+    force: bool,
+    resume: bool,
+    **settings: Any,
+) -> None:
+    """Code all of IMAGES, such as another method's distilled set, in SIZE bytes per class.
+
+    IMAGES is an image folder or archive (its training part), an .npz or a .pt with images and
+    labels. Classes may have different numbers of images, one is enough. The similarity that is
+    printed is measured on the images that the finished file decodes to.
+    """
+    from ddcodec.codec.encode import write_atomically
+    from ddcodec.distill.running.checkpoint import checkpoint_path
+    from ddcodec.export import check_output
+
+    path = output or Path(_default_name(images, budget))
+    check_output(path, force)
+    watch = Watch(checkpoint_path(path), resume, None)
+    watch.check(force)
+    check_device(settings["device"])
+    encoded = _encode(images, budget, settings, watch)
+    write_atomically(encoded.distilled.encoded.data, path)
+    watch.checkpoint.unlink(missing_ok=True)
+    print_facts([*run_summary(encoded.distilled, path), ("PSNR", _psnr(encoded))])
+    if encoded.distilled.is_below_floor:
+        print(
+            "The file stays below 97 % of the budget, which is more than these images need; a "
+            "smaller budget may well give better images, see PSNR."
+        )
+
+
+def _encode(images: Path, budget: Size, settings: dict[str, Any], watch: Watch) -> EncodedSet:
+    from ddcodec.datasets.trees.source import user_path
+    from ddcodec.distill.recipe.recipe import Recipe
+
+    recipe = Recipe(budget.num_bytes, loss="none", **settings)
+    with waiting(f"Loading {images}."):
+        from ddcodec.datasets.given_images import load_given_images
+        from ddcodec.distill.given_set import encode_given_images
+
+        given = load_given_images(user_path(images))
+    with watch.supervision(None) as supervision:
+        return encode_given_images(given, recipe, supervision)
+
+
+def _psnr(encoded: EncodedSet) -> str:
+    if encoded.psnr == float("inf"):
+        return "infinite, the decoded images equal the given ones"
+    worst, best = encoded.psnr_range
+    return f"{encoded.psnr:.2f} dB, of single images {worst:.2f} to {best:.2f} dB"
+
+
+def _default_name(images: Path, budget: Size) -> str:
+    from ddcodec.datasets.given_images import ARRAY_SUFFIXES
+    from ddcodec.datasets.trees.source import source_name
+
+    is_arrays = images.suffix.lower() in ARRAY_SUFFIXES
+    name = images.stem if is_arrays else source_name(images)
+    return default_file_name(name, budget)

@@ -1,0 +1,79 @@
+"""`ddc teacher`: a network that gives soft labels, and that labelers learn from."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from ddcodec.cli.shared.console import format_duration, print_facts, waiting
+from ddcodec.cli.shared.networks import folder_option, keeping, show_training
+from ddcodec.cli.shared.options import (
+    COUNT,
+    check_device,
+    device_option,
+    parse_positive,
+    whole_number,
+)
+
+
+@click.command("teacher")
+@click.argument("dataset")
+@click.option("--data", metavar="PATH", help="Folder or archive that holds the dataset.")
+@folder_option("teacher")
+@click.option(
+    "--width", "last_width", type=COUNT, default=160, metavar="N",
+    help="Channels of the last layer; the others follow.",
+)  # fmt: skip
+@click.option(
+    "--epochs", type=parse_positive, default=24.0, metavar="N",
+    help="Passes over the training part.",
+)  # fmt: skip
+@click.option(
+    "--seed", type=whole_number(least=0), default=0, metavar="N",
+    help="Everything random follows from it.",
+)  # fmt: skip
+@device_option
+def teacher_command(
+    dataset: str,
+    data: str | None,
+    folder: Path,
+    last_width: int,
+    epochs: float,
+    seed: int,
+    device: str,
+) -> None:
+    """Train a teacher for `ddc distill --labels soft` and `--labels labeler`.
+
+    It sees the training part of DATASET, the validation tenth left out, which its accuracy is
+    measured on. The same command goes on after an interruption.
+    """
+    check_device(device)
+    from ddcodec.datasets import load_dataset
+
+    started = time.monotonic()
+    with waiting(f"Loading {dataset}."):
+        loaded = load_dataset(dataset, data)
+        import torch
+
+        from ddcodec.distill.labels.making import TeacherSettings, make_teacher
+        from ddcodec.distill.labels.training import LabelerSettings
+    settings = TeacherSettings(last_width, LabelerSettings(epochs=epochs), seed)
+    with keeping(folder) as report:
+        made = make_teacher(
+            loaded,
+            folder,
+            settings,
+            torch.device(device),
+            lambda progress: show_training(report, progress),
+        )
+    weights = sum(part.numel() for part in made.network.parameters())
+    print_facts(
+        [
+            ("folder", str(folder)),
+            ("network", f"{len(made.network.shape.layers)} layers, {weights:,} weights"),
+            ("accuracy", f"{made.accuracy:.2f} % on the validation part"),
+            ("time", format_duration(time.monotonic() - started)),
+        ]
+    )

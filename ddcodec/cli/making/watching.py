@@ -1,0 +1,130 @@
+"""How `ddc distill` watches a run: progress, log, checkpoint, and what an interrupt leaves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ddcodec.budget import format_bytes
+from ddcodec.cli.shared.console import ProgressReport
+from ddcodec.cli.shared.group import Interrupted
+from ddcodec.errors import DataError, OutputError
+
+if TYPE_CHECKING:
+    from ddcodec.distill.running.progress import JudgeFile, Progress, Supervision, Validate
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Where a run is kept and logged.
+
+    Attributes:
+        checkpoint: file of the interrupted run.
+        resume: whether to go on from it.
+        log_path: file of the log, or None.
+    """
+
+    checkpoint: Path
+    resume: bool
+    log_path: Path | None
+
+    def check(self, force: bool) -> None:
+        """Refuse to lose an interrupted run or a file that is no log, or to resume none.
+
+        Raises:
+            DataError: if there is nothing to resume.
+            OutputError: if something is there that may not be replaced.
+        """
+        from ddcodec.export import check_output
+
+        if self.resume and not self.checkpoint.exists():
+            raise DataError(
+                f"There is no checkpoint '{self.checkpoint}'; leave --resume out to begin."
+            )
+        if self.checkpoint.exists() and not self.resume and not force:
+            raise OutputError(
+                f"'{self.checkpoint}' holds an interrupted run; go on with --resume, or start anew "
+                "with --force."
+            )
+        if self.log_path is not None:
+            check_output(self.log_path, force or self.resume)
+
+    def remove_checkpoints(self) -> None:
+        """Remove what was kept of a run that is finished and written."""
+        from ddcodec.distill.auto_labels import CANDIDATES, label_checkpoint
+
+        for labels in CANDIDATES:
+            label_checkpoint(self.checkpoint, labels).unlink(missing_ok=True)
+
+    @contextmanager
+    def supervision(
+        self, validate: Validate | None, judge_file: JudgeFile | None = None
+    ) -> Iterator[Supervision]:
+        """Watch a run as long as the context lasts."""
+        from ddcodec.distill.running.progress import Supervision
+
+        with ProgressReport() as report, self._log(report.notice) as record:
+            try:
+                yield Supervision(
+                    on_progress=lambda progress: _show(report, progress),
+                    on_record=record,
+                    on_notice=report.notice,
+                    validate=validate,
+                    judge_file=judge_file,
+                    checkpoint=self.checkpoint,
+                    resume=self.resume,
+                )
+            except KeyboardInterrupt as error:
+                if not self.checkpoint.exists():
+                    raise
+                raise Interrupted(
+                    f"Interrupted; '{self.checkpoint}' holds the last state that was kept, and the "
+                    "same command with --resume goes on from there."
+                ) from error
+
+    @contextmanager
+    def _log(self, notice: Callable[[str], None]) -> Iterator[Callable[[Record], None]]:
+        """Hand out what writes a record; a resumed run goes on with its log."""
+        if self.log_path is None:
+            yield lambda record: None
+            return
+        from ddcodec.results.run_log import RunLog
+
+        is_broken = False
+
+        def write(record: Record) -> None:
+            nonlocal is_broken
+            if is_broken:
+                return
+            try:
+                log.write(record)
+            except OutputError as error:
+                # A run is worth more than its log.
+                is_broken = True
+                notice(f"{error} The run goes on without a log.")
+
+        with RunLog(self.log_path) as log:
+            if not self.resume:
+                os.truncate(self.log_path, 0)
+            yield write
+
+
+def _show(report: ProgressReport, progress: Progress) -> None:
+    details = []
+    if progress.rate_bytes is not None:
+        details.append(f"{progress.rate_bytes:,.0f} of {format_bytes(progress.budget_bytes)}")
+    if progress.loss is not None:
+        details.append(f"loss {progress.loss:.4g}")
+    if progress.accuracy is not None:
+        details.append(f"validation {progress.accuracy:.1f} %")
+    if progress.images_per_second is not None:
+        details.append(f"{progress.images_per_second:,.0f} images/s")
+    report.update(
+        progress.phase, progress.step, progress.steps, "  ".join(details), progress.seconds_left
+    )

@@ -1,0 +1,140 @@
+"""What the commands that train networks share: options, the plan, progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ddcodec.budget import format_bytes
+from ddcodec.cli.shared.console import ProgressReport, format_duration, print_facts, waiting
+from ddcodec.cli.shared.group import Interrupted
+from ddcodec.cli.shared.loading import load, size_option
+from ddcodec.cli.shared.options import COUNT, PATH, check_device, device_option, whole_number
+
+if TYPE_CHECKING:
+    from ddcodec.distill.trained.network_training import TrainingProgress
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+ARCHITECTURES = ("convnet",)
+
+_SHARED = (
+    click.argument("dataset"),
+    click.option("--data", metavar="PATH", help="Folder, archive or .npz that holds the dataset."),
+    size_option,
+    click.option("--arch", type=click.Choice(ARCHITECTURES), default="convnet", help="Network."),
+    click.option(
+        "--width", "network_width", type=COUNT, default=64, metavar="N",
+        help="Channels of the convolutions.",
+    ),
+    click.option(
+        "--seed", type=whole_number(least=0), default=0, metavar="N",
+        help="Everything random follows from it.",
+    ),
+    device_option,
+)  # fmt: skip
+
+
+def network_options(command: Command) -> Command:
+    """Add the dataset and the options that every command that trains networks has."""
+    for decorate in reversed(_SHARED):
+        command = decorate(command)
+    return command
+
+
+def folder_option(default: str) -> Callable[[Command], Command]:
+    """Return the option -o of a command that fills a folder."""
+    return click.option(
+        "-o", "--output", "folder", metavar="FOLDER", type=PATH, default=default,
+        help="Folder to fill; what is complete in it is kept.",
+    )  # fmt: skip
+
+
+def make_networks(
+    dataset: str,
+    data: str | None,
+    size: str | None,
+    folder: Path,
+    device: str,
+    prepare: Callable[[], tuple[Callable[..., None], str]],
+) -> None:
+    """Load a dataset, fill a folder with networks trained on it, and say what it holds.
+
+    Args:
+        dataset: A dataset's name or folder.
+        data: What `--data` says.
+        size: What `--size` says.
+        folder: To fill.
+        device: What `--device` says.
+        prepare: Called when the dataset is there, so that what is slow to import comes late;
+            returns `make_experts` or `make_pool` with its settings, and a phrase about the
+            networks.
+    """
+    check_device(device)
+    started = time.monotonic()
+    with waiting(f"Loading {dataset}.") as say:
+        loaded = load(dataset, data, size, say)
+        import torch
+
+        make, networks = prepare()
+    with keeping(folder) as report:
+        make(
+            dataset=loaded,
+            folder=folder,
+            device=torch.device(device),
+            on_progress=lambda progress: show_training(report, progress),
+            on_plan=lambda missing, needed: print_plan(folder, missing, needed),
+        )
+    print_facts(
+        [
+            ("folder", str(folder)),
+            ("networks", networks),
+            ("size", format_bytes(folder_bytes(folder))),
+            ("time", format_duration(time.monotonic() - started)),
+        ]
+    )
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return the size of all files of a folder."""
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+@contextmanager
+def keeping(folder: Path) -> Iterator[ProgressReport]:
+    """Show progress, and say what an interrupt leaves."""
+    try:
+        with ProgressReport() as report:
+            yield report
+    except KeyboardInterrupt as error:
+        raise Interrupted(
+            f"Interrupted; networks that are complete stay in '{folder}', and the same command "
+            "goes on from there."
+        ) from error
+
+
+def print_plan(folder: Path, missing: int, needed: int) -> None:
+    """Say what will be done before it is done."""
+    if not missing:
+        print(f"'{folder}' is complete; there is nothing to do.")
+        return
+    plural = "" if missing == 1 else "s"
+    print(f"{missing} network{plural} to train, {format_bytes(needed)} in '{folder}'.", flush=True)
+
+
+def show_training(report: ProgressReport, progress: TrainingProgress) -> None:
+    """Show a step of making networks."""
+    number = f"{progress.network + 1}/{progress.networks}"
+    loss = "" if progress.loss is None else f"loss {progress.loss:.3f}"
+    report.update(
+        f"{progress.phase} {number}",
+        progress.step,
+        progress.steps,
+        loss,
+        progress.seconds_left,
+    )

@@ -1,0 +1,1 @@
+"""The context model: what is known already → how likely the next latent is."""

@@ -1,0 +1,1 @@
+"""The wavelet decoder: in float for training, in integers for decoding."""

@@ -1,0 +1,1 @@
+"""Images in arrays: in memory, in `.npz` and `.pt`."""

@@ -1,0 +1,1 @@
+"""Datasets known by name, from their official files."""

@@ -1,0 +1,154 @@
+"""Decode one image file to pixels."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from ddcodec.datasets.trees.resize import MAX_SIDE, ImageSize, fit
+from ddcodec.errors import DataError
+
+IMAGE_SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".ppm", ".pgm", ".pbm", ".tif", ".tiff",
+)  # fmt: skip
+
+# Nothing else is tried, whatever the bytes look like: some of Pillow's readers start programs.
+_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "PPM", "TIFF")
+
+MAX_FILE_BYTES = 16 * 2**20  # ten times a 512×512 image stored without compression
+
+# Where images are resized anyway, they may be large: the largest of ImageNet has 61 million pixels.
+MAX_RESIZED_PIXELS = 2**26
+MAX_RESIZED_FILE_BYTES = 4 * MAX_FILE_BYTES
+
+_EXIF_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """Say what an image file promises, as it will be once upright: H, W and grey or colour."""
+
+    height: int
+    width: int
+    is_grey: bool
+
+
+def check_file_size(num_bytes: int, path: str, size: ImageSize | None = None) -> None:
+    """Raise DataError naming `path` for a file too large to be read.
+
+    That is more than 16 MiB, or 64 MiB where the image is to be resized to `size`.
+    """
+    if size is None and num_bytes > MAX_FILE_BYTES:
+        raise DataError(
+            f"'{path}' is {num_bytes / 2**20:.0f} MiB; images may be at most "
+            f"{MAX_SIDE}x{MAX_SIDE} pixels, so pass --size N to resize them."
+        )
+    if num_bytes > MAX_RESIZED_FILE_BYTES:
+        raise DataError(
+            f"'{path}' is {num_bytes / 2**20:.0f} MiB; images may be at most "
+            f"{MAX_RESIZED_FILE_BYTES / 2**20:.0f} MiB, so resize it first."
+        )
+
+
+def read_header(data: bytes, path: str, size: ImageSize | None = None) -> ImageHeader:
+    """Read size and colour without decoding pixels.
+
+    Palette images count as colour. Raises DataError naming `path` for a file that is no image
+    or that is larger than 512×512, or 2²⁶ pixels where it is to be resized to `size`.
+    """
+    with _opened(data, path, size) as image:
+        width, height = image.size
+        # Asking for EXIF can decode the whole file, so ask only where the answer matters.
+        if width != height and image.getexif().get(_EXIF_ORIENTATION, 1) >= 5:
+            width, height = height, width
+        return ImageHeader(height, width, _is_grey(image))
+
+
+def decode_image(
+    data: bytes, path: str, channels: int, size: ImageSize | None = None
+) -> NDArray[np.uint8]:
+    """Decode an image file to uint8, C×H×W, where C is `channels`, 1 or 3.
+
+    With `size` the image is brought to it as `resize.fit` says, when all else is done.
+
+    The first frame counts; EXIF orientation is applied; transparency is laid over white;
+    palette, CMYK and every other colour space become RGB; 16-bit grey is scaled to 8 bits;
+    colour profiles are ignored. Raises DataError naming `path` for a broken, truncated or
+    oversized file and for pixels with no 8-bit meaning.
+    """
+    with _opened(data, path, size) as image:
+        upright = ImageOps.exif_transpose(image)
+        if _is_grey(upright) and upright.mode.startswith("I"):
+            upright = _scale_16_bits(upright, path)
+        elif upright.mode == "F":
+            raise DataError(f"'{path}' stores floating-point pixels; save it as 8-bit PNG.")
+        elif upright.has_transparency_data:
+            upright = _over_white(upright)
+        converted = upright.convert("L" if channels == 1 else "RGB")
+        if size is not None:
+            converted = fit(converted, size)
+        pixels = np.asarray(converted, dtype=np.uint8)
+    pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+@contextmanager
+def _opened(data: bytes, path: str, size: ImageSize | None) -> Iterator[Image.Image]:
+    """Open an image, check its size, and turn every way of failing into a DataError."""
+    check_file_size(len(data), path, size)
+    try:
+        with warnings.catch_warnings():
+            # Our own limit is far below the one Pillow warns about.
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+                _check_size(image, path, size)
+                yield image
+    except DataError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise DataError(_far_too_large(path)) from error
+    except Exception as error:
+        # Pillow's readers raise almost anything on damaged files, IndexError to SyntaxError.
+        raise DataError(
+            f"'{path}' is not a readable image (broken or truncated); replace or remove it."
+        ) from error
+
+
+def _check_size(image: Image.Image, path: str, size: ImageSize | None) -> None:
+    width, height = image.size
+    if size is None and max(width, height) > MAX_SIDE:
+        raise DataError(
+            f"'{path}' has {width}x{height} pixels; images may be at most {MAX_SIDE}x{MAX_SIDE}, "
+            "so pass --size N to resize them."
+        )
+    if width * height > MAX_RESIZED_PIXELS:
+        raise DataError(_far_too_large(path))
+
+
+def _far_too_large(path: str) -> str:
+    return f"'{path}' has far too many pixels to be an image of a dataset; remove it."
+
+
+def _is_grey(image: Image.Image) -> bool:
+    return image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I")
+
+
+def _scale_16_bits(image: Image.Image, path: str) -> Image.Image:
+    """Scale 16-bit grey, which Pillow opens as I;16 or I, so that 65535 becomes 255."""
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise DataError(f"'{path}' has pixels of more than 16 bits; save it as 8-bit PNG.")
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    colour = image.convert("RGBA")
+    white = Image.new("RGBA", colour.size, (255, 255, 255, 255))
+    return Image.alpha_composite(white, colour)

@@ -1,0 +1,90 @@
+"""Where a dataset's files come from: a folder or an archive."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ddcodec.datasets.trees.archive import (
+    ARCHIVE_SUFFIXES,
+    archive_members,
+    archive_stem,
+    is_archive_name,
+)
+from ddcodec.datasets.trees.directory import Keeps, directory_members, keep_all
+from ddcodec.datasets.trees.member import Member
+from ddcodec.errors import DataError
+
+
+def user_path(text: str | Path) -> Path:
+    """Return the path a user typed with `~` filled in; raises DataError for an unknown user."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise DataError(f"cannot find the home folder in '{text}'; write the path out.") from error
+
+
+def source_exists(path: Path) -> bool:
+    """Tell whether there is anything at `path`; raises DataError where it is not ours to see."""
+    try:
+        return path.exists()
+    except PermissionError as error:
+        raise DataError(f"cannot read '{path}': permission denied; check its mode.") from error
+    except (OSError, ValueError):
+        # Too long for a path, or with a zero byte inside: a name, but of nothing.
+        return False
+
+
+def check_source(path: Path) -> None:
+    """Raise DataError unless `path` is an existing folder or a file named like an archive."""
+    if not source_exists(path):
+        raise DataError(f"'{path}' does not exist; check the path of the folder or archive.")
+    if not path.is_dir() and not is_archive_name(path):
+        raise DataError(
+            f"'{path}' is neither a folder nor an archive; pass a folder of images or a file "
+            f"ending in {', '.join(ARCHIVE_SUFFIXES)} or .npz."
+        )
+
+
+def source_name(path: Path) -> str:
+    """Return what to call the dataset at `path`: its name without the suffix of a file."""
+    path = path.resolve()
+    return path.name if path.is_dir() else archive_stem(path)
+
+
+def source_members(path: Path, keeps: Keeps = keep_all) -> Iterator[Member]:
+    """Yield the visible, wanted files and folders of the source, each readable until the next.
+
+    Raises DataError for whatever cannot be read.
+    """
+    if path.is_dir():
+        return (member for member in directory_members(path, keeps) if not member.is_hidden)
+    return (
+        member
+        for member in archive_members(path)
+        if member.path and not member.is_hidden and keeps(member.path)
+    )
+
+
+def source_key(path: Path, keeps: Keeps = keep_all) -> str:
+    """Identify the state of the source without reading its contents.
+
+    Returns a hex SHA-256 over the absolute path and, of every wanted file, name, size and time
+    of last change, of an archive its own: what a cache needs to notice a changed source. Raises
+    DataError for what cannot be read.
+    """
+    path = path.resolve()
+    digest = hashlib.sha256(os.fsencode(path))
+    if path.is_dir():
+        for member in directory_members(path, keeps):
+            digest.update(os.fsencode(member.path))
+            digest.update(f"\0{member.size} {member.modified_ns}\n".encode())
+        return digest.hexdigest()
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DataError(f"cannot read '{path}': {error.strerror}; try again.") from error
+    digest.update(f"\0{status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,104 @@
+"""Decode the listed images of a folder or archive into the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddcodec.datasets.cache import allocate_split
+from ddcodec.datasets.request import LoadProgress, OnProgress
+from ddcodec.datasets.trees.image import ImageHeader, check_file_size, decode_image, read_header
+from ddcodec.datasets.trees.layout import LabelledPaths, Layout, is_image_name
+from ddcodec.datasets.trees.member import Member
+from ddcodec.datasets.trees.resize import ImageSize
+from ddcodec.errors import DataError
+
+PROGRESS_IMAGES = 200
+"""How many images are read between two calls of `on_progress`."""
+
+
+@dataclass(frozen=True)
+class TreeReader:
+    """Read the images of a source, in two passes.
+
+    Headers first, so that whatever is wrong with the source is known before any array is made and
+    every image can go straight to its place.
+
+    Attributes:
+        source: named in messages.
+        size: what to bring all images to, or None where all must have one size.
+        on_progress: called now and then.
+        headers: of the images that `noting` has met, by path.
+    """
+
+    source: Path
+    size: ImageSize | None
+    on_progress: OnProgress
+    headers: dict[str, ImageHeader] = field(default_factory=dict)
+
+    def noting(self, members: Iterable[Member]) -> Iterator[Member]:
+        """Yield the members, reading image headers on the way."""
+        for member in members:
+            if not member.is_folder and is_image_name(member.path):
+                check_file_size(member.size, member.path, self.size)
+                self.headers[member.path] = read_header(member.read(), member.path, self.size)
+                if len(self.headers) % PROGRESS_IMAGES == 0:
+                    self.on_progress(LoadProgress("listing", len(self.headers), None, "images"))
+            yield member
+
+    def decode(self, layout: Layout, members: Iterable[Member], folder: Path) -> tuple[str, ...]:
+        """Decode the images of a layout into arrays in `folder`; returns the class names.
+
+        `members` are those of the first pass once more. Raises DataError naming the image that is
+        wrong or has changed.
+        """
+        shape = self._common_shape(layout)
+        places: dict[str, tuple[NDArray[np.uint8], int]] = {}
+        for split, listed in _splits(layout):
+            images, labels = allocate_split(folder, split, (len(listed.paths), *shape))
+            labels[:] = listed.labels
+            places.update((path, (images, index)) for index, path in enumerate(listed.paths))
+        found = set()
+        for member in members:
+            if member.path in places:
+                pixels = decode_image(member.read(), member.path, shape[0], self.size)
+                if pixels.shape != shape:
+                    raise self._changed(member.path)
+                images, index = places[member.path]
+                images[index] = pixels
+                found.add(member.path)
+                if len(found) % PROGRESS_IMAGES == 0:
+                    self.on_progress(LoadProgress("decoding", len(found), len(places), "images"))
+        for path in places:
+            if path not in found:
+                raise self._changed(path)
+        return layout.class_names
+
+    def _common_shape(self, layout: Layout) -> tuple[int, int, int]:
+        """Return the C×H×W all images will have; raises DataError naming the first that differs."""
+        paths = [path for _, listed in _splits(layout) for path in listed.paths]
+        channels = 1 if all(self.headers[path].is_grey for path in paths) else 3
+        if self.size is not None:
+            return channels, self.size.height, self.size.width
+        first = self.headers[paths[0]]
+        for path in paths:
+            header = self.headers[path]
+            if (header.height, header.width) != (first.height, first.width):
+                raise DataError(
+                    f"'{path}' has {header.width}x{header.height} pixels but '{paths[0]}' has "
+                    f"{first.width}x{first.height}; pass --size N to resize all images to one "
+                    "size."
+                )
+        return channels, first.height, first.width
+
+    def _changed(self, path: str) -> DataError:
+        return DataError(f"'{path}' in '{self.source}' changed while it was being read; try again.")
+
+
+def _splits(layout: Layout) -> list[tuple[str, LabelledPaths]]:
+    both = (("train", layout.train), ("test", layout.test))
+    return [(split, listed) for split, listed in both if listed is not None]

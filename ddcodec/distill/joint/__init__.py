@@ -1,0 +1,1 @@
+"""Phase 2: integers move where bits and a distillation loss make it pay."""

@@ -1,0 +1,132 @@
+"""What both ways of the joint phase share: stations of validation, and a count of steps to fit."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from ddcodec.distill.rate.utilities import Distillation, student_hints
+from ddcodec.distill.running.phase import State, Step
+from ddcodec.distill.running.run import Run, copied
+
+PROBED_STEPS = 4
+"""Steps that are timed and undone where a time is to be met; the first is not counted."""
+
+LOSS_RATE = 0.05
+"""Learning rate of what a loss has optimised itself, such as the log of the student's rate."""
+
+
+@dataclass(frozen=True)
+class JointSettings:
+    """Settings of the joint phase.
+
+    Attributes:
+        steps: gradient steps, unless the run's plan says otherwise.
+        speed: change of pixels (0 … 1) in the first step, root mean square, at most.
+        validations: parts of the phase after which candidates are judged, besides the start.
+        details: whether most steps show the loss renditions; with integers moved one by one only.
+    """
+
+    steps: int = 1000
+    speed: float = 0.01
+    validations: int = 3
+    details: bool = False
+
+
+class JointPhase:
+    """Base of the joint phases: what comes before, between and after the steps.
+
+    Subclasses define `_begin`, `_make_step`, `_end`, `_own_state` and `_restore_own`.
+
+    Args:
+        run: latents, networks, λ and wishes are changed, and the best candidate is kept.
+        utility: the distillation loss on rendered images.
+        settings: see `JointSettings`.
+    """
+
+    name = "joint"
+
+    def __init__(self, run: Run, utility: Distillation, settings: JointSettings) -> None:
+        self._run = run
+        self._utility = utility
+        self._settings = settings
+        self._steps = settings.steps
+        self._step = 0
+        self._validations = settings.validations
+        self._has_begun = self._is_done = False
+
+    def advance(self) -> Step | None:
+        """Make a step; judge at the stations, and go back to the best candidate at the end."""
+        if not self._has_begun:
+            self._has_begun = True
+            self._begin()
+            accuracy = self._run.judge(0)
+            parts = self._settings.validations
+            self._validations = self._run.plan.validations(parts)
+            self._steps = self._fitting_steps()
+            if accuracy is not None:
+                return Step(0, self._steps, self._run.target_bits, None, 0, accuracy)
+        if self._step == self._steps:
+            if not self._is_done:
+                self._is_done = True
+                self._run.take_selected()
+                header = self._run.header
+                hints = student_hints(self._run.utility, header.hints)
+                self._run.header = replace(header, hints=hints)
+                self._end()
+            return None
+        bits, loss, count = self._make_step()
+        self._step += 1
+        at_station = self._step in self._stations()
+        accuracy = self._run.judge(self._step) if at_station else None
+        return Step(self._step, self._steps, bits, loss, count, accuracy)
+
+    def _stations(self) -> set[int]:
+        parts = self._validations
+        return {round(self._steps * number / parts) for number in range(1, parts + 1)}
+
+    def _fitting_steps(self) -> int:
+        """Return how many steps the plan has time for, by timing a few and undoing them."""
+        run = self._run
+        if run.plan.limit_seconds is None:
+            return self._steps
+        before, own = copied(run.state()), copied(self.state())
+        started = time.monotonic()
+        for number in range(PROBED_STEPS):
+            if number == 1:
+                started = time.monotonic()
+            self._make_step()
+            self._step += 1
+        seconds = (time.monotonic() - started) / (PROBED_STEPS - 1)
+        run.restore(before)
+        self.restore(own)
+        return run.plan.joint_steps(self._steps, seconds, self._validations)
+
+    def state(self) -> State:
+        """Return counts and what the subclass adds; see `Phase`."""
+        numbers = [self._step, self._steps, self._validations, self._has_begun, self._is_done]
+        return {"numbers": numbers, "own": self._own_state() if self._has_begun else None}
+
+    def restore(self, state: State) -> None:
+        """Go on where `state` was called; the run has been restored before."""
+        self._step, self._steps, self._validations, *flags = state["numbers"]
+        self._has_begun, self._is_done = flags
+        if state["own"] is not None:
+            self._restore_own(state["own"])
+
+    def _begin(self) -> None:
+        """Prepare the first step."""
+        raise NotImplementedError
+
+    def _make_step(self) -> tuple[float, float, int]:
+        """Make a step; return bits of all latents, the loss, and images worked on."""
+        raise NotImplementedError
+
+    def _end(self) -> None:
+        """Leave integers and wishes behind."""
+
+    def _own_state(self) -> State:
+        raise NotImplementedError
+
+    def _restore_own(self, state: State) -> None:
+        raise NotImplementedError

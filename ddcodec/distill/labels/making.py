@@ -1,0 +1,253 @@
+"""Teachers and labelers of a dataset: trained once, kept, and resumed after an interruption."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ddcodec.codec.encode import write_atomically
+from ddcodec.codec.parameters import coded_bits
+from ddcodec.datasets.base import Dataset, validation_part
+from ddcodec.datasets.cache import default_cache_dir
+from ddcodec.distill.labels.architecture import affine_bits, labeler_shape, shape_for_budget
+from ddcodec.distill.labels.trainable import TrainableLabeler
+from ddcodec.distill.labels.training import LabelerSettings, LabelerTraining
+from ddcodec.distill.trained import store
+from ddcodec.distill.trained.network_training import ProgressCallback, TrainingProgress
+from ddcodec.distill.trained.training_part import TrainingPart
+from ddcodec.errors import BudgetError, DataError, OutputError
+from ddcodec.networks import precision
+
+TEACHER, LABELER = "teacher", "labeler"
+CHECKPOINT_SECONDS = 60.0
+_STATE = "state.pt"
+_TEST_BATCH = 125
+
+WEIGHT_AIM = 0.98
+"""Share of what gains and biases leave that weights are trained to take: estimates may be low."""
+
+
+@dataclass(frozen=True)
+class TeacherSettings:
+    """What a teacher is.
+
+    Attributes:
+        last_width: channels of its last layer.
+        training: how it is trained.
+        seed: of everything random.
+    """
+
+    last_width: int = 160
+    training: LabelerSettings = field(default_factory=LabelerSettings)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Made:
+    """A trained network.
+
+    Attributes:
+        network: in evaluation mode, on the device.
+        accuracy: on the validation part, in percent.
+    """
+
+    network: TrainableLabeler
+    accuracy: float
+
+
+def make_teacher(
+    dataset: Dataset,
+    folder: Path,
+    settings: TeacherSettings,
+    device: torch.device,
+    on_progress: ProgressCallback,
+) -> Made:
+    """Train a teacher on the training part, or load the one a folder holds.
+
+    Raises:
+        DataError: the folder holds a teacher of another dataset or making.
+        OutputError: the folder cannot be written, or its disk has no room.
+    """
+    part = TrainingPart.of(dataset)
+    shape = labeler_shape(part.image_shape, part.num_classes, settings.last_width)
+    network = TrainableLabeler(shape, settings.seed, quantised=False).to(device)
+    facts = {**part.facts(), **asdict(settings)}
+    training = LabelerTraining(part, network, settings.training, settings.seed)
+    _train(folder, TEACHER, facts, network, training, on_progress)
+    return Made(network, validation_accuracy(network, dataset, device))
+
+
+def load_teacher(dataset: Dataset, folder: Path, device: torch.device) -> TrainableLabeler:
+    """Return the teacher that `make_teacher` left in a folder.
+
+    Raises:
+        DataError: it holds none, not all of it, or one of another dataset.
+    """
+    part = TrainingPart.of(dataset)
+    facts = store.read_complete(folder, TEACHER, part.facts())
+    shape = labeler_shape(part.image_shape, part.num_classes, int(facts["last_width"]))
+    network = TrainableLabeler(shape, 0, quantised=False)
+    _load(network, store.network_file(folder, 0))
+    return network.to(device).eval()
+
+
+def make_labeler(
+    dataset: Dataset,
+    budget_bytes: int,
+    settings: LabelerSettings,
+    seed: int,
+    device: torch.device,
+    on_progress: ProgressCallback,
+    teacher_folder: Path | None = None,
+) -> Made:
+    """Train a labeler that codes into a budget, or load it from the cache.
+
+    Args:
+        dataset: its validation part is never trained on.
+        budget_bytes: of all its tensors.
+        settings: of the training.
+        seed: of everything random.
+        device: where to compute.
+        on_progress: called at every update.
+        teacher_folder: of a teacher whose labels it learns besides.
+
+    Raises:
+        BudgetError: no labeler fits the budget.
+        DataError: the teacher is of another dataset.
+        OutputError: the cache cannot be written.
+    """
+    part = TrainingPart.of(dataset)
+    shape = shape_for_budget(part.image_shape, part.num_classes, 8 * budget_bytes)
+    weight_bits = WEIGHT_AIM * (8 * budget_bytes - affine_bits(shape))
+    if weight_bits <= 0:
+        raise BudgetError(
+            f"No labeler fits {budget_bytes:,} bytes; raise the budget or --labeler-share."
+        )
+    network = TrainableLabeler(shape, seed).to(device)
+    teacher, identity = None, None
+    if teacher_folder is not None:
+        teacher = load_teacher(dataset, teacher_folder, device)
+        identity = _digest(store.network_file(teacher_folder, 0).read_bytes())
+    facts = {**part.facts(), "budget_bytes": budget_bytes, "teacher": identity, "seed": seed}
+    facts |= {"training": asdict(settings)}
+    folder = cache_folder(LABELER, dataset.name, facts)
+    training = LabelerTraining(
+        part, network, settings, seed, weight_bits, None if teacher is None else _asked(teacher)
+    )
+    _train(folder, LABELER, facts, network, training, on_progress)
+    size = sum(coded_bits(tensor) for tensor in network.tensors().values()) / 8
+    if size > budget_bytes:
+        raise BudgetError(
+            f"The labeler takes {size:,.0f} bytes, above its share of {budget_bytes:,}; train it "
+            "longer with --labeler-epochs, or raise --labeler-share."
+        )
+    return Made(network, validation_accuracy(network, dataset, device))
+
+
+def cache_folder(kind: str, name: str, facts: dict[str, Any]) -> Path:
+    """Return where a network of some making is kept in the cache."""
+    key = _digest(repr(sorted(facts.items())).encode())[:16]
+    return default_cache_dir() / f"{kind}s" / f"{re.sub(r'[^A-Za-z0-9]+', '-', name)[:40]}-{key}"
+
+
+@torch.no_grad()
+def validation_accuracy(network: nn.Module, dataset: Dataset, device: torch.device) -> float:
+    """Return the percentage of the validation part that a network in evaluation mode gets right.
+
+    Args:
+        network: gives logits of grey levels, and computes on the device.
+        dataset: that has a validation part.
+        device: where to compute.
+    """
+    real = validation_part(dataset)
+    images, labels = torch.from_numpy(real.images), torch.from_numpy(real.labels)
+    correct = 0
+    parts = torch.split(images, _TEST_BATCH), torch.split(labels, _TEST_BATCH)
+    for part, truth in zip(*parts, strict=True):
+        correct += int((network(part.to(device).float()).argmax(1).cpu() == truth).sum())
+    return 100.0 * correct / max(1, len(labels))
+
+
+def _train(
+    folder: Path,
+    kind: str,
+    facts: dict[str, Any],
+    network: TrainableLabeler,
+    training: LabelerTraining,
+    on_progress: ProgressCallback,
+) -> None:
+    """Bring a network to the end of its training, from wherever the folder says it is."""
+    bytes_needed = 16 * sum(value.numel() for value in network.parameters())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"Cannot make the folder '{folder}': {error.strerror}.") from error
+    missing = store.plan_networks(folder, kind, facts, 1, bytes_needed, lambda count, size: None)
+    file, state = store.network_file(folder, 0), folder / _STATE
+    if not missing:
+        _load(network, file)
+        network.eval()
+        return
+    done = _resume(training, state)
+    started, kept, losses = time.monotonic(), time.monotonic(), 0.0
+    for number in range(done, training.updates):
+        losses = training.update(number)
+        now = time.monotonic()
+        left = (now - started) / (number + 1 - done) * (training.updates - number - 1)
+        on_progress(TrainingProgress(kind, 0, 1, number + 1, training.updates, losses, left))
+        if now - kept > CHECKPOINT_SECONDS:
+            _keep(training, state, number + 1)
+            kept = now
+    network.eval()
+    store.save_tensors(file, network.state_dict())
+    state.unlink(missing_ok=True)
+
+
+def _keep(training: LabelerTraining, path: Path, done: int) -> None:
+    stream = io.BytesIO()
+    torch.save({"done": done, "training": training.state()}, stream)
+    write_atomically(stream.getvalue(), path)
+
+
+def _resume(training: LabelerTraining, path: Path) -> int:
+    """Return how many updates have been made."""
+    if not path.exists():
+        return 0
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        training.restore(saved["training"])
+        return int(saved["done"])
+    except Exception as error:
+        # Reading a damaged archive goes wrong in many ways.
+        raise DataError(f"'{path}' is damaged; delete it to begin again.") from error
+
+
+def _load(network: TrainableLabeler, path: Path) -> None:
+    names = tuple(network.state_dict())
+    network.load_state_dict(store.load_tensors(path, names))
+
+
+def _asked(teacher: TrainableLabeler) -> Callable[[Tensor], Tensor]:
+    device = teacher.out_weight.device
+    bfloat16 = precision.bfloat16_pays(device)
+
+    @torch.no_grad()
+    def ask(images: Tensor) -> Tensor:
+        with precision.autocast(device, bfloat16):
+            logits: Tensor = teacher(images)
+        return logits
+
+    return ask
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,1 @@
+"""Phase 3: integer networks, and the last bytes to the budget."""

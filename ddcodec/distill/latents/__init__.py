@@ -1,0 +1,1 @@
+"""What is optimised: integers, the wishes they follow, and the networks that decode them."""

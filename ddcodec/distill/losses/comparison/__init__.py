@@ -1,0 +1,1 @@
+"""Losses of other methods, for comparison."""

@@ -1,0 +1,232 @@
+"""How a budget is spent: images per class, decoder width, sharing of networks.
+
+The rules are measured in docs/results.md; every choice can be overridden.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddcodec.budget import Budget
+from ddcodec.codec.context.context import CONTEXT_MODELS, ContextModel
+from ddcodec.codec.parameters import DETAIL_BITS
+from ddcodec.codec.pyramid.synthesis import PyramidSynthesis
+from ddcodec.codec.synthesis import PYRAMID_FAMILY, Synthesis
+from ddcodec.codec.wavelet.synthesis import WaveletSynthesis
+from ddcodec.distill.recipe.recipe import LABELER_LABELS, Recipe
+from ddcodec.errors import BudgetError, DataError
+from ddcodec.format.planes import PYRAMID
+
+BITS_PER_WEIGHT = 6.0
+"""Coded size of a network weight, for planning; measured on fitted files."""
+
+FULL_CHROMA_BYTES_PER_CLASS = 200_000
+"""From here on colour components have a finest level too."""
+
+FULL_CHROMA_BITS_PER_PIXEL = 3.0
+"""And where so much is there for each pixel: the usual bits are a fifth of it."""
+
+SMALL_NETWORK_BYTES = 700
+"""What container and networks of a small file take, with every plane there is."""
+
+SMALLEST_LATENT_BITS = 0.01
+"""What a latent costs that is always as predicted, for planning the smallest file."""
+
+FIXED_BYTES = 70
+"""Container, header and coder overhead, for planning."""
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """The architecture and numbers of one file.
+
+    Attributes:
+        class_counts: images per class, int64.
+        class_sets: network set of each class, int64.
+        context: context model of every set.
+        synthesis: upsampler and decoder of every set.
+    """
+
+    class_counts: NDArray[np.int64]
+    class_sets: NDArray[np.int64]
+    context: ContextModel
+    synthesis: Synthesis
+
+    @property
+    def num_sets(self) -> int:
+        """Sets of networks."""
+        return len(set(self.class_sets.tolist()))
+
+    @property
+    def network_bytes(self) -> float:
+        """Planned size of all networks in bytes."""
+        shapes = self.context.tensor_shapes() | self.synthesis.tensor_shapes()
+        weights = sum(int(np.prod(shape)) for shape in shapes.values())
+        return self.num_sets * (weights * BITS_PER_WEIGHT + len(shapes) * DETAIL_BITS) / 8
+
+
+def pyramid_levels(height: int, width: int) -> int:
+    """Return how many levels a pyramid gets: down to about 1×1 from 32, 4×4 from 128."""
+    smaller = max(min(height, width), 2)
+    return min(smaller.bit_length(), 6)
+
+
+def wavelet_levels(height: int, width: int) -> int:
+    """Return how often a wavelet halves an image: down to about 1×1 from 32, 4×4 from 128."""
+    smaller = max(min(height, width), 2)
+    return min(smaller.bit_length() - 1, 5)
+
+
+def allocate(
+    recipe: Recipe,
+    available_counts: NDArray[np.int64],
+    image_shape: tuple[int, int, int],
+    names_bytes: int,
+) -> Allocation:
+    """Choose what the recipe leaves open and check that it fits the budget.
+
+    Args:
+        recipe: the run's settings.
+        available_counts: training images of each class.
+        image_shape: channels, height, width.
+        names_bytes: planned size of the class names.
+
+    Raises:
+        BudgetError: if the networks alone exceed the budget; names the smallest possible one.
+        DataError: if a class has fewer images than asked for.
+    """
+    channels, height, width = image_shape
+    counts = _image_counts(recipe, available_counts, channels * height * width)
+    return allocate_counts(recipe, counts, image_shape, names_bytes)
+
+
+def allocate_counts(
+    recipe: Recipe,
+    counts: NDArray[np.int64],
+    image_shape: tuple[int, int, int],
+    names_bytes: int,
+) -> Allocation:
+    """Do the same for numbers of images per class that are settled; see `allocate`.
+
+    Raises:
+        BudgetError: if the networks alone exceed the budget; names the smallest possible one.
+    """
+    num_classes = len(counts)
+    budget = Budget(recipe.bytes_per_class, num_classes)
+    bytes_per_image = (budget.budget_bytes - SMALL_NETWORK_BYTES) / int(counts.sum())
+    synthesis = _synthesis(recipe, budget, image_shape, bytes_per_image)
+    context = ContextModel(
+        _context_id(recipe, synthesis),
+        recipe.context_width or default_context_width(budget.budget_bytes),
+        recipe.context_depth,
+        synthesis.planes,
+    )
+    allocation = Allocation(
+        class_counts=counts,
+        class_sets=_class_sets(recipe, num_classes),
+        context=context,
+        synthesis=synthesis,
+    )
+    _check_fits(allocation, budget, names_bytes)
+    return allocation
+
+
+def default_images_per_class(bytes_per_class: float, pixel_bytes: int) -> int:
+    """Return images per class for a budget; larger images get more bytes each."""
+    size_factor: float = (pixel_bytes / 3072) ** 0.35
+    # Below 10 kB more and cheaper images were better (docs/results.md).
+    exponent = 0.4 if bytes_per_class < 10_000 else 0.3
+    budget_factor: float = (bytes_per_class / 10_000) ** exponent
+    bytes_per_image = 60 * budget_factor * size_factor
+    return max(1, round(0.97 * bytes_per_class / float(bytes_per_image)))
+
+
+def labelled_images_per_class(bytes_per_class: float, pixel_bytes: int) -> int:
+    """Return images per class where a labeler labels them: fewer and sharper ones.
+
+    Of images that take 64, 94 and 140 bytes, 7 kB per class in all, those of 94 taught best, and
+    of 2 kB 95 were better than 65 (docs/results.md); how that changes above and with the size of
+    images is a guess.
+    """
+    size_factor: float = (pixel_bytes / 3072) ** 0.35
+    budget_factor: float = max(1.0, bytes_per_class / 7000) ** 0.3
+    bytes_per_image = 94 * budget_factor * size_factor
+    return max(1, round(bytes_per_class / bytes_per_image))
+
+
+def default_refinement(budget_bytes: int) -> tuple[int, ...]:
+    """Return the hidden widths of the refinement for a whole file."""
+    if budget_bytes < 20_000:
+        return ()
+    if budget_bytes < 60_000:
+        return (8,)
+    return (16,) if budget_bytes < 300_000 else (32,)
+
+
+def default_context_width(budget_bytes: int) -> int:
+    """Return the inputs of the context model for a whole file."""
+    return 16 if budget_bytes < 60_000 else 24
+
+
+def _synthesis(
+    recipe: Recipe, budget: Budget, image_shape: tuple[int, int, int], bytes_per_image: float
+) -> Synthesis:
+    channels, height, width = image_shape
+    choice = recipe.decoder
+    if choice is not None and choice.family == PYRAMID_FAMILY:
+        levels = pyramid_levels(height, width)
+        return PyramidSynthesis(levels, choice.widths, channels, height, width)
+    widths = default_refinement(budget.budget_bytes) if choice is None else choice.widths
+    # Where colour is that cheap, its finest details would be zeros that take time and no bits.
+    is_cheap = recipe.bytes_per_class < FULL_CHROMA_BYTES_PER_CLASS
+    is_poor = bytes_per_image < FULL_CHROMA_BITS_PER_PIXEL / 8 * height * width
+    half_chroma = channels > 1 and is_cheap and is_poor
+    levels = wavelet_levels(height, width)
+    return WaveletSynthesis(levels, widths, channels, height, width, half_chroma)
+
+
+def _context_id(recipe: Recipe, synthesis: Synthesis) -> int:
+    if synthesis.synthesis_id != PYRAMID:
+        return CONTEXT_MODELS["bands"]
+    return CONTEXT_MODELS[recipe.context]
+
+
+def _image_counts(
+    recipe: Recipe, available: NDArray[np.int64], pixel_bytes: int
+) -> NDArray[np.int64]:
+    if recipe.images_per_class is None:
+        labelled = recipe.labels == LABELER_LABELS
+        per_class = labelled_images_per_class if labelled else default_images_per_class
+        wanted = per_class(recipe.bytes_per_class, pixel_bytes)
+        return np.minimum(available, wanted)
+    smallest = int(available.argmin())
+    if recipe.images_per_class > available[smallest]:
+        raise DataError(
+            f"{recipe.images_per_class} images per class are asked for, but class {smallest} has "
+            f"only {available[smallest]} for training; lower --spc."
+        )
+    return np.full(len(available), recipe.images_per_class, dtype=np.int64)
+
+
+def _class_sets(recipe: Recipe, num_classes: int) -> NDArray[np.int64]:
+    share = recipe.share or "all"
+    num_sets = {"class": num_classes, "groups": ceil(sqrt(num_classes)), "all": 1}[share]
+    return np.arange(num_classes, dtype=np.int64) * num_sets // num_classes
+
+
+def _check_fits(allocation: Allocation, budget: Budget, names_bytes: int) -> None:
+    per_image = sum(plane.size for plane in allocation.synthesis.planes)
+    symbols = int(allocation.class_counts.sum()) * per_image
+    smallest = FIXED_BYTES + names_bytes + allocation.network_bytes
+    smallest += symbols * SMALLEST_LATENT_BITS / 8
+    if smallest > budget.budget_bytes:
+        per_class = ceil(smallest / budget.num_classes)
+        raise BudgetError(
+            f"A budget of {budget.bytes_per_class:g} bytes per class cannot hold these networks; "
+            f"the smallest possible is about {per_class} bytes per class, or choose a smaller "
+            "decoder, fewer images or --share all."
+        )

@@ -1,0 +1,1 @@
+"""A run as a machine: steps that are logged, kept, interrupted and resumed."""

@@ -1,0 +1,152 @@
+"""The loop over phases and their steps: progress, log, checkpoints, interruption."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from ddcodec.distill.running.checkpoint import Checkpoint, version_difference
+from ddcodec.distill.running.interruption import Interruption, deferred_interruption
+from ddcodec.distill.running.phase import Phase, Step
+from ddcodec.distill.running.progress import Progress, Supervision
+from ddcodec.distill.running.run import Run
+from ddcodec.errors import OutputError, RunInterrupted
+
+
+class Loop:
+    """Make all steps of all phases of a run.
+
+    Args:
+        run: what the phases change.
+        phases: in order.
+        supervision: who watches.
+        settings: everything the result depends on, by the names a user knows; a checkpoint of
+            other settings is refused.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        phases: Sequence[Phase],
+        supervision: Supervision,
+        settings: Mapping[str, Any],
+    ) -> None:
+        self._run = run
+        self._phases = phases
+        self._supervision = supervision
+        self._checkpoint: Checkpoint | None = None
+        if supervision.checkpoint is not None:
+            seconds = supervision.checkpoint_seconds
+            self._checkpoint = Checkpoint(supervision.checkpoint, settings, seconds)
+        self._accuracy: float | None = None
+        self._last_step = 0
+
+    def run_all(self) -> None:
+        """Make all steps that are left.
+
+        Raises:
+            RunInterrupted: if somebody asked to stop; the checkpoint then holds the last step.
+            DataError: if there is no checkpoint to resume, or it is damaged.
+            RecipeError: if the checkpoint has other settings.
+        """
+        first = self._resume() if self._supervision.resume else 0
+        for number in range(first, len(self._phases)):
+            self._run_phase(number)
+        # Landing, which follows, has no steps of its own.
+        if self._checkpoint is not None:
+            self._save(self._checkpoint, len(self._phases) - 1, self._last_step)
+
+    def _run_phase(self, number: int) -> None:
+        phase = self._phases[number]
+        started, steps_before = time.monotonic(), 0
+        while True:
+            with deferred_interruption() as interruption:
+                step_started = time.monotonic()
+                step = phase.advance()
+                if step is None:
+                    return
+                self._last_step = self._run.step_counts[phase.name] = step.step
+                left = None
+                if step.step == 0:
+                    # Preparing and judging what a phase found is no measure of its steps.
+                    started = time.monotonic()
+                else:
+                    steps_before += 1
+                    seconds = time.monotonic() - started
+                    left = seconds / steps_before * (step.steps - step.step)
+                self._report(phase, step, left, time.monotonic() - step_started)
+                self._keep(number, step, interruption)
+
+    def _report(self, phase: Phase, step: Step, seconds_left: float | None, seconds: float) -> None:
+        run = self._run
+        self._accuracy = self._accuracy if step.accuracy is None else step.accuracy
+        progress = Progress(
+            phase=phase.name,
+            step=step.step,
+            steps=step.steps,
+            rate_bytes=(step.latent_bits + run.other_bits) / 8,
+            budget_bytes=run.budget_bytes,
+            loss=step.loss,
+            seconds_left=seconds_left,
+            multiplier=run.multiplier,
+            accuracy=self._accuracy,
+            images_per_second=step.num_images / max(seconds, 1e-9) if step.num_images else None,
+        )
+        self._supervision.on_progress(progress)
+        names = ("phase", "step", "steps", "rate_bytes", "loss", "multiplier", "images_per_second")
+        self._record("step", **{name: getattr(progress, name) for name in names})
+        if step.accuracy is not None:
+            self._record("validation", phase=phase.name, step=step.step, accuracy=step.accuracy)
+
+    def _record(self, event: str, **facts: Any) -> None:
+        seconds = round(self._run.plan.elapsed_seconds, 3)
+        self._supervision.on_record({"event": event, **facts, "seconds": seconds})
+
+    def _keep(self, number: int, step: Step, interruption: Interruption) -> None:
+        """Write a checkpoint if one is due, and stop if somebody asked for it."""
+        checkpoint = self._checkpoint
+        is_kept = False
+        if checkpoint is not None and (checkpoint.is_due or interruption.requested):
+            is_kept = self._save(checkpoint, number, step.step)
+        if not interruption.requested:
+            return
+        where = f"step {step.step} of {step.steps} of '{self._phases[number].name}'"
+        if checkpoint is None or not (is_kept or checkpoint.path.exists()):
+            raise RunInterrupted(f"Interrupted after {where}; nothing was kept.")
+        what = "the run" if is_kept else "an earlier state of it"
+        raise RunInterrupted(
+            f"Interrupted after {where}; '{checkpoint.path}' holds {what}, and the same command "
+            "with --resume goes on from there."
+        )
+
+    def _save(self, checkpoint: Checkpoint, number: int, step: int) -> bool:
+        """Write a checkpoint; return whether it could be written."""
+        phase = self._phases[number]
+        seconds = self._run.plan.elapsed_seconds
+        try:
+            checkpoint.save(number, step, self._run.state(), phase.state(), seconds)
+        except OutputError as error:
+            self._supervision.on_notice(f"{error} The run goes on without a new checkpoint.")
+            return False
+        self._record("checkpoint", phase=phase.name, step=step)
+        return True
+
+    def _resume(self) -> int:
+        """Take over a checkpoint; return the number of its phase."""
+        assert self._checkpoint is not None
+        saved = self._checkpoint.load()
+        difference = version_difference(saved)
+        if difference is not None:
+            self._supervision.on_notice(difference)
+        # Sums that are split among other threads round differently.
+        torch.set_num_threads(saved.threads)
+        self._run.restore(saved.run)
+        phase = self._phases[saved.phase]
+        phase.restore(saved.phase_state)
+        self._run.plan.spent_seconds += saved.seconds
+        self._last_step = saved.step
+        self._record("resume", phase=phase.name, step=saved.step)
+        return saved.phase

@@ -1,0 +1,205 @@
+"""Which real images a run starts from: at random, by herding, or those a teacher is sure of.
+
+An initialiser ranks the images of a class, so that a larger set contains a smaller one. Herding and
+the teacher look through the last-trained networks of a pool, which has seen the training part only;
+those of the pool a recipe names, and else of the automatic one, whatever networks the loss uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from ddcodec.distill.trained.pools import Pool
+from ddcodec.distill.trained.training_part import training_fingerprint
+from ddcodec.networks import normalise, precision
+
+Integers = NDArray[np.int64]
+
+CHUNK_IMAGES = 128
+SURE_SHARE = 0.5
+"""Share of a class, the surest first, that the teacher takes images from while they last."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What networks see in some images of one class.
+
+    Attributes:
+        embeddings: float32 N×D; the unit embeddings of all networks side by side.
+        surprise: float32 N, cross-entropy of their own class in nats, mean over the networks.
+    """
+
+    embeddings: NDArray[np.float32]
+    surprise: NDArray[np.float32]
+
+
+Look = Callable[[Integers, int], Seen]
+"""(rows of images, their class) → what is seen in them"""
+
+
+def no_look(rows: Integers, label: int) -> Seen:
+    """Refuse, as the `look` of initialisers that see nothing."""
+    raise AssertionError("this initialiser should not look at images")
+
+
+class Initialiser(Protocol):
+    """Choose images of one class."""
+
+    def __call__(self, rows: Integers, label: int, count: int, seed: int, look: Look) -> Integers:
+        """Return `count` of the rows, the first choice first; fewer if there are no more.
+
+        Args:
+            rows: all images of the class, rising.
+            label: the class.
+            count: images wanted.
+            seed: everything random follows from it and the class.
+            look: costs time, so it is called by those who need it only.
+        """
+        ...
+
+
+def choose_initial_images(
+    name: str, labels: Integers, counts: Integers, seed: int, look: Look
+) -> Integers:
+    """Return rows of the training part, sorted by class.
+
+    Args:
+        name: a key of `INITIALISERS`.
+        labels: of the training part, N.
+        counts: images wanted of each class.
+        seed: of the run.
+        look: such as `PoolLook`.
+    """
+    choose = INITIALISERS[name]
+    chosen = [
+        choose(np.flatnonzero(labels == label), label, int(count), seed, look)
+        for label, count in enumerate(counts)
+    ]
+    return np.concatenate(chosen)
+
+
+def at_random(rows: Integers, label: int, count: int, seed: int, look: Look) -> Integers:
+    """Return random images; see `Initialiser`."""
+    keys = np.random.PCG64([seed, label]).random_raw(len(rows))
+    return rows[np.argsort(keys, kind="stable")[:count]]
+
+
+def herding(rows: Integers, label: int, count: int, seed: int, look: Look) -> Integers:
+    """Return images whose mean embedding stays nearest to that of the class; see `Initialiser`.
+
+    Greedy, as in Welling, "Herding dynamical weights to learn" (ICML 2009), in the form of
+    Rebuffi et al., "iCaRL" (CVPR 2017), section 3, algorithm 4. Nothing is drawn.
+    """
+    return rows[herding_order(look(rows, label).embeddings, count)]
+
+
+def by_teacher(rows: Integers, label: int, count: int, seed: int, look: Look) -> Integers:
+    """Return images that trained networks recognise; see `Initialiser`.
+
+    The score is the cross-entropy of an image's own class, which grows both with a wrong answer
+    and with an unsure right one. The surest images alone are much alike, so that herding orders
+    the surest half of a class; the rest follows, the surest first.
+    """
+    seen = look(rows, label)
+    order = np.argsort(seen.surprise, kind="stable")
+    num_sure = round(SURE_SHARE * len(rows))
+    sure, rest = np.sort(order[:num_sure]), order[num_sure:]
+    herded = sure[herding_order(seen.embeddings[sure], count)]
+    ranked: Integers = np.concatenate([herded, rest])
+    return rows[ranked[:count]]
+
+
+INITIALISERS: dict[str, Initialiser] = {
+    "random": at_random,
+    "herding": herding,
+    "teacher": by_teacher,
+}
+
+
+def herding_order(embeddings: NDArray[np.float32], count: int) -> Integers:
+    """Return the images, in order, whose running mean is each time nearest to the mean of all.
+
+    Args:
+        embeddings: N×D.
+        count: images wanted; at most N are returned.
+    """
+    values = embeddings.astype(np.float64)
+    mean = values.mean(axis=0)
+    squares = np.square(values).sum(axis=1)
+    taken = np.zeros(len(values), dtype=np.bool_)
+    total = np.zeros_like(mean)
+    order = []
+    for size in range(1, min(count, len(values)) + 1):
+        # ‖mean − (total + x) / size‖² up to what all candidates share, times size².
+        distance = squares - 2 * values @ (size * mean - total)
+        distance[taken] = np.inf
+        best = int(distance.argmin())
+        taken[best] = True
+        total += values[best]
+        order.append(best)
+    return np.array(order, dtype=np.int64)
+
+
+class PoolLook:
+    """Look at the training part through the last-trained networks of a pool.
+
+    Args:
+        images: the training part, uint8 N×C×H×W.
+        labels: int64 N.
+        num_classes: labels are below it.
+        device: where to compute.
+        pool_folder: returns the folder of a complete pool, which may be made only then.
+
+    Raises:
+        DataError: at the first look, if the pool is of another dataset or incomplete.
+    """
+
+    def __init__(
+        self,
+        images: NDArray[np.uint8],
+        labels: Integers,
+        num_classes: int,
+        device: torch.device,
+        pool_folder: Callable[[], Path],
+    ) -> None:
+        self._images = images
+        self._labels = labels
+        self._num_classes = num_classes
+        self._device = device
+        self._pool_folder = pool_folder
+
+    @cached_property
+    def _pool(self) -> Pool:
+        wanted = {
+            "fingerprint": training_fingerprint(self._images, self._labels),
+            "image_shape": list(self._images.shape[1:]),
+            "num_classes": self._num_classes,
+        }
+        return Pool(self._pool_folder(), self._device, wanted)
+
+    @torch.no_grad()
+    def __call__(self, rows: Integers, label: int) -> Seen:
+        """Return what the networks see in some images of a class; see `Seen`."""
+        teachers = self._pool.last_networks()
+        bfloat16 = precision.bfloat16_pays(self._device)
+        embeddings, surprise = [], []
+        for start in range(0, len(rows), CHUNK_IMAGES):
+            chunk = torch.from_numpy(self._images[rows[start : start + CHUNK_IMAGES]])
+            images = normalise(chunk.to(self._device), self._pool.mean, self._pool.std)
+            with precision.autocast(self._device, bfloat16):
+                features = [teacher.features(images).float() for teacher in teachers]
+            logits = torch.stack(
+                [own.classifier(part) for own, part in zip(teachers, features, strict=True)]
+            )
+            embeddings.append(torch.cat([F.normalize(part, dim=1) for part in features], 1).cpu())
+            surprise.append(-logits.log_softmax(-1)[..., label].mean(0).cpu())
+        return Seen(torch.cat(embeddings).numpy(), torch.cat(surprise).numpy())

@@ -1,0 +1,76 @@
+"""Training networks by gradients on exactly the integers that will be coded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ddcodec.distill.latents.optimiser import cosine
+from ddcodec.distill.latents.representation import unquantized
+from ddcodec.distill.running.run import Run
+from ddcodec.distill.running.weight_rate import WeightRate
+
+NETWORK_RATES = (1e-2, 5e-4)
+"""Learning rates of context networks at the start and the end of a phase."""
+
+DECODER_SHARE = 0.15
+"""Learning rate of the decoder, which starts as a transform that already fits, as a share of it."""
+
+
+class NetworkFit:
+    """Steps of Adam towards less rate, of latents and of weights, and less error.
+
+    Args:
+        run: its networks are changed, its latents are not.
+        steps: length of the phase, which sets the learning rate.
+        context_only: leave the decoder as it is.
+    """
+
+    def __init__(self, run: Run, steps: int, context_only: bool) -> None:
+        self._run = run
+        self._steps = steps
+        named = [item for networks in run.representation.networks for item in networks.items()]
+        contexts = [value for name, value in named if name.startswith("context")]
+        # Gains that follow the integers, as integers follow gains, drift from the even steps at
+        # which every bit buys the same error.
+        still = ("context", "transform.gains")
+        decoders = [value for name, value in named if not name.startswith(still)]
+        groups = [{"params": contexts}] + [{"params": decoders}] * (not context_only)
+        self._parameters = contexts + decoders * (not context_only)
+        self._optimiser = torch.optim.Adam(groups, lr=NETWORK_RATES[0], betas=(0.9, 0.98))
+        self._weight_rate = WeightRate.of(run)
+
+    def step(self, step: int) -> tuple[float, float, int]:
+        """Make a step; return bits of all latents, the error of an image, and images seen."""
+        run, representation = self._run, self._run.representation
+        rate = cosine(NETWORK_RATES, step / self._steps)
+        for group, share in zip(self._optimiser.param_groups, (1.0, DECODER_SHARE), strict=False):
+            group["lr"] = share * rate
+        indices = run.likeness.indices_for_step(step)
+        rendering = representation.render(indices, unquantized)
+        error = run.likeness(rendering, step)
+        objective = (run.multiplier * error + rendering.rate_bits) / len(indices)
+        if self._weight_rate is not None:
+            weight_bits = self._weight_rate.bits(representation.networks)
+            objective = objective + weight_bits / representation.num_images
+        self._optimiser.zero_grad()
+        objective.backward(inputs=self._parameters)  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self._parameters, float("inf"), error_if_nonfinite=True)
+        self._optimiser.step()
+        bits = representation.num_images / len(indices) * float(rendering.rate_bits.detach())
+        return bits, float(error.detach()) / len(indices), len(indices)
+
+    def state(self) -> dict[str, Any]:
+        """Return the state of the optimiser and the scales of weights."""
+        rate = self._weight_rate
+        return {
+            "optimiser": self._optimiser.state_dict(),
+            "weight_rate": None if rate is None else rate.state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was called."""
+        self._optimiser.load_state_dict(state["optimiser"])
+        rate = state["weight_rate"]
+        self._weight_rate = None if rate is None else WeightRate(*rate)

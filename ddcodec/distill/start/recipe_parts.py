@@ -1,0 +1,133 @@
+"""What a recipe names, built from the training part: initial images, pool, loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ddcodec.datasets.base import Dataset
+from ddcodec.datasets.trees.source import user_path
+from ddcodec.distill.latents.representation import Representation
+from ddcodec.distill.losses import LOSSES, LossSettings
+from ddcodec.distill.losses.by_name import build_loss, find_loss
+from ddcodec.distill.rate.utilities import Distillation
+from ddcodec.distill.recipe.recipe import Recipe
+from ddcodec.distill.running.progress import Progress, ProgressCallback
+from ddcodec.distill.start.initial_images import PoolLook, choose_initial_images
+from ddcodec.distill.trained.automatic_pool import (
+    AUTOMATIC,
+    OWN,
+    RANDOM,
+    automatic_pool,
+    uses_random_networks,
+)
+from ddcodec.distill.trained.network_training import TrainingProgress
+from ddcodec.distill.trained.training_part import TrainingPart
+from ddcodec.format.header import Header
+
+JOINT_IMAGES = 320
+"""Images of one joint step: where a loss allows, all of a few classes, because the mean of some
+images of a class strays from the mean of all, and correcting that would make them alike."""
+
+MOST_JOINT_IMAGES = 1024
+"""Images of one class in a joint step at most."""
+
+
+def build_distillation(
+    dataset: Dataset,
+    part: TrainingPart,
+    recipe: Recipe,
+    representation: Representation,
+    header: Header,
+    on_progress: ProgressCallback,
+) -> Distillation:
+    """Build the loss of a recipe, and the automatic pool first if it is missing.
+
+    Raises:
+        RecipeError: if the loss is unknown or an option of it.
+        DataError: if a pool or experts do not fit.
+    """
+    builder = find_loss(recipe.loss, LOSSES)
+    most_per_class = int(representation.class_counts.max())
+    few_classes = getattr(builder, "class_by_class", False)
+    mean = tuple(value / 256 for value in header.mean)
+    std = tuple(value / 256 for value in header.std)
+    pool = None
+    random_from = getattr(builder, "random_networks_from", None)
+    if few_classes and not uses_random_networks(recipe.pool, random_from, most_per_class):
+        pool = str(_pool_folder(dataset, recipe, representation.device, on_progress))
+    settings = LossSettings(
+        mean=mean,
+        std=std,
+        num_classes=part.num_classes,
+        seed=recipe.seed,
+        device=recipe.device,
+        pool=pool,
+        experts=recipe.experts,
+        options=recipe.loss_options,
+        classes_per_step=max(1, JOINT_IMAGES // most_per_class) if few_classes else None,
+    )
+    loss = build_loss(builder, part.images.numpy(), part.labels.numpy(), settings)
+    per_class = max(1, JOINT_IMAGES // part.num_classes)
+    if few_classes or getattr(loss, "sees_all_images", False):
+        per_class = MOST_JOINT_IMAGES
+    return Distillation(loss, representation, mean, std, per_class, recipe.seed)
+
+
+def image_chooser(
+    dataset: Dataset,
+    part: TrainingPart,
+    recipe: Recipe,
+    device: torch.device,
+    on_progress: ProgressCallback,
+) -> Callable[[NDArray[np.int64]], NDArray[np.int64]]:
+    """Return a function from numbers of images per class to rows of the training part.
+
+    Choices that look through networks take those of the pool the recipe names, or else of the
+    automatic one, which is made first if it is missing.
+    """
+    images, labels = part.images.numpy(), part.labels.numpy()
+    look = PoolLook(
+        images,
+        labels,
+        part.num_classes,
+        device,
+        lambda: _pool_folder(dataset, recipe, device, on_progress),
+    )
+    return lambda counts: choose_initial_images(recipe.init, labels, counts, recipe.seed, look)
+
+
+def _pool_folder(
+    dataset: Dataset, recipe: Recipe, device: torch.device, on_progress: ProgressCallback
+) -> Path:
+    """Return the folder of the pool a recipe names, or of the automatic one, made if missing."""
+    if recipe.pool not in (AUTOMATIC, OWN, RANDOM):
+        return user_path(recipe.pool)
+
+    budget_bytes = round(recipe.bytes_per_class * dataset.num_classes)
+    return automatic_pool(dataset, device, shown_training("pool ", budget_bytes, on_progress))
+
+
+def shown_training(
+    prefix: str, budget_bytes: int, on_progress: ProgressCallback
+) -> Callable[[TrainingProgress], None]:
+    """Return a callback that shows the training of networks as a phase of a run."""
+
+    def report(progress: TrainingProgress) -> None:
+        on_progress(
+            Progress(
+                phase=f"{prefix}{progress.phase} {progress.network + 1}/{progress.networks}",
+                step=progress.step,
+                steps=progress.steps,
+                rate_bytes=None,
+                budget_bytes=budget_bytes,
+                loss=progress.loss,
+                seconds_left=progress.seconds_left,
+            )
+        )
+
+    return report

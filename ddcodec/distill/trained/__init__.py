@@ -1,0 +1,1 @@
+"""Networks trained on real images beforehand: pools, experts, and how they are kept."""

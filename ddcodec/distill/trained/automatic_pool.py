@@ -1,0 +1,63 @@
+"""The pool that is made where none is named: once for each dataset, kept in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import torch
+
+from ddcodec.datasets.base import Dataset
+from ddcodec.datasets.cache import default_cache_dir
+from ddcodec.distill.trained.network_training import ProgressCallback
+from ddcodec.distill.trained.pools import PoolSettings, make_pool
+from ddcodec.errors import OutputError
+
+AUTOMATIC, OWN, RANDOM = "auto", "own", "random"
+"""Names that stand for no folder: the better of the other two for the number of images, the pool of
+the cache, and fresh random networks."""
+
+SETTINGS = PoolSettings(count=2, epochs=(0.5, 1.0, 2.0, 3.0), draws=6, frequencies=256)
+"""Minutes of two cores on CIFAR-10; what it gains is measured in docs/results.md."""
+
+
+def uses_random_networks(pool: str, random_from: int | None, images_per_class: int) -> bool:
+    """Tell whether a loss looks through fresh random networks instead of a pool.
+
+    Args:
+        pool: as the recipe names it.
+        random_from: images per class from which the loss does as well without a pool, or None.
+        images_per_class: of the largest class.
+    """
+    enough = random_from is not None and images_per_class >= random_from
+    return pool == RANDOM or (pool == AUTOMATIC and enough)
+
+
+def automatic_pool(dataset: Dataset, device: torch.device, on_progress: ProgressCallback) -> Path:
+    """Return the folder of a dataset's own pool, made now if it is missing or incomplete.
+
+    Args:
+        dataset: its validation part is never seen.
+        device: where to compute.
+        on_progress: called at every update while the pool is made.
+
+    Raises:
+        OutputError: if the cache cannot be written.
+    """
+    key = hashlib.sha256(f"{dataset.fingerprint} {SETTINGS}".encode()).hexdigest()[:16]
+    name = re.sub(r"\W+", "-", dataset.name)[:40]
+    folder = default_cache_dir() / "pools" / f"{name}-{key}"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"Cannot keep a pool in '{folder.parent}' ({error.strerror}); set DDC_CACHE to a "
+            "folder that can be written, or pass --pool random."
+        ) from error
+    make_pool(dataset, folder, SETTINGS, device, on_progress, _ignore_plan)
+    return folder
+
+
+def _ignore_plan(missing: int, needed: int) -> None:
+    """Say nothing: the cache is not the user's folder."""

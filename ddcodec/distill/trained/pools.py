@@ -1,0 +1,262 @@
+"""Pools of partly trained networks, with what they see in all real images computed once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ddcodec.datasets.base import Dataset
+from ddcodec.distill.trained import store
+from ddcodec.distill.trained.class_statistics import (
+    MemberStatistics,
+    StatisticsTaker,
+    frequency_table,
+)
+from ddcodec.distill.trained.network_training import (
+    ProgressCallback,
+    Schedule,
+    Trainer,
+    TrainingProgress,
+)
+from ddcodec.distill.trained.random_streams import derived_seed, random_stream
+from ddcodec.distill.trained.training_part import TrainingPart
+from ddcodec.distill.trained.weights import FlatNetwork
+from ddcodec.errors import DataError, RecipeError
+from ddcodec.networks import Classifier, augment
+
+KIND = "pool"
+SCHEDULE = Schedule(learning_rate=0.02, batch_size=64, momentum=0.9, weight_decay=5e-4)
+
+_VERSION = 2  # raise it when the same settings make other networks or statistics
+_WEIGHTS = "weights"
+_STATISTICS = tuple(field.name for field in fields(MemberStatistics))
+_TRAINING, _STATISTICS_STREAM = range(2)
+
+
+@dataclass(frozen=True)
+class PoolSettings:
+    """What a pool is made of.
+
+    Every training run gives one member per entry of `epochs`, the network at that time, and one
+    per entry of `mixes`, a network between its initial and its last weights.
+
+    Attributes:
+        count: Training runs.
+        epochs: When members are taken, rising; parts of an epoch are allowed, 0 is untrained.
+        mixes: Shares in (0, 1) of the last weights; the rest is the initial ones.
+        draws: Fixed augmentations of every member.
+        frequencies: Arguments at which characteristic functions are kept.
+        arch: A key of `ddcodec.networks.NETWORKS`.
+        network_width: Channels of the networks.
+        seed: Everything random follows from it.
+    """
+
+    count: int = 3
+    epochs: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)
+    mixes: tuple[float, ...] = (0.5,)
+    draws: int = 8
+    frequencies: int = 1024
+    arch: str = "convnet"
+    network_width: int = 64
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no pool.
+
+        Raises:
+            RecipeError: A count is below 1, or epochs or mixes are out of range or order.
+        """
+        for name in ("count", "draws", "frequencies", "network_width"):
+            if getattr(self, name) < 1:
+                raise RecipeError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        if self.seed < 0:
+            raise RecipeError(f"seed must be at least 0, not {self.seed}.")
+        rising = sorted(set(self.epochs)) == list(self.epochs)
+        if not self.epochs or not rising or self.epochs[0] < 0:
+            raise RecipeError(f"epochs must rise from 0 or more, not {self.epochs}.")
+        if not all(0 < share < 1 for share in self.mixes):
+            raise RecipeError(f"mixes must lie between 0 and 1, not {self.mixes}.")
+
+
+def make_pool(
+    dataset: Dataset,
+    folder: Path,
+    settings: PoolSettings,
+    device: torch.device,
+    on_progress: ProgressCallback,
+    on_plan: store.PlanCallback,
+) -> None:
+    """Train what is missing from a pool on the training part of a dataset.
+
+    Complete files are kept, so an interrupted run goes on where it was.
+
+    Args:
+        dataset: Its validation part is never seen.
+        folder: Made where it does not exist.
+        settings: See `PoolSettings`; a larger `count` adds to a pool.
+        device: Where to compute.
+        on_progress: Called at every update and every member whose statistics are taken.
+        on_plan: See `store.PlanCallback`.
+
+    Raises:
+        RecipeError: The architecture does not fit the images.
+        DataError: The folder holds a pool of another dataset or making.
+        OutputError: The folder cannot be written, or its disk has no room.
+    """
+    part = TrainingPart.of(dataset)
+    width = settings.network_width
+    network = FlatNetwork(settings.arch, part.image_shape, part.num_classes, width, device)
+    taker = StatisticsTaker(part, settings.draws, settings.frequencies, device)
+    bytes_each = _file_bytes(network, part.num_classes, settings)
+    facts, count = _facts(part, settings), settings.count
+    missing = store.plan_networks(folder, KIND, facts, count, bytes_each, on_plan)
+    trainer = Trainer(part, network, SCHEDULE)
+    for number in missing:
+        members = _members(trainer, settings, number, on_progress)
+        started = time.monotonic()
+        taken = []
+        for index, weights in enumerate(members):
+            stream = random_stream(settings.seed, _STATISTICS_STREAM, number, index)
+            taken.append(taker.take(network.classifier(weights), stream))
+            left = (time.monotonic() - started) * (len(members) / (index + 1) - 1)
+            progress = (number, settings.count, index + 1, len(members), None, left)
+            on_progress(TrainingProgress("statistics", *progress))
+        tensors = {n: torch.stack([getattr(one, n) for one in taken]) for n in _STATISTICS}
+        tensors[_WEIGHTS] = torch.stack(members)
+        store.save_tensors(store.network_file(folder, number), tensors)
+
+
+def _members(
+    trainer: Trainer, settings: PoolSettings, number: int, on_progress: ProgressCallback
+) -> list[Tensor]:
+    """Train one network and return the weights of its members, float32 P each."""
+    seed = derived_seed(settings.seed, _TRAINING, number)
+    stations = [round(epoch * trainer.updates_per_epoch) for epoch in settings.epochs]
+
+    def report(update: int, loss: float, left: float) -> None:
+        progress = (number, settings.count, update, stations[-1], loss, left)
+        on_progress(TrainingProgress("training", *progress))
+
+    initial = trainer.initial(seed)
+    seen = {0: initial}
+    path = trainer.trajectory(seed, stations[-1], report)
+    for update, weights in enumerate(path, start=1):
+        if update in stations:
+            seen[update] = weights
+    last = seen[stations[-1]]
+    mixed = [torch.lerp(initial, last, share) for share in settings.mixes]
+    return [seen[station] for station in stations] + mixed
+
+
+def _facts(part: TrainingPart, settings: PoolSettings) -> dict[str, Any]:
+    """Return everything a pool depends on, as JSON has it."""
+    return {
+        "version": _VERSION,
+        **part.facts(),
+        "arch": settings.arch,
+        "network_width": settings.network_width,
+        "epochs": [float(epoch) for epoch in settings.epochs],
+        "mixes": list(settings.mixes),
+        "draws": settings.draws,
+        "frequencies": settings.frequencies,
+        "seed": settings.seed,
+    }
+
+
+def _file_bytes(network: FlatNetwork, num_classes: int, settings: PoolSettings) -> int:
+    size = network.module.classifier.in_features
+    per_class = size + 1 + 2 * settings.frequencies
+    per_member = network.num_weights + settings.draws * (num_classes * per_class + 5)
+    return 4 * per_member * (len(settings.epochs) + len(settings.mixes)) + 4096
+
+
+@dataclass(frozen=True)
+class PoolView:
+    """A member of a pool under one of its augmentations.
+
+    Attributes:
+        network: In evaluation mode, on the pool's device.
+        augmentation: The same for every class.
+        means: float32 K×D, of the embeddings of all real images.
+        spreads: float32 K.
+        characteristic: float32 K×2×F, at `Pool.frequencies` divided by the spread.
+    """
+
+    network: Classifier
+    augmentation: augment.AugmentationDraw
+    means: Tensor
+    spreads: Tensor
+    characteristic: Tensor
+
+
+class Pool:
+    """A finished pool, read from its folder.
+
+    Args:
+        folder: Made by `make_pool`.
+        device: Where its networks compute.
+        wanted: Facts it has to agree with, such as the fingerprint; None agrees with anything.
+
+    Raises:
+        DataError: The folder holds no complete pool, or one of other facts.
+    """
+
+    def __init__(self, folder: Path, device: torch.device, wanted: Mapping[str, Any]) -> None:
+        facts = store.read_complete(folder, KIND, {"version": _VERSION, **wanted})
+        self.device = device
+        self.mean = tuple(facts["mean"])
+        self.std = tuple(facts["std"])
+        shape, classes = tuple(facts["image_shape"]), facts["num_classes"]
+        self._network = FlatNetwork(facts["arch"], shape, classes, facts["network_width"], device)
+        files = [store.network_file(folder, number) for number in range(facts[store.COUNT])]
+        self._networks = [store.load_tensors(file, (_WEIGHTS, *_STATISTICS)) for file in files]
+        for file, tensors in zip(files, self._networks, strict=True):
+            if tensors[_WEIGHTS].shape[1:] != (self._network.num_weights,):
+                raise DataError(f"'{file}' does not belong to its pool; make the pool again.")
+        self._last_member = len(facts["epochs"]) - 1
+        self._table: Tensor | None = None
+
+    @property
+    def num_views(self) -> int:
+        """Members times augmentations."""
+        return len(self._networks) * self._networks[0]["operations"].numel()
+
+    @property
+    def frequencies(self) -> Tensor:
+        """Frequency arguments, float32 F×D, for embeddings of unit spread."""
+        if self._table is None:
+            count = self._networks[0]["characteristic"].shape[-1]
+            size = self._networks[0]["means"].shape[-1]
+            self._table = frequency_table(count, size).to(self.device)
+        return self._table
+
+    def last_networks(self) -> list[Classifier]:
+        """Return every network as its training ended, in evaluation mode, on the pool's device."""
+        return [
+            self._network.classifier(tensors[_WEIGHTS][self._last_member])
+            for tensors in self._networks
+        ]
+
+    def view(self, index: int) -> PoolView:
+        """Return one of `num_views`."""
+        members, draws = self._networks[0]["operations"].shape
+        number, rest = divmod(index, members * draws)
+        member, draw = divmod(rest, draws)
+        tensors = self._networks[number]
+        operation = list(augment.OPERATIONS)[int(tensors["operations"][member, draw])]
+        uniforms = tensors["uniforms"][member, draw][None].clone()
+        statistics = (
+            tensors[name][member, draw].to(self.device)
+            for name in ("means", "spreads", "characteristic")
+        )
+        return PoolView(
+            self._network.classifier(tensors[_WEIGHTS][member]),
+            augment.AugmentationDraw(operation, uniforms),
+            *statistics,
+        )

@@ -1,0 +1,1 @@
+"""What can be judged: a `.ddc`, images, arrays."""

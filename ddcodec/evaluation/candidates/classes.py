@@ -1,0 +1,63 @@
+"""Classes and shapes of a candidate, by those of the dataset it is judged on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ddcodec.datasets import Dataset
+from ddcodec.errors import DataError
+
+
+def check_shape(found: tuple[int, ...], real: Dataset, path: Path) -> None:
+    """Refuse images (C, H, W) of another shape than the dataset's with a DataError."""
+    expected = (real.channels, real.height, real.width)
+    if found != expected:
+        (c, h, w), (C, H, W) = found, expected
+        raise DataError(
+            f"'{path}' has images of {h}x{w}x{c}, but '{real.name}' has {H}x{W}x{C}; evaluate on "
+            "the dataset that the training set was made of."
+        )
+
+
+def _check_count(found: int, real: Dataset) -> None:
+    if found != real.num_classes:
+        raise DataError(
+            f"The training set has {found} classes, '{real.name}' has {real.num_classes}; evaluate "
+            "on the dataset that it was made of."
+        )
+
+
+def renumbered(labels: Tensor, names: tuple[str, ...], real: Dataset) -> Tensor:
+    """Return labels as the dataset numbers its classes, going by their names."""
+    _check_count(len(names), real)
+    if names == real.class_names or _are_numbers(names):
+        return labels
+    strange = [name for name in names if name not in real.class_names]
+    if strange:
+        raise not_a_class(strange[0], real)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(
+            f"The class '{twice}' names several classes, but not in '{real.name}'; evaluate on the "
+            "dataset that the training set was made of."
+        )
+    order = torch.tensor([real.class_names.index(name) for name in names])
+    if labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < len(names):
+        raise DataError(f"Labels must lie in 0…{len(names) - 1}.")
+    return order[labels]
+
+
+def not_a_class(name: str, real: Dataset) -> DataError:
+    """Return the error of a class that the dataset has not."""
+    return DataError(
+        f"The class '{name}' is not a class of '{real.name}'; evaluate on the dataset that the "
+        "training set was made of."
+    )
+
+
+def _are_numbers(names: tuple[str, ...]) -> bool:
+    """Tell whether names only count, which a file does that keeps none."""
+    return all(name.isdecimal() and int(name) == label for label, name in enumerate(names))

@@ -1,0 +1,1 @@
+"""What people look at: bytes by part, curves, reports, sweeps, published points."""

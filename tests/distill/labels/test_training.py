@@ -1,0 +1,84 @@
+"""Labelers learn, keep to their size, and go on where they were."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from distill.tiny_dataset import tiny_dataset
+
+from ddcodec.distill.labels.architecture import labeler_shape
+from ddcodec.distill.labels.trainable import TrainableLabeler
+from ddcodec.distill.labels.training import LabelerSettings, LabelerTraining
+from ddcodec.distill.trained.training_part import TrainingPart
+from ddcodec.networks import replay
+
+SETTINGS = LabelerSettings(epochs=12, batch_size=16, warmup_updates=4)
+
+
+def _training(
+    budget_bits: float | None = None, epochs: float = 12, device: str = "cpu"
+) -> tuple[LabelerTraining, TrainableLabeler]:
+    part = TrainingPart.of(tiny_dataset(per_class=40))
+    network = TrainableLabeler(labeler_shape(part.image_shape, 2, 16), seed=0).to(device)
+    settings = replace(SETTINGS, epochs=epochs)
+    return LabelerTraining(part, network, settings, 0, budget_bits), network
+
+
+def test_learns() -> None:
+    """The loss falls."""
+    training, _ = _training()
+    losses = [training.update(number) for number in range(training.updates)]
+    assert sum(losses[-6:]) < 0.8 * sum(losses[:6])
+
+
+def test_size_follows_the_budget() -> None:
+    """At the end the weights have the size they were to have."""
+    training, network = _training(budget_bits=9000.0, epochs=40)
+    assert float(network.rate_bits().detach()) > 10_000
+    for number in range(training.updates):
+        training.update(number)
+    assert 7500 < float(network.rate_bits().detach()) < 9200
+
+
+def test_resumed_training_is_the_same() -> None:
+    """State saved and restored half way leads to the same weights."""
+    whole, network = _training(budget_bits=9000.0)
+    for number in range(6):
+        whole.update(number)
+    first, _ = _training(budget_bits=9000.0)
+    for number in range(3):
+        first.update(number)
+    second, resumed = _training(budget_bits=9000.0)
+    second.restore(first.state())
+    for number in range(3, 6):
+        second.update(number)
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_a_teacher_is_followed() -> None:
+    """With a teacher that always says the second class, that is what is learned."""
+    part = TrainingPart.of(tiny_dataset(per_class=40))
+    network = TrainableLabeler(labeler_shape(part.image_shape, 2, 16), seed=0)
+
+    def teacher(images: torch.Tensor) -> torch.Tensor:
+        return torch.tensor([[-9.0, 9.0]]).expand(len(images), 2)
+
+    settings = LabelerSettings(epochs=12, batch_size=16, warmup_updates=4, teacher_share=1.0)
+    training = LabelerTraining(part, network, settings, 0, teacher=teacher)
+    for number in range(training.updates):
+        training.update(number)
+    with torch.no_grad():
+        assert bool((network.eval()(part.images.float()).argmax(1) == 1).all())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_recorded_updates_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Losses on a GPU that repeats updates are those of one that is told each, or very near."""
+    losses = []
+    for warm_ups in (replay.WARM_UPS, 10**6):
+        monkeypatch.setattr(replay, "WARM_UPS", warm_ups)
+        training, _ = _training(budget_bits=9000.0, device="cuda")
+        losses.append([training.update(number) for number in range(12)])
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    assert losses[0][0] != losses[0][-1]

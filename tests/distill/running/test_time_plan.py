@@ -1,0 +1,52 @@
+"""Steps that fit into a time: counts follow from what was measured, and only where asked for."""
+
+import time
+
+import pytest
+
+from ddcodec.distill.running.time_plan import FEWEST_STEPS, MOST_FIT_STEPS, TimePlan
+
+
+def test_without_a_limit_nothing_changes() -> None:
+    """The numbers asked for stay."""
+    plan = TimePlan()
+    assert plan.fit_steps(960, 1.0, 24, is_last=True) == 960
+    assert plan.joint_steps(300, 1.0, 3) == 300
+    assert plan.validations(3) == 3
+    assert plan.start_steps(600) == 600
+
+
+def test_steps_share_the_time() -> None:
+    """Of 1,000 s a quarter goes to the fit, and the joint phase leaves room for what follows."""
+    plan = TimePlan(1000.0, pass_seconds=1.0, encode_seconds=2.0, validation_seconds=10.0)
+    assert plan.fit_steps(960, 0.5, 24, is_last=False) == pytest.approx((250 - 24) / 0.5, abs=1)
+    # 3 % of the time, 6 passes, 10 encodings and 3 validations are kept free.
+    free = 1000 - 30 - 6 - 20
+    assert plan.fit_steps(960, 0.5, 24, is_last=True) == pytest.approx((free - 24) / 0.5, abs=1)
+    assert plan.joint_steps(300, 0.5, 3) == pytest.approx((free - 30) / 0.5, abs=1)
+
+
+def test_spent_time_counts() -> None:
+    """A resumed run has what is left of its time, and every phase its least number of steps."""
+    plan = TimePlan(1000.0, spent_seconds=900.0)
+    assert plan.joint_steps(300, 1.0, 0) == pytest.approx(70, abs=1)
+    plan.spent_seconds = 5000.0
+    assert plan.joint_steps(300, 1.0, 0) == FEWEST_STEPS
+    assert plan.fit_steps(960, 1.0, 24, is_last=False) == FEWEST_STEPS
+    assert TimePlan(1e6).fit_steps(960, 0.01, 24, is_last=True) == MOST_FIT_STEPS
+
+
+def test_validations_take_a_tenth_at_most() -> None:
+    """Dear ones are fewer, but one is always left; before one was timed there is no saying."""
+    plan = TimePlan(1000.0, validation_seconds=40.0)
+    assert plan.validations(3) == 2
+    assert TimePlan(1000.0, validation_seconds=400.0).validations(3) == 1
+    assert TimePlan(1000.0).validations(3) == 3
+
+
+def test_clock_goes_on() -> None:
+    """Elapsed time is what was spent before and what has passed since."""
+    plan = TimePlan(spent_seconds=50.0)
+    before = plan.elapsed_seconds
+    time.sleep(0.01)
+    assert 50.0 <= before < plan.elapsed_seconds

@@ -1,0 +1,96 @@
+"""Folders of networks, whatever kind they are of: resumable, of one making, no surprises."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from distill.loss_inputs import EXPERTS, POOL, build_experts, build_pool, real_dataset
+
+from ddcodec.distill.trained import store
+from ddcodec.distill.trained.experts import Experts, make_experts
+from ddcodec.distill.trained.pools import Pool, make_pool
+from ddcodec.errors import DataError, OutputError
+
+CPU = torch.device("cpu")
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A kind of folder, how it is made and used.
+
+    Attributes:
+        name: of the command that makes it.
+        build: makes two small networks; returns how many were missing.
+        make: what `build` calls.
+        use: what reads a complete one.
+        heavy: settings under which weights or statistics are most of a file.
+    """
+
+    name: str
+    build: Callable[..., int]
+    make: Callable[..., None]
+    use: Callable[[Path, torch.device, Mapping[str, Any]], object]
+    heavy: object
+
+
+KINDS = [
+    Kind("pool", build_pool, make_pool, Pool, dataclasses.replace(POOL, frequencies=2000)),
+    Kind(
+        "experts", build_experts, make_experts, Experts,
+        dataclasses.replace(EXPERTS, network_width=32),
+    ),
+]  # fmt: skip
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Every kind in turn."""
+    return request.param
+
+
+def test_missing_networks_are_made_again_to_the_byte(kind: Kind, tmp_path: Path) -> None:
+    """A complete folder is left alone; a lost file comes back, the other is not touched."""
+    folder = tmp_path / "made"
+    assert kind.build(folder) == 2
+    assert kind.build(folder) == 0
+    kept, lost = store.network_file(folder, 0), store.network_file(folder, 1)
+    before, kept_at = lost.read_bytes(), kept.stat().st_mtime_ns
+    lost.unlink()
+    with pytest.raises(DataError, match=rf"1 of 2 networks.*ddc {kind.name}"):
+        kind.use(folder, CPU, {})
+    assert kind.build(folder) == 1
+    assert lost.read_bytes() == before
+    assert kept.stat().st_mtime_ns == kept_at
+
+
+def test_planned_size_is_the_real_one(kind: Kind, tmp_path: Path) -> None:
+    """What is said beforehand is within a tenth of what is written."""
+    planned: list[int] = []
+    kind.make(
+        real_dataset(), tmp_path / "made", kind.heavy, CPU,
+        lambda progress: None, lambda missing, needed: planned.append(needed),
+    )  # fmt: skip
+    written = sum(store.network_file(tmp_path / "made", n).stat().st_size for n in (0, 1))
+    assert 0.9 * written < planned[0] < 1.1 * written
+
+
+def test_a_full_disk_is_noticed_before_the_work(
+    kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is made where it would not fit."""
+    usage = type("Usage", (), {"free": 1000})
+    monkeypatch.setattr(store.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(OutputError, match="1,000 left"):
+        kind.build(tmp_path / "made")
+    assert not (tmp_path / "made").exists()
+
+
+def test_folders_of_other_things_are_left_alone(kind: Kind, tmp_path: Path) -> None:
+    """A folder with files of the user's own is not filled."""
+    (tmp_path / "letter.txt").write_text("mine")
+    with pytest.raises(OutputError, match="holds other things"):
+        kind.build(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
