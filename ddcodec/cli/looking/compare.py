@@ -11,18 +11,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ddcodec.budget import bits_per_class
-from ddcodec.cli.looking.eval import PROTOCOLS, networks_to_train
 from ddcodec.cli.shared.accuracies import accuracy_text
 from ddcodec.cli.shared.console import ProgressReport, print_table, waiting
+from ddcodec.cli.shared.judging_options import (
+    PROTOCOLS,
+    WHERE_TEST_IMAGES_ARE,
+    first_seed_option,
+    named_option,
+    networks_to_train,
+    repeats_option,
+)
 from ddcodec.cli.shared.loading import load, size_option
 from ddcodec.cli.shared.options import (
-    COUNT,
     PATH,
     check_device,
     device_option,
     json_option,
     limit_options,
-    whole_number,
 )
 from ddcodec.cli.shared.training_progress import show_on, unfinished_networks
 from ddcodec.cli.shared.training_sets import KnownSet, read_training_set
@@ -55,26 +60,16 @@ class Trial:
 @click.argument("sets", metavar="A B...", nargs=-1, required=True, type=PATH)
 @click.option(
     "--data", metavar="DATASET|PATH", show_default="none, and no accuracy",
-    help="Where the test images are: a dataset that `ddc datasets` lists, or an image folder, "
-    "an archive or an .npz.",
+    help=WHERE_TEST_IMAGES_ARE,
 )  # fmt: skip
-@click.option(
-    "--dataset", metavar="NAME", show_default="follows from --data",
-    help="Name of the dataset at --data, such as cifar10 for its official archives.",
-)  # fmt: skip
+@named_option
 @size_option
 @click.option(
     "--protocol", type=click.Choice(PROTOCOLS), default="quick",
     help="How networks are trained for the accuracy, as by `ddc eval`.",
 )  # fmt: skip
-@click.option(
-    "--repeats", type=COUNT, metavar="N", show_default="standard 5, glance 1, others 3",
-    help="Networks to train for each set, each from its own seed.",
-)  # fmt: skip
-@click.option(
-    "--seed", type=whole_number(0, 2**62), default=0, metavar="N",
-    help="Seed of the first network; the next ones count up.",
-)  # fmt: skip
+@repeats_option("Networks to train for each set, each from its own seed.")
+@first_seed_option
 @device_option
 @json_option
 @limit_options

@@ -12,9 +12,16 @@ import click
 
 from ddcodec.cli.shared.accuracies import facts_for_json, print_judgements
 from ddcodec.cli.shared.console import ProgressReport, waiting
+from ddcodec.cli.shared.judging_options import (
+    PROTOCOLS,
+    WHERE_TEST_IMAGES_ARE,
+    first_seed_option,
+    named_option,
+    networks_to_train,
+    repeats_option,
+)
 from ddcodec.cli.shared.loading import load, size_option
 from ddcodec.cli.shared.options import (
-    COUNT,
     PATH,
     check_device,
     device_option,
@@ -33,15 +40,11 @@ if TYPE_CHECKING:
     from ddcodec.evaluation import Judgement, Protocol
     from ddcodec.evaluation.candidates.candidate import Candidate, Normalisation
 
-PROTOCOLS = ("standard", "tuned", "muon", "patient", "quick", "glance")
 ARCHITECTURES = ("convnet", "resnet18", "vgg11", "alexnet", "vit")
 COLUMNS = ("both", "hard", "all")
 SPLITS = ("test", "val")
 REFERENCES = ("none", "random", "all")
 RANGES = ("unit", "signed", "pixels", "normalised")
-
-DEFAULT_REPEATS = {"quick": 3, "glance": 1}
-"""Networks where that differs from the protocol's own number."""
 
 
 def parse_names(text: str) -> tuple[str, ...]:
@@ -64,13 +67,9 @@ def parse_values(text: str) -> tuple[float, ...]:
 @click.argument("file", metavar="X", type=PATH)
 @click.option(
     "--data", metavar="DATASET|PATH", required=True,
-    help="Where the test images are: a dataset that `ddc datasets` lists, or an image folder, "
-    "an archive or an .npz.",
+    help=WHERE_TEST_IMAGES_ARE,
 )  # fmt: skip
-@click.option(
-    "--dataset", metavar="NAME", show_default="follows from --data",
-    help="Name of the dataset at --data, such as cifar10 for its official archives.",
-)  # fmt: skip
+@named_option
 @size_option
 @click.option(
     "--protocol", type=click.Choice(PROTOCOLS), default="standard",
@@ -83,14 +82,8 @@ def parse_values(text: str) -> tuple[float, ...]:
     help=f"Networks to train, of {', '.join(ARCHITECTURES)}; with depth and norm, such as "
     "convnet-d4-batch or resnet18-batch.",
 )  # fmt: skip
-@click.option(
-    "--repeats", type=COUNT, metavar="N", show_default="standard 5, glance 1, others 3",
-    help="Networks to train of each architecture, each from its own seed.",
-)  # fmt: skip
-@click.option(
-    "--seed", type=whole_number(0, 2**62), default=0, metavar="N",
-    help="Seed of the first network; the next ones count up.",
-)  # fmt: skip
+@repeats_option("Networks to train of each architecture, each from its own seed.")
+@first_seed_option
 @click.option(
     "--columns", type=click.Choice(COLUMNS), default="both",
     help="Networks trained with hard labels, with all labels that X has, or one of each for every "
@@ -172,11 +165,6 @@ def eval_command(
         return
     tested_on = f"{real.name}, {_split_name(split, len(test))}"
     print_judgements(file, candidate, tested_on, judgements, real.num_classes)
-
-
-def networks_to_train(protocol: Protocol, repeats: int | None) -> int:
-    """Return how many networks `--repeats`, if given, or else the protocol asks for."""
-    return repeats or DEFAULT_REPEATS.get(protocol.name, protocol.networks)
 
 
 def images_to_test_on(real: Dataset, split: str) -> ImageSplit:

@@ -7,31 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ddcodec.cli.making.distill_options import distill_options
 from ddcodec.cli.making.recipes import Request, read_request
 from ddcodec.cli.making.summary import below_floor, run_summary
 from ddcodec.cli.making.watching import Watch
 from ddcodec.cli.shared.console import print_facts, waiting
-from ddcodec.cli.shared.label_options import label_options
-from ddcodec.cli.shared.loading import load, size_option
+from ddcodec.cli.shared.loading import load
 from ddcodec.cli.shared.options import (
-    COUNT,
-    PATH,
     Size,
     check_device,
-    device_option,
-    force_option,
-    parse_positive,
-    parse_size,
-    parse_time,
 )
 from ddcodec.cli.shared.run_options import (
-    PARAMETERIZATIONS,
     default_file_name,
-    names_option,
-    resume_option,
-    seed_option,
-    share_option,
-    synthesis_option,
 )
 from ddcodec.errors import OutputError
 
@@ -40,132 +27,10 @@ if TYPE_CHECKING:
     from ddcodec.distill.record import DatasetOrigin
     from ddcodec.distill.running.distilled import Distilled
 
-LOSSES = ("none", "dm", "gm", "tm", "ncfm")
-CONTEXTS = ("own", "coarser")
-QUANTIZERS = ("descent", "soft", "ste")
-INITS = ("random", "herding", "teacher")
-
-
-def parse_loss(text: str) -> str:
-    """Read the value of --loss; whether a class of the user's exists shows when it is imported."""
-    if text in LOSSES or ":" in text:
-        return text
-    raise click.BadParameter(
-        f"'{text}' is not one of {', '.join(LOSSES)}, and not module:Class either."
-    )
-
-
-def parse_loss_option(text: str) -> tuple[str, float]:
-    """Read a value of --loss-option; whole numbers stay whole."""
-    name, separator, value = text.partition("=")
-    try:
-        number = float(value)
-    except ValueError as error:
-        raise click.BadParameter(f"'{text}' is not like student_steps=40.") from error
-    if not separator or not name:
-        raise click.BadParameter(f"'{text}' is not like student_steps=40.")
-    is_whole = value.strip().lstrip("+-").isdecimal()
-    return name.strip(), int(value) if is_whole else number
-
 
 @click.command("distill")
 @click.argument("dataset", required=False)
-@click.option(
-    "--recipe", metavar="FILE|PRESET", show_default="none",
-    help="Take what is not given here from a recipe: a .toml, the .ddc.json of --record, or a "
-    "preset that `ddc recipes` lists.",
-)  # fmt: skip
-@click.option("--data", metavar="PATH", help="Folder, archive or .npz that holds the dataset.")
-@size_option
-@click.option(
-    "--bpc", "budget", type=parse_size, metavar="SIZE", show_default="that of the recipe",
-    help="Budget per class: 10k and 10kB are 10,000 bytes; also 10KiB, 80kbit.",
-)  # fmt: skip
-@click.option(
-    "-o", "--output", metavar="FILE", type=PATH, show_default="DATASET-SIZE.ddc",
-    help="File to write.",
-)  # fmt: skip
-@force_option
-@click.option(
-    "--record", is_flag=True,
-    help="Write FILE.json, too: every setting, versions, digests; --recipe repeats the run.",
-)  # fmt: skip
-@click.option(
-    "--loss", type=parse_loss, default="dm", metavar="NAME|MODULE:CLASS",
-    show_default="dm, or none with a labeler",
-    help=f"What images are optimised for: {', '.join(LOSSES)}, or a class of your own; "
-    "none codes real images as they are.",
-)  # fmt: skip
-@click.option(
-    "--loss-option", "loss_options", type=parse_loss_option, multiple=True, metavar="NAME=NUMBER",
-    show_default="those of the loss", help="A setting of the loss alone; may be repeated.",
-)  # fmt: skip
-@click.option(
-    "--pool", metavar="auto|own|random|FOLDER", default="auto",
-    help="Networks for dm and ncfm: own is made once for a dataset and kept in the cache, random "
-    "are fresh ones, auto chooses by images per class; or those of `ddc pool`.",
-)  # fmt: skip
-@click.option(
-    "--experts", metavar="FOLDER", show_default="none",
-    help="Trajectories made by `ddc experts`, for tm.",
-)  # fmt: skip
-@click.option(
-    "--init", type=click.Choice(INITS), default="random",
-    help="Real images to start from; herding and teacher look through a pool.",
-)  # fmt: skip
-@click.option(
-    "--parameterization", type=click.Choice(PARAMETERIZATIONS), default="latents",
-    help="What is optimised: latents under the rate, or plain pixels coded without loss.",
-)  # fmt: skip
-@click.option(
-    "--spc", "images_per_class", type=COUNT, metavar="N", show_default="from the budget",
-    help="Synthetic images per class.",
-)  # fmt: skip
-@synthesis_option
-@share_option
-@click.option(
-    "--context", type=click.Choice(CONTEXTS), default="coarser",
-    help="What latents of a pyramid decoder are predicted from.",
-)  # fmt: skip
-@click.option(
-    "--steps", "joint_steps", type=COUNT, default=1000, metavar="N",
-    help="Steps of the joint optimisation.",
-)  # fmt: skip
-@click.option(
-    "--time", "time_seconds", type=parse_time, metavar="TIME", show_default="none",
-    help="Fit the numbers of steps to a wall-clock time such as 30m, 90s or 2h; making a pool is "
-    "not counted.",
-)  # fmt: skip
-@click.option(
-    "--fit-steps", type=COUNT, metavar="N", show_default="from the number of images",
-    help="Steps of the first fit to real images.",
-)  # fmt: skip
-@seed_option
-@click.option(
-    "--lambda", "multiplier", type=parse_positive, metavar="X", show_default="from the budget",
-    help="Bits that a unit of squared error is worth, held fixed; the size falls where it may.",
-)  # fmt: skip
-@click.option(
-    "--quantizer", type=click.Choice(QUANTIZERS), default="descent",
-    help="How latents follow the loss: integers one by one, or gradients through soft or "
-    "straight-through rounding, for comparison.",
-)  # fmt: skip
-@click.option(
-    "--skip-init", is_flag=True,
-    help="Begin the joint optimisation on noise instead of real images, for comparison.",
-)  # fmt: skip
-@click.option(
-    "--validate/--no-validate", default=True,
-    help="Keep the best of a few candidates, judged on the validation tenth, or the last one.",
-)  # fmt: skip
-@resume_option
-@click.option(
-    "--log", "log_path", metavar="FILE", type=PATH, show_default="none",
-    help="Write every step as a line of JSON.",
-)  # fmt: skip
-@label_options
-@device_option
-@names_option
+@distill_options
 def distill_command(
     dataset: str | None,
     data: str | None,

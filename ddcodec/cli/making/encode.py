@@ -11,23 +11,24 @@ from ddcodec.cli.making.summary import run_summary
 from ddcodec.cli.making.watching import Watch
 from ddcodec.cli.shared.console import print_facts, waiting
 from ddcodec.cli.shared.options import (
-    COUNT,
     PATH,
     Size,
     check_device,
     device_option,
     force_option,
-    parse_size,
-    parse_time,
 )
 from ddcodec.cli.shared.run_options import (
     PARAMETERIZATIONS,
+    budget_option,
     default_file_name,
+    fit_steps_option,
     names_option,
+    output_option,
     resume_option,
     seed_option,
     share_option,
     synthesis_option,
+    time_option,
 )
 
 if TYPE_CHECKING:
@@ -36,14 +37,8 @@ if TYPE_CHECKING:
 
 @click.command("encode")
 @click.argument("images", type=PATH)
-@click.option(
-    "--bpc", "budget", type=parse_size, metavar="SIZE", required=True,
-    help="Budget per class: 10k and 10kB are 10,000 bytes; also 10KiB, 80kbit.",
-)  # fmt: skip
-@click.option(
-    "-o", "--output", metavar="FILE", type=PATH, show_default="IMAGES-SIZE.ddc",
-    help="File to write.",
-)  # fmt: skip
+@budget_option(recipe_may_say=False)
+@output_option("IMAGES-SIZE.ddc")
 @force_option
 @click.option(
     "--parameterization", type=click.Choice(PARAMETERIZATIONS), default="latents",
@@ -52,14 +47,8 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @synthesis_option
 @share_option
-@click.option(
-    "--fit-steps", type=COUNT, metavar="N", show_default="from the number of images",
-    help="Steps of the fit.",
-)  # fmt: skip
-@click.option(
-    "--time", "time_seconds", type=parse_time, metavar="TIME", show_default="none",
-    help="Fit the number of steps to a wall-clock time such as 30m, 90s or 2h.",
-)  # fmt: skip
+@fit_steps_option("Steps of the fit.")
+@time_option("Fit the number of steps to a wall-clock time such as 30m, 90s or 2h.")
 @seed_option
 @resume_option
 @device_option

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ddcodec.cli.looking.eval import eval_command, networks_to_train
+from ddcodec.cli.looking.eval import eval_command
 from ddcodec.cli.making.distill import distill_command
 from ddcodec.cli.making.recipes import Request, read_request
 from ddcodec.cli.shared.group import Interrupted
+from ddcodec.cli.shared.judging_options import networks_to_train
 from ddcodec.cli.shared.loading import load
 from ddcodec.cli.shared.options import Size
 from ddcodec.errors import DataError, DdcError, OutputError, RecipeError, RunInterrupted

@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 
 import click
 
-from ddcodec.cli.looking.eval import ARCHITECTURES, PROTOCOLS, SPLITS
-from ddcodec.cli.making.distill import distill_command, parse_loss
+from ddcodec.cli.looking.eval import ARCHITECTURES, SPLITS
+from ddcodec.cli.making.distill import distill_command
+from ddcodec.cli.making.distill_options import parse_loss
 from ddcodec.cli.making.grid import OWN_OPTIONS, EvaluationRequest, Grid, GridPoint
 from ddcodec.cli.shared.console import print_table
+from ddcodec.cli.shared.judging_options import PROTOCOLS
 from ddcodec.cli.shared.options import COUNT, PATH, Size, parse_size, whole_number
 from ddcodec.errors import OutputError
 from ddcodec.results.runs import read_evaluation

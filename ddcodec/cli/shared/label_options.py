@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 import click
 
 from ddcodec.cli.shared.options import COUNT, parse_positive
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
 LABELS = ("hard", "soft", "labeler", "auto")
 
-_OPTIONS = (
+LABEL_OPTIONS = (
     click.option(
         "--labels", type=click.Choice(LABELS), default="hard",
         help="What students learn: class numbers, vectors of a teacher, or what a small network in "
@@ -43,10 +38,3 @@ _OPTIONS = (
         help="Made by `ddc teacher`: for --labels soft, and for a labeler to learn from.",
     ),
 )  # fmt: skip
-
-
-def label_options(command: Command) -> Command:
-    """Add the options on labels."""
-    for decorate in reversed(_OPTIONS):
-        command = decorate(command)
-    return command

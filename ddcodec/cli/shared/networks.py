@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,18 +14,26 @@ from ddcodec.budget import format_bytes
 from ddcodec.cli.shared.console import ProgressReport, format_duration, print_facts, waiting
 from ddcodec.cli.shared.group import Interrupted
 from ddcodec.cli.shared.loading import load, size_option
-from ddcodec.cli.shared.options import COUNT, PATH, check_device, device_option, whole_number
+from ddcodec.cli.shared.options import (
+    COUNT,
+    PATH,
+    Command,
+    Decorator,
+    check_device,
+    data_option,
+    device_option,
+    whole_number,
+    with_options,
+)
 
 if TYPE_CHECKING:
     from ddcodec.distill.trained.network_training import TrainingProgress
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 ARCHITECTURES = ("convnet",)
 
 _SHARED = (
     click.argument("dataset"),
-    click.option("--data", metavar="PATH", help="Folder, archive or .npz that holds the dataset."),
+    data_option,
     size_option,
     click.option("--arch", type=click.Choice(ARCHITECTURES), default="convnet", help="Network."),
     click.option(
@@ -42,12 +50,10 @@ _SHARED = (
 
 def network_options(command: Command) -> Command:
     """Add the dataset and the options that every command that trains networks has."""
-    for decorate in reversed(_SHARED):
-        command = decorate(command)
-    return command
+    return with_options(_SHARED, command)
 
 
-def folder_option(default: str) -> Callable[[Command], Command]:
+def folder_option(default: str) -> Decorator:
     """Return the option -o of a command that fills a folder."""
     return click.option(
         "-o", "--output", "folder", metavar="FOLDER", type=PATH, default=default,

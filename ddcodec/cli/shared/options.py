@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from ddcodec.errors import BudgetError, RecipeError
 from ddcodec.format.limits import DecodeLimits
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 PATH = click.Path(path_type=Path)
 DEVICES = ("cpu", "cuda")
@@ -87,9 +88,19 @@ COUNT = whole_number(least=1)
 file_argument = click.argument("file", type=PATH)
 force_option = click.option("-f", "--force", is_flag=True, help="Replace an existing output.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+data_option = click.option(
+    "--data", metavar="PATH", help="Folder, archive or .npz that holds the dataset."
+)
 device_option = click.option(
     "--device", type=click.Choice(DEVICES), default="cpu", help="Where to compute."
 )
+
+
+def with_options(options: Sequence[Decorator], command: Command) -> Command:
+    """Add options to a command, in their order."""
+    for decorate in reversed(options):
+        command = decorate(command)  # type: ignore[assignment]
+    return command
 
 
 def limit_options(command: Command) -> Command:

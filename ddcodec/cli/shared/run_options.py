@@ -6,7 +6,16 @@ import re
 
 import click
 
-from ddcodec.cli.shared.options import Size, parse_decoder, whole_number
+from ddcodec.cli.shared.options import (
+    COUNT,
+    PATH,
+    Decorator,
+    Size,
+    parse_decoder,
+    parse_size,
+    parse_time,
+    whole_number,
+)
 
 SHARES = ("class", "groups", "all")
 PARAMETERIZATIONS = ("latents", "pixels")
@@ -29,6 +38,38 @@ resume_option = click.option(
 names_option = click.option(
     "--names/--no-names", "keep_class_names", default=True, help="Keep the class names."
 )
+
+
+def budget_option(recipe_may_say: bool) -> Decorator:
+    """Return --bpc, required where no recipe can say it."""
+    return click.option(
+        "--bpc", "budget", type=parse_size, metavar="SIZE", required=not recipe_may_say,
+        show_default="that of the recipe" if recipe_may_say else False,
+        help="Budget per class: 10k and 10kB are 10,000 bytes; also 10KiB, 80kbit.",
+    )  # fmt: skip
+
+
+def output_option(default: str) -> Decorator:
+    """Return -o, with what the file is called else."""
+    return click.option(
+        "-o", "--output", metavar="FILE", type=PATH, show_default=default, help="File to write."
+    )
+
+
+def fit_steps_option(help_text: str) -> Decorator:
+    """Return --fit-steps, with what is fitted."""
+    return click.option(
+        "--fit-steps", type=COUNT, metavar="N", show_default="from the number of images",
+        help=help_text,
+    )  # fmt: skip
+
+
+def time_option(help_text: str) -> Decorator:
+    """Return --time, with what a time means to a command."""
+    return click.option(
+        "--time", "time_seconds", type=parse_time, metavar="TIME", show_default="none",
+        help=help_text,
+    )  # fmt: skip
 
 
 def default_file_name(name: str, budget: Size) -> str:

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from ddcodec.cli import ddc
-from ddcodec.cli.making.distill import LOSSES, parse_loss, parse_loss_option
+from ddcodec.cli.making.distill_options import LOSSES, parse_loss, parse_loss_option
 from ddcodec.cli.making.experts import DTYPES
 from ddcodec.cli.making.pool import parse_numbers
 from ddcodec.cli.shared.networks import ARCHITECTURES
