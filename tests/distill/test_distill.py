@@ -11,7 +11,6 @@ from torch import Tensor
 
 from ddcodec.budget import Budget
 from ddcodec.codec.decode import decode_bytes
-from ddcodec.distill import recipe_parts
 from ddcodec.distill.distill import distill
 from ddcodec.distill.joint.joint import first_speed
 from ddcodec.distill.losses import LOSSES
@@ -19,6 +18,7 @@ from ddcodec.distill.losses.base import DistillationLoss
 from ddcodec.distill.recipe.recipe import Recipe
 from ddcodec.distill.running.distilled import Distilled
 from ddcodec.distill.running.progress import Progress, Supervision
+from ddcodec.distill.start import recipe_parts
 from ddcodec.errors import BudgetError, RecipeError
 
 
