@@ -34,7 +34,7 @@ DEFAULT: Options = ()
 EXPERIMENTS: dict[str, Choices] = {
     # The same latents under a worse entropy model are a larger file, so that equal bits buy what a
     # smaller budget buys under ours: 10 kB times the ratio of sizes in "The context model on real
-    # latents" of docs/results.md.
+    # latents" of docs/results/codec.md.
     "contexts": {
         "context model": ("10k", DEFAULT),
         "as many bits under a factorised model": ("8.66k", DEFAULT),

@@ -1,6 +1,6 @@
 """Time encoding and decoding of whole files, pixels included; medians over repeats.
 
-    python benchmarks/codec.py            # the table of docs/results.md
+    python benchmarks/codec.py            # the table of docs/results/speed.md
     python benchmarks/codec.py --growth   # how the cost grows with images and with resolution
 
 Content is random with a realistic spread, so that sizes and times are those of real files.

@@ -20,8 +20,8 @@ from ddcodec import export
 from ddcodec.cli import ddc
 from ddcodec.cli.looking import decode as decode_options
 from ddcodec.cli.looking import eval as eval_options
-from ddcodec.cli.making import distill as distill_options
-from ddcodec.cli.shared import group, run_options
+from ddcodec.cli.making import distill_options
+from ddcodec.cli.shared import group, judging_options, options, run_options
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.distill.recipe.recipe import SHARES, Recipe
 from ddcodec.errors import OutputError
@@ -133,7 +133,7 @@ def test_choices_are_those_of_the_package() -> None:
     assert distill_options.INITS == INITS == tuple(INITIALISERS)
     assert run_options.PARAMETERIZATIONS == PARAMETERIZATIONS
     assert set(run_options.SHARES) == set(SHARES)
-    assert set(eval_options.PROTOCOLS) == set(protocols.PROTOCOLS)
+    assert set(judging_options.PROTOCOLS) == set(protocols.PROTOCOLS)
     assert set(eval_options.ARCHITECTURES) == set(NETWORKS)
 
 
@@ -615,10 +615,10 @@ def test_time_is_read(text: str) -> None:
     """Seconds, minutes and hours; anything else is refused."""
     expected = {"30": 30.0, "1.5m": 90.0, "2h": 7200.0}
     if text in expected:
-        assert distill_options.parse_time(text) == expected[text]
+        assert options.parse_time(text) == expected[text]
     else:
         with pytest.raises(click.BadParameter, match="not like 30m"):
-            distill_options.parse_time(text)
+            options.parse_time(text)
 
 
 def test_fixed_lambda_lets_the_size_fall(pets: Path) -> None:

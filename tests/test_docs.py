@@ -54,7 +54,9 @@ def test_page_says_what_the_command_says() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [*DOCS.glob("*.md"), *DOCS.glob("cli/*.md")], ids=lambda path: path.name
+    "path",
+    [*DOCS.glob("*.md"), *DOCS.glob("cli/*.md"), *DOCS.glob("results/*.md")],
+    ids=lambda path: path.name,
 )
 def test_links_lead_somewhere(path: Path) -> None:
     """Every relative link of the documentation names a file."""

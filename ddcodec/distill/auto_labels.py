@@ -37,9 +37,9 @@ def distill_auto_labels(
 
     All have the same budget and are judged on the validation part, with all labels they have. The
     file with a labeler holds real images: losses match classes, of which it needs none
-    (docs/results.md). Soft labels are those of the recipe's teacher, else of the labeler it takes,
-    else of a teacher that is made for the dataset and kept in the cache. A kind of label that the
-    budget has no room for is left out.
+    (docs/results/labels.md). Soft labels are those of the recipe's teacher, else of the labeler it
+    takes, else of a teacher that is made for the dataset and kept in the cache. A kind of label
+    that the budget has no room for is left out.
 
     Args:
         dataset: to distill.

@@ -30,7 +30,13 @@ def draw_random_real(
                 f"Class {label} has {len(members)} real images, which cannot stand for {count}; "
                 "leave the references out."
             )
-        # Raw PCG64 words never change between NumPy releases; `permutation` is free to.
-        keys = np.random.PCG64([seed, label]).random_raw(len(members))
-        drawn.append(members[np.argsort(keys, kind="stable")[:count]])
+        drawn.append(order_of_class(labels, label, seed)[:count])
     return np.concatenate(drawn)
+
+
+def order_of_class(labels: NDArray[np.int64], label: int, seed: int) -> NDArray[np.int64]:
+    """Return the indices of a class in random order, the same in every NumPy release."""
+    members = np.flatnonzero(labels == label)
+    # Raw PCG64 words never change; `permutation` is free to.
+    keys = np.random.PCG64([seed, label]).random_raw(len(members))
+    return members[np.argsort(keys, kind="stable")]

@@ -1,6 +1,6 @@
-"""What a training set is compared with: all real images, and as many random ones; cached.
+"""What a training set is compared with: real images, all, as many, or in as many bytes; cached.
 
-Both are trained by the protocol, architecture and seeds of the training set, on hard labels.
+All are trained by the protocol, architecture and seeds of the training set, on hard labels.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from ddcodec.datasets.base import Dataset, ImageSplit, normalisation, split_validation
+from ddcodec.evaluation.coded_real import QUALITY, CodedReal, draw_coded_real, webp_version
 from ddcodec.evaluation.judge import EvaluationProgress, EvaluationSettings, evaluate_labelled
 from ddcodec.evaluation.random_real import draw_random_real
 from ddcodec.evaluation.report import AccuracyReport
@@ -30,12 +31,14 @@ class Reference:
     """A set of real images to train on.
 
     Attributes:
-        name: "full data" or "random real".
-        counts: Images of each class.
+        name: "full data", "random real" or "coded real".
+        counts: Images of each class; of coded ones in the draw of seed 0.
+        budget_bytes: Of coded images in all, else 0.
     """
 
     name: str
     counts: tuple[int, ...]
+    budget_bytes: int = 0
 
 
 class References:
@@ -74,6 +77,16 @@ class References:
         draw_random_real(self._labels, counts, 0)
         return Reference("random real", tuple(counts.tolist()))
 
+    def coded_real(self, budget_bytes: int) -> Reference:
+        """Return the reference of real images that WebP codes in a number of bytes.
+
+        Raises:
+            DataError: They do not hold an image of every class.
+        """
+        coded = self._coded(budget_bytes, 0)
+        counts = np.bincount(self._labels[coded.rows], minlength=self._real.num_classes)
+        return Reference("coded real", tuple(counts.tolist()), budget_bytes)
+
     def missing(self, reference: Reference, settings: EvaluationSettings) -> tuple[int, ...]:
         """Return the seeds whose accuracy is not in the cache."""
         return tuple(
@@ -106,10 +119,19 @@ class References:
 
     def _training(self, reference: Reference, seed: int) -> LabelledImages:
         rows = self._rows
+        train = self._real.train
+        if reference.budget_bytes:
+            coded = self._coded(reference.budget_bytes, seed)
+            return self._labelled(coded.images, self._labels[coded.rows])
         if reference.name == "random real":
             rows = rows[draw_random_real(self._labels, np.array(reference.counts), seed)]
-        train = self._real.train
         return self._labelled(train.images[rows], train.labels[rows])
+
+    def _coded(self, budget_bytes: int, seed: int) -> CodedReal:
+        train, classes = self._real.train.images, self._real.num_classes
+        return draw_coded_real(
+            lambda row: train[self._rows[row]], self._labels, classes, budget_bytes, seed
+        )
 
     def _labelled(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> LabelledImages:
         pixels = torch.from_numpy(np.require(images, requirements="W"))
@@ -119,7 +141,9 @@ class References:
     def _facts(
         self, reference: Reference, settings: EvaluationSettings, seed: int
     ) -> dict[str, Any]:
+        coded = {"bytes": reference.budget_bytes, "quality": QUALITY, "codec": webp_version()}
         return {
+            **(coded if reference.budget_bytes else {}),
             "version": CACHE_VERSION,
             "dataset": self._real.fingerprint,
             "tested_on": self._split,

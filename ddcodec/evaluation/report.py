@@ -60,6 +60,7 @@ class Judgement:
         all_labels: Trained on soft labels or by the labeler, or None. One of both is there.
         full_data: Trained on all real images with their hard labels, or None.
         random_real: Trained on as many random real images of each class, likewise, or None.
+        coded_real: Trained on random real images that WebP codes in as many bytes, or None.
         labeler_accuracy: Of the labeler in the file itself, in %, or None.
     """
 
@@ -67,6 +68,7 @@ class Judgement:
     all_labels: AccuracyReport | None = None
     full_data: AccuracyReport | None = None
     random_real: AccuracyReport | None = None
+    coded_real: AccuracyReport | None = None
     labeler_accuracy: float | None = None
 
     @property
@@ -110,6 +112,7 @@ class Judgement:
                 ("all_labels", self.all_labels),
                 ("full_data", self.full_data),
                 ("random_real", self.random_real),
+                ("coded_real", self.coded_real),
             )
         }
         return {

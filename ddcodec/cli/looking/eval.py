@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 ARCHITECTURES = ("convnet", "resnet18", "vgg11", "alexnet", "vit")
 COLUMNS = ("both", "hard", "all")
 SPLITS = ("test", "val")
-REFERENCES = ("none", "random", "all")
+REFERENCES = ("none", "random", "coded", "all")
 RANGES = ("unit", "signed", "pixels", "normalised")
 
 
@@ -92,7 +92,8 @@ def parse_values(text: str) -> tuple[float, ...]:
 @click.option(
     "--references", type=click.Choice(REFERENCES), default="none",
     help="Train on real images likewise, and keep the accuracies: as many random ones, which "
-    "doubles the time, or all of them, too, which under standard takes far longer.",
+    "doubles the time; coded: also as many as WebP codes in the bytes of X; all: also all of them, "
+    "which under standard takes far longer.",
 )  # fmt: skip
 @click.option(
     "--split", type=click.Choice(SPLITS), default="test",
@@ -239,7 +240,7 @@ def _judge(
             if settings["references"] != "none":
                 compared = Compared(real, test, split, settings["references"], report)
                 labels = ready.training.labels[:: ready.training.renditions]
-                judgement = compared.add_to(judgement, labels.numpy(), chosen)
+                judgement = compared.add_to(judgement, labels.numpy(), candidate.size_bytes, chosen)
             judgements.append(judgement)
     return judgements
 

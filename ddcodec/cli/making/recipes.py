@@ -103,7 +103,7 @@ def read_request(context: click.Context, source: str | None, settings: dict[str,
         raise click.UsageError(f"Missing option '--bpc', {names_none}.", context)
     asked = {**settings, **taken, **given, "loss_options": options}
     if asked["labels"] == "labeler" and "loss" not in given and "loss" not in taken:
-        # Losses match classes, which a labeler's images need not show (docs/results.md).
+        # Losses match classes, which a labeler's images need not show (docs/results/labels.md).
         asked["loss"] = "none"
     return Request(dataset, data, budget, asked, recipe, size)
 

@@ -64,7 +64,8 @@ def print_judgements(
         report.seconds
         for judgement in judgements
         for report in (
-            judgement.hard, judgement.all_labels, judgement.full_data, judgement.random_real
+            judgement.hard, judgement.all_labels, judgement.full_data, judgement.random_real,
+            judgement.coded_real,
         )
         if report is not None
     )  # fmt: skip
@@ -73,6 +74,8 @@ def print_judgements(
     print_facts([*facts, ("time", format_duration(seconds))])
     if len(judgements) > 1:
         _print_table(judgements)
+    elif judgements[0].coded_real is not None:
+        print(_side_by_side(candidate, judgements[0]))
 
 
 def _size(candidate: Candidate, num_classes: int) -> list[tuple[str, str]]:
@@ -127,6 +130,7 @@ def _lines(judgement: Judgement) -> list[tuple[str, str]]:
     for name, report in (
         ("all labels", judgement.all_labels),
         ("random real", judgement.random_real),
+        ("coded real", judgement.coded_real),
         ("full data", judgement.full_data),
     ):
         if report is not None:
@@ -143,7 +147,12 @@ def _print_table(judgements: Sequence[Judgement]) -> None:
     columns = ["network", "hard labels", "all labels"]
     with_references = any(judgement.random_real for judgement in judgements)
     if with_references:
-        columns += ["random real", "full data", *(name for name, _ in _scores(judgements[0]))]
+        columns += [
+            "random real",
+            "coded real",
+            "full data",
+            *(name for name, _ in _scores(judgements[0])),
+        ]
     rows = []
     for judgement in judgements:
         row = [
@@ -152,10 +161,26 @@ def _print_table(judgements: Sequence[Judgement]) -> None:
             accuracy_text(judgement.all_labels),
         ]
         if with_references:
-            row += [accuracy_text(judgement.random_real), accuracy_text(judgement.full_data)]
+            row += [
+                accuracy_text(report)
+                for report in (judgement.random_real, judgement.coded_real, judgement.full_data)
+            ]
             row += [value for _, value in _scores(judgement)]
         rows.append(tuple(row))
     print_table(columns, rows)
+
+
+def _side_by_side(candidate: Candidate, judgement: Judgement) -> str:
+    """Say in a sentence what the file is worth beside real images."""
+    coded, random = judgement.coded_real, judgement.random_real
+    assert coded is not None and random is not None
+    raw = random.num_images * candidate.images[0].numel()
+    return (
+        f"A network learns {judgement.best.mean:.1f} % from this file of "
+        f"{format_bytes(candidate.size_bytes)}, {coded.mean:.1f} % from the {coded.num_images} "
+        f"real images that WebP codes in as many, and {random.mean:.1f} % from "
+        f"{random.num_images} real images as they are, {format_bytes(raw)}."
+    )
 
 
 def accuracy_text(report: AccuracyReport | None) -> str:

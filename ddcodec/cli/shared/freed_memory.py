@@ -21,7 +21,8 @@ def keep_freed_memory() -> None:
 
     Every update of a network makes and drops the same activations of some megabytes. By default
     each goes back to the system, which clears its pages when they come again: a tenth of the CPU
-    time of `ddc eval` where that was measured (docs/results.md). Settings in the environment win.
+    time of `ddc eval` where that was measured (docs/results/speed.md). Settings in the environment
+    win.
     """
     if sys.platform != "linux" or any(name in os.environ for name in _CHOSEN_BY_USER):
         return

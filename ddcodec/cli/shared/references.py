@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ddcodec.cli.shared.console import ProgressReport
 from ddcodec.cli.shared.training_progress import show_on
+from ddcodec.errors import DataError
 
 if TYPE_CHECKING:
     from ddcodec.datasets import Dataset, ImageSplit
@@ -25,11 +26,19 @@ class Compared:
         self._references = References(real, test, split, default_cache_dir())
         self._wanted, self._report = wanted, report
 
-    def add_to(self, judgement: Judgement, labels: Any, settings: EvaluationSettings) -> Judgement:
+    def add_to(
+        self, judgement: Judgement, labels: Any, size_bytes: int, settings: EvaluationSettings
+    ) -> Judgement:
         """Train what is not in the cache, after saying what that takes."""
         from ddcodec.evaluation.references import cost
 
         wanted = {"random_real": self._references.random_real(labels)}
+        if self._wanted in ("coded", "all"):
+            try:
+                wanted["coded_real"] = self._references.coded_real(size_bytes)
+            except DataError as error:
+                # A very small file; the other references still tell what it is worth.
+                self._report.notice(str(error))
         if self._wanted == "all":
             wanted["full_data"] = self._references.full_data()
         for field, reference in wanted.items():
@@ -42,9 +51,6 @@ class Compared:
             shown = replace(
                 settings, on_progress=show_on(self._report, f"{settings.arch} {reference.name}")
             )
-            found = self._references.report(reference, shown)
-            if field == "random_real":
-                judgement = replace(judgement, random_real=found)
-            else:
-                judgement = replace(judgement, full_data=found)
+            found = {field: self._references.report(reference, shown)}
+            judgement = replace(judgement, **found)  # type: ignore[arg-type]
         return judgement

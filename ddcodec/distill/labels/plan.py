@@ -27,12 +27,12 @@ from ddcodec.format.student_recipe import StudentRecipe
 
 _TEACHER_BATCH = 125
 RENDITIONS = 8
-"""Times a student sees an image, with other details each time; measured in docs/results.md."""
+"""Times a student sees an image, with other details each time (docs/results/labels.md)."""
 
 LABELER_STUDENT = StudentRecipe(
     renditions=RENDITIONS, updates=2500, batch_size=128, adamw_rate=3e-3, cutmix=0.8
 )
-"""How students of a labeler learn best; measured in docs/results.md."""
+"""How students of a labeler learn best; measured in docs/results/labels.md."""
 
 LEAST_IMAGE_SHARE = 0.2
 """Part of the budget that labels must leave to images."""

@@ -41,7 +41,7 @@ class DistributionMatching(EmbeddingMatching):
 
     random_networks_from = 100
     """Measured on CIFAR-10 at 10 images per class, where a pool teaches far more, and at 162, where
-    random networks teach as much (docs/results.md); in between is a guess."""
+    random networks teach as much (docs/results/ablations.md); in between is a guess."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """How a budget is spent: images per class, decoder width, sharing of networks.
 
-The rules are measured in docs/results.md; every choice can be overridden.
+The rules are measured in docs/results/ablations.md; every choice can be overridden.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def allocate_counts(
 def default_images_per_class(bytes_per_class: float, pixel_bytes: int) -> int:
     """Return images per class for a budget; larger images get more bytes each."""
     size_factor: float = (pixel_bytes / 3072) ** 0.35
-    # Below 10 kB more and cheaper images were better (docs/results.md).
+    # Below 10 kB more and cheaper images were better (docs/results/ablations.md).
     exponent = 0.4 if bytes_per_class < 10_000 else 0.3
     budget_factor: float = (bytes_per_class / 10_000) ** exponent
     bytes_per_image = 60 * budget_factor * size_factor
@@ -149,8 +149,8 @@ def labelled_images_per_class(bytes_per_class: float, pixel_bytes: int) -> int:
     """Return images per class where a labeler labels them: fewer and sharper ones.
 
     Of images that take 64, 94 and 140 bytes, 7 kB per class in all, those of 94 taught best, and
-    of 2 kB 95 were better than 65 (docs/results.md); how that changes above and with the size of
-    images is a guess.
+    of 2 kB 95 were better than 65 (docs/results/labels.md); how that changes above and with the
+    size of images is a guess.
     """
     size_factor: float = (pixel_bytes / 3072) ** 0.35
     budget_factor: float = max(1.0, bytes_per_class / 7000) ** 0.3

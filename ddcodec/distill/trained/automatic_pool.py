@@ -19,7 +19,7 @@ AUTOMATIC, OWN, RANDOM = "auto", "own", "random"
 the cache, and fresh random networks."""
 
 SETTINGS = PoolSettings(count=2, epochs=(0.5, 1.0, 2.0, 3.0), draws=6, frequencies=256)
-"""Minutes of two cores on CIFAR-10; what it gains is measured in docs/results.md."""
+"""Minutes of two cores on CIFAR-10; what it gains is measured in docs/results/ablations.md."""
 
 
 def uses_random_networks(pool: str, random_from: int | None, images_per_class: int) -> bool:

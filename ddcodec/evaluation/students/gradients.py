@@ -17,7 +17,8 @@ from ddcodec.networks import Classifier, precision
 from ddcodec.networks.compiling import compiled
 
 # Of 32×32 pixels. On a CPU compiling took 30 s of one core (5 s once the programs are kept) and
-# then saved 0.2 to 0.5 ms an image (docs/results.md): it pays from 60,000 to 150,000 images on.
+# then saved 0.2 to 0.5 ms an image (docs/results/speed.md): it pays from 60,000 to 150,000 images
+# on.
 # On an H200 it took 30 s and halved an update of 256 images, from 3.7 ms to 1.9.
 COMPILE_FROM_IMAGES = {"cpu": 250_000, "cuda": 1_000_000}
 MICRO_BATCH_PIXELS = 32 * 32 * 32

@@ -17,6 +17,7 @@ from refusals import fails
 
 from ddcodec.cli import ddc
 from ddcodec.cli.looking import eval as options
+from ddcodec.cli.shared import judging_options
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.encode import encode_content
 from ddcodec.evaluation import PROTOCOLS, protocols
@@ -239,6 +240,34 @@ def test_references(pets: Path, array_file: Path) -> None:
     assert "random real" in table and "–" in table
 
 
+def test_a_set_beside_coded_and_uncoded_images(pets: Path, array_file: Path) -> None:
+    """--references coded ends with a sentence that holds three accuracies and their bytes."""
+    arguments = (array_file, "--data", pets, "--repeats", "1", "--protocol", "glance")
+    shown = _run(*arguments, "--references", "coded")
+    assert shown.exit_code == 0, shown.stderr
+    report = _json(*arguments, "--references", "coded")
+    result = report["results"][0]
+    best, coded, random = (result[name] for name in ("hard", "coded_real", "random_real"))
+    assert result["full_data"] is None and 2 <= coded["num_images"] <= 12
+    facts = _facts(shown.stdout)
+    assert facts["coded real"].endswith(f"({coded['num_images']} images)")
+    sentence = shown.stdout.strip().splitlines()[-1]
+    assert sentence.startswith(f"A network learns {best['mean']:.1f} % from this file of ")
+    assert f"{report['file_bytes']:,} bytes, {coded['mean']:.1f} % from" in sentence
+    assert f"{random['mean']:.1f} % from 4 real images as they are, 12,288 bytes." in sentence
+
+
+def test_a_set_too_small_for_coded_images(pets: Path, tmp_path: Path) -> None:
+    """The reference is left out with a sentence, and the others are there."""
+    for name in CLASSES:
+        (tmp_path / "flat" / "train" / name).mkdir(parents=True)
+        Image.new("RGB", (32, 32)).save(tmp_path / "flat" / "train" / name / "0.png")
+    arguments = (tmp_path / "flat", "--data", pets, "--repeats", "1", "--protocol", "glance")
+    shown = _run(*arguments, "--references", "coded")
+    assert shown.exit_code == 0 and "do not hold one image of class 0 as WebP" in shown.stderr
+    assert "coded real" not in shown.stdout and "random real" in shown.stdout
+
+
 def test_the_validation_part(pets: Path, array_file: Path) -> None:
     """--split val tests on training images kept back, and says so."""
     arguments = (array_file, "--data", pets, "--repeats", "1", "--split", "val")
@@ -347,11 +376,11 @@ def test_more_random_images_than_there_are(pets: Path, tmp_path: Path) -> None:
 
 def test_choices_are_those_of_the_package() -> None:
     """What help lists without importing torch is what the package knows."""
-    assert set(options.PROTOCOLS) == set(PROTOCOLS)
+    assert set(judging_options.PROTOCOLS) == set(PROTOCOLS)
     assert options.COLUMNS == COLUMNS
     assert tuple(options.ARCHITECTURES) == tuple(NETWORKS)
     assert set(options.RANGES) == set(FLOAT_RANGES)
-    for name, count in options.DEFAULT_REPEATS.items():
+    for name, count in judging_options.DEFAULT_REPEATS.items():
         assert count != PROTOCOLS[name].networks or name == "glance"
     with pytest.raises(click.BadParameter):
         options.parse_names("")
