@@ -1,26 +1,31 @@
-# make demo: from nothing to an accuracy, on the embedded dataset; make test: everything CI checks.
+# make demo: from nothing to an accuracy, on the embedded dataset; make test: all tests; make dist:
+# what is published. CI runs the last two.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
+FRESH := .venv-dist
 DDC := $(BIN)/ddc
 
 DEMO := demo
 DEMO_BUDGET := 1k
 DEMO_FILE := $(DEMO)/glyphs.ddc
-DEMO_DISTILL := --steps 60 --pool random
-DEMO_EVAL := --protocol glance --repeats 1
+DEMO_DISTILL := --steps 30 --fit-steps 80 --pool random --no-validate
+DEMO_EVAL := --protocol glance --repeats 1 --references coded
 
 # One core for each thread, and none that spins while it waits.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help install test demo clean
+.PHONY: help install lint check test dist docs demo clean
 
 help:
-	@echo "make demo   distill glyphs at 1 kB per class, decode, evaluate (minutes)"
-	@echo "make test   lint, types and tests"
-	@echo "make clean  remove the environment and the demo"
+	@echo "make demo   distill glyphs, decode, evaluate beside real images (minutes)"
+	@echo "make check  lint, types and the quick tests (about a minute)"
+	@echo "make test   lint, types and all tests (minutes)"
+	@echo "make dist   wheel and sdist, the wheel tried in a fresh environment"
+	@echo "make docs   the documentation site, in site/"
+	@echo "make clean  remove the environments and what was made"
 
 # The package is installed in place: only its dependencies can be out of date.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -34,12 +39,39 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 
 install: $(VENV)/.installed
 
-# Spread over a few processes of one thread each: most tests keep only one core busy.
-test: $(VENV)/.installed-dev
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(PIP) install --quiet -c constraints.txt -e '.[docs]'
+	@touch $@
+
+$(VENV)/.installed-dist: $(VENV)/.installed
+	$(PIP) install --quiet -c constraints.txt -e '.[dist]'
+	@touch $@
+
+lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+# Spread over a few processes of one thread each: most tests keep only one core busy.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+check: lint
+	$(PYTEST) -m "not slow and not long"
+
+test: lint
+	$(PYTEST)
+
+# The smoke test runs outside the repository: nothing of it may stand in for the wheel.
+dist: $(VENV)/.installed-dist
+	rm -rf build dist $(FRESH)
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/twine check --strict dist/*
+	$(PYTHON) -m venv $(FRESH)
+	$(FRESH)/bin/python -m pip install --quiet -c constraints.txt dist/*.whl
+	cd / && "$(CURDIR)/$(FRESH)/bin/python" "$(CURDIR)/tests/check_dist.py" "$(CURDIR)/examples/cifar10-3k.ddc"
+
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 demo: $(VENV)/.installed
 	@mkdir -p $(DEMO)
@@ -51,4 +83,4 @@ demo: $(VENV)/.installed
 	$(DDC) eval $(DEMO_FILE) --data glyphs $(DEMO_EVAL)
 
 clean:
-	rm -rf $(VENV) $(DEMO)
+	rm -rf $(VENV) $(FRESH) $(DEMO) build dist site

@@ -621,6 +621,7 @@ def test_time_is_read(text: str) -> None:
             options.parse_time(text)
 
 
+@pytest.mark.long
 def test_fixed_lambda_lets_the_size_fall(pets: Path) -> None:
     """A larger λ makes a larger file, and no budget is enforced."""
     sizes = []

@@ -10,18 +10,22 @@ import pytest
 from ddcodec.cli import ddc
 
 DOCS = Path(__file__).parents[1] / "docs"
+ROOT = DOCS.parent
+PAGES = [*ROOT.glob("*.md"), *DOCS.glob("*.md"), *DOCS.glob("cli/*.md"), *DOCS.glob("results/*.md")]
+_PATH = re.compile(r"`((?:ddcodec|distill|codec|tests|docs|benchmarks|examples)/[\w./-]+|\w+\.py)`")
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
-def _load_generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("cli_pages", DOCS / "cli_pages.py")
+def _load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-GENERATOR = _load_generator()
+GENERATOR = _load("cli_pages")
+SITE = _load("site_pages")
 
 
 @pytest.mark.parametrize("name", ddc.commands)
@@ -53,13 +57,43 @@ def test_page_says_what_the_command_says() -> None:
     assert "`--no-validate`" in GENERATOR.page("distill").replace(", ", "`, `")
 
 
-@pytest.mark.parametrize(
-    "path",
-    [*DOCS.glob("*.md"), *DOCS.glob("cli/*.md"), *DOCS.glob("results/*.md")],
-    ids=lambda path: path.name,
-)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_links_lead_somewhere(path: Path) -> None:
     """Every relative link of the documentation names a file."""
     for target in _LINK.findall(path.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_named_files_exist(path: Path) -> None:
+    """Whoever looks for a file that the documentation names finds it."""
+    folders = (ROOT, ROOT / "ddcodec", DOCS)
+    names = {
+        file.name
+        for folder in ("ddcodec", "tests", "benchmarks")
+        for file in ROOT.glob(f"{folder}/**/*.py")
+    }
+    for named in _PATH.findall(path.read_text(encoding="utf-8")):
+        if "/" in named:
+            assert any((folder / named).exists() for folder in folders), f"{path.name}: {named}"
+        else:
+            assert named in names, f"{path.name}: {named}"
+
+
+def test_every_page_is_in_the_site() -> None:
+    """The navigation of the site names all pages but those of commands, which it lists itself."""
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2]
+    pages = [path for path in PAGES if path.is_relative_to(DOCS) and path.parent.name != "cli"]
+    named = {path.relative_to(DOCS).as_posix() for path in pages} | set(SITE.FROM_ROOT.values())
+    assert set(re.findall(r"[\w/-]+\.md", navigation)) == named
+
+
+def test_links_of_the_site() -> None:
+    """Pages lead to pages from wherever they stand; files that are no pages are only named."""
+    text = "[a](docs/cli.md#x) ![b](docs/b.png) [c](examples/c.py) [d](CHANGELOG.md) [e](https://e)"
+    expected = "[a](cli.md#x) ![b](b.png) c [d](changelog.md) [e](https://e)"
+    assert SITE.with_site_links(text, "README.md", "index.md") == expected
+    text = "[a](../cli.md) [b](speed.md#y) [c](../../README.md)"
+    expected = "[a](../cli.md) [b](speed.md#y) [c](../index.md)"
+    assert SITE.with_site_links(text, "docs/results/codec.md", "results/codec.md") == expected

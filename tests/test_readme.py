@@ -1,4 +1,4 @@
-"""What the README says runs: its commands on `glyphs` and the examples, its Python."""
+"""What README and docs/start.md say runs: commands on `glyphs` and the examples, the Python."""
 
 import os
 import re
@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[1]
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -78,11 +80,14 @@ def readme_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the README's commands were run, beside the examples they name."""
     folder = tmp_path_factory.mktemp("readme")
     (folder / "examples").mkdir()
-    commands = runnable_commands((ROOT / "README.md").read_text(encoding="utf-8"))
+    pages = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/start.md")]
+    commands = [words for text in pages for words in runnable_commands(text)]
+    assert all(runnable_commands(text) for text in pages)
     for word in {word for words in commands for word in words if word.startswith("examples/")}:
         shutil.copy(ROOT / word, folder / word)
     assert any(words[1] == "distill" for words in commands), "the README distills no glyphs"
-    for words in commands:
+    # Both pages begin with the same file, which is made once.
+    for words in map(list, dict.fromkeys(map(tuple, commands))):
         _run([sys.executable, "-m", "ddcodec.cli", *words[1:]], folder)
     return folder
 

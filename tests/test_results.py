@@ -3,6 +3,7 @@
 import importlib.util
 import re
 from pathlib import Path
+from statistics import fmean
 from types import ModuleType
 from typing import Any
 
@@ -89,6 +90,28 @@ def test_published_points_are_those_of_the_package() -> None:
     assert len(found) == 2
     for size, accuracy in found:
         assert points[8 * size] == accuracy
+
+
+def test_figures_of_the_readme_are_measured() -> None:
+    """Sizes, accuracies and those of WebP are means of lines, published ones the package's."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \[.*?\]\(examples/(\S+)\) \| (.+) \|$", text, re.M)
+    lines = [line for name in LISTS for line in TABLES.lines_of(name)]
+    published = {value for name in ("cifar10", "imagenette128") for peer in peers_of(name)
+                 for value in peer.accuracy}  # fmt: skip
+    webp = {_mean(group) for group in TABLES.grouped(TABLES.lines_of("cifar10-real"))}
+    assert len(rows) >= 6
+    for file, cells in rows:
+        size, accuracy, best, real = cells.replace("*", "").split(" | ")
+        own = [line for line in lines if line["file"] == file and line["split"] == "test"]
+        assert size == f"{own[0]['file_bytes'] / own[0]['classes']:,.0f}", file
+        assert accuracy in {_mean(group) for group in TABLES.grouped(own)}, file
+        assert best == "–" or float(best) in published, file
+        assert real == "–" or real in webp, file
+
+
+def _mean(group: list[dict[str, Any]]) -> str:
+    return f"{fmean(line['accuracy'] for line in group):.1f}"
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)

@@ -19,6 +19,8 @@ from ddcodec.errors import RecipeError
 from ddcodec.format.header import LABEL_MODE_HARD, LABEL_MODE_LABELER, LABEL_MODE_SOFT
 from ddcodec.training_set import TrainingSet
 
+pytestmark = pytest.mark.long
+
 DATASET = tiny_dataset(per_class=40)
 RECIPE = Recipe(
     bytes_per_class=2500.0, loss="none", fit_steps=16, validate=False, images_per_class=12,

@@ -21,6 +21,8 @@ from ddcodec.distill.running.progress import Progress, Supervision
 from ddcodec.distill.start import recipe_parts
 from ddcodec.errors import BudgetError, RecipeError
 
+pytestmark = pytest.mark.long
+
 
 def _run(**settings: object) -> Distilled:
     defaults: dict[str, object] = {

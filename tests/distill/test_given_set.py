@@ -13,6 +13,8 @@ from ddcodec.distill.given_set import encode_given_images
 from ddcodec.distill.recipe.recipe import Recipe
 from ddcodec.errors import BudgetError, RecipeError
 
+pytestmark = pytest.mark.long
+
 RECIPE = Recipe(1000.0, loss="none", fit_steps=16, synthesis="wavelet")
 
 

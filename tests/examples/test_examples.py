@@ -20,6 +20,8 @@ from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.encode import encode_content
 from ddcodec.distill.recipe.recipe_file import read_recipe
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 

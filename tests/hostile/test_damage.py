@@ -57,6 +57,7 @@ def test_every_bit_flip_is_refused(small_file: bytes) -> None:
             decode_bytes(damaged)
 
 
+@pytest.mark.long
 def test_every_resealed_bit_flip_is_harmless(small_file: bytes) -> None:
     """With a fresh outer checksum a flip is refused or decodes completely, in modest memory."""
     original = decode_bytes(small_file)

@@ -209,6 +209,7 @@ def test_what_a_file_advises_is_followed(pets: Path, tmp_path: Path) -> None:
     assert refused.exit_code == 2 and "it must be at most 64" in refused.stderr
 
 
+@pytest.mark.long
 def test_renditions_count_once_among_random_images(pets: Path, tmp_path: Path) -> None:
     """As many random real images are drawn as the file has, however often each is shown."""
     decoded = decode_bytes(DDC.read_bytes())
@@ -240,6 +241,7 @@ def test_references(pets: Path, array_file: Path) -> None:
     assert "random real" in table and "–" in table
 
 
+@pytest.mark.long
 def test_a_set_beside_coded_and_uncoded_images(pets: Path, array_file: Path) -> None:
     """--references coded ends with a sentence that holds three accuracies and their bytes."""
     arguments = (array_file, "--data", pets, "--repeats", "1", "--protocol", "glance")
@@ -257,6 +259,7 @@ def test_a_set_beside_coded_and_uncoded_images(pets: Path, array_file: Path) -> 
     assert f"{random['mean']:.1f} % from 4 real images as they are, 12,288 bytes." in sentence
 
 
+@pytest.mark.long
 def test_a_set_too_small_for_coded_images(pets: Path, tmp_path: Path) -> None:
     """The reference is left out with a sentence, and the others are there."""
     for name in CLASSES:

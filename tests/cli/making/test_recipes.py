@@ -146,6 +146,7 @@ def test_preset(asked: Any) -> None:
     assert _recipe(request) == Recipe(9000.0)
 
 
+@pytest.mark.long
 def test_record_repeats_the_run() -> None:
     """The file of a record is the same to the byte, and so is its record but for the time."""
     result = _run("distill", "--recipe", "mine.toml", "--record")

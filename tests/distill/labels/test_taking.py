@@ -17,6 +17,8 @@ from ddcodec.distill.running.progress import Supervision
 from ddcodec.errors import BudgetError, DataError, FormatError, RecipeError
 from ddcodec.training_set import TrainingSet, load
 
+pytestmark = pytest.mark.long
+
 DATASET = tiny_dataset(per_class=40)
 TRAINED = Recipe(
     bytes_per_class=2500.0, loss="none", fit_steps=16, validate=False, images_per_class=12,

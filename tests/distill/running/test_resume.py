@@ -19,6 +19,8 @@ from ddcodec.distill.running.distilled import Distilled
 from ddcodec.distill.running.progress import Progress, Supervision
 from ddcodec.errors import DataError, RecipeError, RunInterrupted
 
+pytestmark = pytest.mark.long
+
 CASES: dict[str, dict[str, Any]] = {
     "none": {"loss": "none"},
     "dm": {},
