@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,18 +17,6 @@ from ddcodec.format.student_recipe import Hints, StudentRecipe
 
 # Purposes of random streams; those below 100 belong to losses.
 _LIKENESS_ORDER, _JOINT_ORDER = 100, 101
-
-
-class Utility(Protocol):
-    """A loss on rendered images and the images each step wants."""
-
-    def indices_for_step(self, step: int) -> Tensor:
-        """Return the images of a step, int64."""
-        ...
-
-    def __call__(self, rendering: Rendering, step: int) -> Tensor:
-        """Return the loss, a scalar that falls as images get better."""
-        ...
 
 
 class Likeness:

@@ -143,10 +143,6 @@ class Checkpoint:
                 f"{_shown(now)}; give the same settings, or start anew with --force."
             )
 
-    def delete(self) -> None:
-        """Remove the file; the run is done."""
-        self.path.unlink(missing_ok=True)
-
 
 def version_difference(saved: Saved) -> str | None:
     """Return a sentence on libraries that differ from those a run was begun with, or None."""
