@@ -43,6 +43,7 @@ class Dataset:
         test: held-out images of the same shape, or None where the source has no split.
         fingerprint: hex SHA-256 of the class names, pixels and labels, so the same content has
             the same fingerprint on every machine, however it was packed.
+        notes: sentences on what was left out or decided when it was read.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Dataset:
     train: ImageSplit
     test: ImageSplit | None
     fingerprint: str
+    notes: tuple[str, ...] = ()
 
     @property
     def num_classes(self) -> int:

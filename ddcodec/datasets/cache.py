@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,8 @@ from ddcodec.errors import DataError
 
 # Raise it whenever the same source would be decoded to other arrays, or stored otherwise.
 CACHE_VERSION = 1
+
+NOTES_FILE = "notes.json"
 
 # Writes the splits into an empty folder with `allocate_split` and returns the class names.
 Build = Callable[[Path], tuple[str, ...]]
@@ -102,6 +104,11 @@ def allocate_split(
     return images, labels
 
 
+def keep_notes(folder: Path, notes: Iterable[str]) -> None:
+    """Keep sentences on how a dataset was read; a builder's, for `Dataset.notes`."""
+    (folder / NOTES_FILE).write_text(json.dumps(list(notes)), encoding="utf-8")
+
+
 def _entry_name(name: str, key: str) -> str:
     readable = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:40]
     versioned = hashlib.sha256(f"{CACHE_VERSION} {key}".encode()).hexdigest()
@@ -117,9 +124,17 @@ def _load(folder: Path, name: str) -> Dataset | None:
         test = _load_split(folder, "test", len(class_names)) if description["has_test"] else None
         if test is not None and test.images.shape[1:] != train.images.shape[1:]:
             return None
-        return Dataset(name, class_names, train, test, str(description["fingerprint"]))
+        notes = _load_notes(folder)
+        return Dataset(name, class_names, train, test, str(description["fingerprint"]), notes)
     except (OSError, EOFError, ValueError, KeyError, TypeError):
         return None
+
+
+def _load_notes(folder: Path) -> tuple[str, ...]:
+    try:
+        return tuple(map(str, json.loads((folder / NOTES_FILE).read_text(encoding="utf-8"))))
+    except FileNotFoundError:
+        return ()
 
 
 def _load_split(folder: Path, split: str, num_classes: int) -> ImageSplit:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ddcodec.datasets.base import Dataset, ImageSplit
 from ddcodec.datasets.cache import default_cache_dir
+from ddcodec.datasets.in_arrays.array_labels import settle_labels
 from ddcodec.datasets.in_arrays.stored_array import MAX_BYTES
 from ddcodec.datasets.trees.folder import load_folder
 from ddcodec.datasets.trees.resize import MAX_SIDE
@@ -59,7 +60,9 @@ def load_given_images(path: Path, cache_dir: Path | None = None) -> GivenImages:
     if not source_exists(path):
         raise DataError(f"'{path}' does not exist; check the path of the images.")
     if path.suffix.lower() not in ARRAY_SUFFIXES or path.is_dir():
-        dataset = load_folder(source_name(path), path, cache_dir or default_cache_dir())
+        dataset = load_folder(
+            source_name(path), path, cache_dir or default_cache_dir(), one_class=True
+        )
         return GivenImages(dataset, has_names=True)
     from ddcodec.datasets.in_arrays.array_files import read_arrays
 
@@ -77,17 +80,23 @@ def _from_arrays(arrays: Mapping[str, Any], path: Path) -> GivenImages:
     names = arrays.get("class_names")
     class_names = None if names is None else tuple(str(name) for name in names)
     given = _array(arrays["labels"], "labels", path)
-    labels = _labels(given, len(images), class_names, path)
-    digest = hashlib.sha256(repr((images.shape, class_names)).encode())
+    if given.ndim == 0 or len(given) != len(images):
+        raise DataError(
+            f"The labels in '{path}' must be {len(images)}, one for each image; they are "
+            f"{'x'.join(map(str, given.shape)) or 'a single'} of {given.dtype}."
+        )
+    try:
+        settled = settle_labels({"train": given}, class_names)
+    except DataError as error:
+        raise DataError(f"'{path}': {error}") from error
+    labels = settled.splits["train"]
+    names = settled.class_names if settled.notes else class_names
+    digest = hashlib.sha256(repr((images.shape, names)).encode())
     digest.update(labels.astype("<i8").tobytes())
     digest.update(images.tobytes())
-    count = int(labels.max()) + 1
+    split = ImageSplit(images, labels)
     dataset = Dataset(
-        path.stem,
-        class_names or tuple(str(label) for label in range(count)),
-        ImageSplit(images, labels),
-        None,
-        digest.hexdigest(),
+        path.stem, settled.class_names, split, None, digest.hexdigest(), settled.notes
     )
     return GivenImages(dataset, class_names is not None, statistics)
 
@@ -135,23 +144,6 @@ def _pixels(images: NDArray[Any], statistics: Statistics | None, path: Path) -> 
         images = images * std + mean
     pixels: NDArray[np.uint8] = np.rint(images * 255).clip(0, 255).astype(np.uint8)
     return np.ascontiguousarray(pixels)
-
-
-def _labels(
-    labels: NDArray[Any], count: int, class_names: tuple[str, ...] | None, path: Path
-) -> NDArray[np.int64]:
-    if labels.shape != (count,) or not np.issubdtype(labels.dtype, np.integer):
-        raise DataError(
-            f"The labels in '{path}' must be {count} integers, one for each image; they are "
-            f"{'x'.join(map(str, labels.shape)) or 'a single'} of {labels.dtype}."
-        )
-    most = 65_535 if class_names is None else len(class_names) - 1
-    if labels.min() < 0 or labels.max() > most:
-        raise DataError(
-            f"The labels in '{path}' run from {labels.min()} to {labels.max()}; they must be "
-            f"from 0 to {most}."
-        )
-    return labels.astype(np.int64)
 
 
 def _statistics(arrays: Mapping[str, Any], channels: int, path: Path) -> Statistics | None:

@@ -47,6 +47,7 @@ class LoadRequest:
         cache_dir: where decoded arrays and downloads are kept.
         size: what to bring all images to, or None to take them as they are.
         on_progress: called now and then while images are downloaded or decoded.
+        one_class: whether a folder of a single class is meant, and no mistake.
     """
 
     name: str
@@ -54,3 +55,4 @@ class LoadRequest:
     cache_dir: Path
     size: ImageSize | None = None
     on_progress: OnProgress = ignore_progress
+    one_class: bool = False

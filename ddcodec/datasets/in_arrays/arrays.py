@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ddcodec.datasets.base import Dataset, ImageSplit, content_fingerprint
+from ddcodec.datasets.in_arrays.array_labels import settle_labels
 from ddcodec.datasets.trees.resize import MAX_SIDE, ImageSize, fit_pixels
 from ddcodec.errors import DataError
 
 _CHANNELS = (1, 3)
+_WORDS = {"train": "training", "test": "test"}
 
 
 def from_arrays(
@@ -29,10 +31,11 @@ def from_arrays(
 
     Args:
         train_images: see `as_pixels`.
-        train_labels: see `as_labels`.
+        train_labels: see `array_labels.settle_labels`.
         test_images: likewise; None where there are none.
         test_labels: likewise.
-        class_names: one for each label; by default the numbers 0 to the largest label.
+        class_names: one for each number from 0 on; by default classes are called by their numbers.
+            Those without training images are not counted.
         name: what to call the dataset.
         size: what to bring images to (`resize.fit`); by default they stay as they are.
 
@@ -41,28 +44,46 @@ def from_arrays(
     """
     if (test_images is None) != (test_labels is None):
         raise DataError("test images need test labels and the other way round; pass both.")
-    train = as_split(np.asarray(train_images), np.asarray(train_labels), "training", size)
-    splits = {"train": train}
+    given = {"train": (np.asarray(train_images), np.asarray(train_labels))}
     if test_images is not None:
-        splits["test"] = as_split(np.asarray(test_images), np.asarray(test_labels), "test", size)
-    names = checked_class_names(class_names, splits)
+        given["test"] = (np.asarray(test_images), np.asarray(test_labels))
+    splits, names, notes = as_splits(given, class_names, size)
     fingerprint = content_fingerprint(names, splits)
-    return Dataset(name, names, train, splits.get("test"), fingerprint)
+    return Dataset(name, names, splits["train"], splits.get("test"), fingerprint, notes)
 
 
-def as_split(
-    images: NDArray[Any],
-    labels: NDArray[Any],
-    what: str,
+def as_splits(
+    given: Mapping[str, tuple[NDArray[Any], NDArray[Any]]],
+    class_names: Sequence[str] | None = None,
     size: ImageSize | int | tuple[int, int] | None = None,
-) -> ImageSplit:
-    """Return images and labels as a split has them; `what` names it in messages."""
-    pixels, numbers = as_pixels(images, what), as_labels(labels, what)
-    if len(pixels) != len(numbers) or not len(numbers):
-        raise DataError(
-            f"there are {len(pixels):,} {what} images but {len(numbers):,} {what} labels; each "
-            "image needs one, and there must be some."
-        )
+) -> tuple[dict[str, ImageSplit], tuple[str, ...], tuple[str, ...]]:
+    """Return the splits of pairs of images and labels, class names, and what is to be said.
+
+    See `as_pixels` for images and `array_labels.settle_labels` for labels; raises DataError.
+    """
+    pixels = {
+        split: _fitted(as_pixels(images, _WORDS[split]), _WORDS[split], size)
+        for split, (images, _) in given.items()
+    }
+    for split, (_, labels) in given.items():
+        count = len(labels) if labels.ndim else 0
+        if len(pixels[split]) != count or not count:
+            raise DataError(
+                f"there are {len(pixels[split]):,} {_WORDS[split]} images but {count:,} "
+                f"{_WORDS[split]} labels; each image needs one, and there must be some."
+            )
+    shapes = {images.shape[1:] for images in pixels.values()}
+    if len(shapes) > 1:
+        both = " and ".join("x".join(map(str, shape)) for shape in sorted(shapes))
+        raise DataError(f"training and test images have {both} values; they must be alike.")
+    settled = settle_labels({split: labels for split, (_, labels) in given.items()}, class_names)
+    splits = {split: ImageSplit(pixels[split], settled.splits[split]) for split in given}
+    return splits, settled.class_names, settled.notes
+
+
+def _fitted(
+    pixels: NDArray[np.uint8], what: str, size: ImageSize | int | tuple[int, int] | None
+) -> NDArray[np.uint8]:
     if size is not None:
         pixels = np.stack([fit_pixels(image, ImageSize.of(size)) for image in pixels])
     if max(pixels.shape[2:]) > MAX_SIDE:
@@ -70,7 +91,7 @@ def as_split(
             f"the {what} images have {pixels.shape[2]}x{pixels.shape[3]} pixels; they may be at "
             f"most {MAX_SIDE}x{MAX_SIDE}, so pass --size N to resize them."
         )
-    return ImageSplit(pixels, numbers)
+    return pixels
 
 
 def as_pixels(images: NDArray[Any], what: str) -> NDArray[np.uint8]:
@@ -102,40 +123,3 @@ def as_pixels(images: NDArray[Any], what: str) -> NDArray[np.uint8]:
     if top == 255:
         return images.astype(np.uint8)
     return np.rint(images * np.float64(255)).astype(np.uint8)
-
-
-def as_labels(labels: NDArray[Any], what: str) -> NDArray[np.int64]:
-    """Return labels, N or N×1 whole numbers from 0 on, as int64; raises DataError."""
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise DataError(
-            f"the {what} labels are an array of {'x'.join(map(str, labels.shape))} of type "
-            f"{labels.dtype}; expected one whole number for each image."
-        )
-    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < 2**16:
-        raise DataError(
-            f"the {what} labels run from {labels.min()} to {labels.max()}; expected class numbers "
-            "from 0 on."
-        )
-    return labels.astype(np.int64, copy=False)
-
-
-def checked_class_names(
-    class_names: Sequence[str] | None, splits: dict[str, ImageSplit]
-) -> tuple[str, ...]:
-    """Return one name per class after checking that all splits fit together; raises DataError."""
-    shapes = {split.images.shape[1:] for split in splits.values()}
-    if len(shapes) > 1:
-        both = " and ".join("x".join(map(str, shape)) for shape in sorted(shapes))
-        raise DataError(f"training and test images have {both} values; they must be alike.")
-    num_classes = 1 + max(int(split.labels.max()) for split in splits.values())
-    if class_names is None:
-        return tuple(str(label) for label in range(num_classes))
-    names = tuple(str(name) for name in class_names)
-    if len(names) < num_classes or len(set(names)) < len(names):
-        raise DataError(
-            f"there are {len(set(names))} different class names but labels up to "
-            f"{num_classes - 1}; name each class once."
-        )
-    return names

@@ -8,12 +8,14 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ddcodec.datasets.base import Dataset, ImageSplit
-from ddcodec.datasets.cache import allocate_split, cached_dataset
-from ddcodec.datasets.in_arrays.arrays import as_split, checked_class_names
+from ddcodec.datasets.base import Dataset
+from ddcodec.datasets.cache import allocate_split, cached_dataset, keep_notes
+from ddcodec.datasets.in_arrays.arrays import as_splits
 from ddcodec.datasets.in_arrays.stored_array import read_array
 from ddcodec.datasets.request import LoadRequest
 from ddcodec.datasets.trees.resize import ImageSize
@@ -22,8 +24,17 @@ from ddcodec.errors import DataError
 
 NPZ_SUFFIX = ".npz"
 
-TRAIN_NAMES = (("x_train", "y_train"), ("train_images", "train_labels"), ("images", "labels"))
-TEST_NAMES = (("x_test", "y_test"), ("test_images", "test_labels"), ("x_val", "y_val"))
+TRAIN_NAMES = (
+    ("x_train", "y_train"),
+    ("train_images", "train_labels"),
+    ("images", "labels"),
+    ("x", "y"),
+    ("X", "y"),
+)
+TEST_NAMES = (
+    ("x_test", "y_test"), ("test_images", "test_labels"),
+    ("x_val", "y_val"), ("val_images", "val_labels"),
+)  # fmt: skip
 CLASS_NAMES = "class_names"
 
 # What the standard library and NumPy raise on damaged, encrypted or hostile files.
@@ -57,7 +68,7 @@ def load_npz(request: LoadRequest) -> Dataset:
     assert path is not None
     if not source_exists(path) or path.is_dir():
         raise DataError(f"'{path}' does not exist as a file; check the path of the .npz.")
-    key = hashlib.sha256(f"npz {source_key(path)} at {request.size}".encode()).hexdigest()
+    key = hashlib.sha256(f"npz 2 {source_key(path)} at {request.size}".encode()).hexdigest()
 
     def build(folder: Path) -> tuple[str, ...]:
         return _read(path, folder, request.size)
@@ -68,24 +79,33 @@ def load_npz(request: LoadRequest) -> Dataset:
 def _read(path: Path, folder: Path, size: ImageSize | None) -> tuple[str, ...]:
     """Write the splits of the .npz to arrays in `folder`; returns the class names."""
     with _opened(path) as archive:
+        held = _names(archive)
         train = _first_pair(archive, TRAIN_NAMES)
         if train is None:
             pairs = ", ".join(f"{images} and {labels}" for images, labels in TRAIN_NAMES)
-            held = ", ".join(sorted(_names(archive))) or "nothing"
-            raise DataError(f"'{path}' holds {held}; expected one of the pairs {pairs}.")
-        splits = {"train": _read_split(archive, train, "training", size)}
+            found = ", ".join(sorted(held)) or "nothing"
+            raise DataError(f"'{path}' holds {found}; expected one of the pairs {pairs}.")
+        given = {"train": _read_pair(archive, train)}
         test = _first_pair(archive, TEST_NAMES)
         if test is not None:
-            splits["test"] = _read_split(archive, test, "test", size)
+            given["test"] = _read_pair(archive, test)
         class_names = None
         if CLASS_NAMES in _names(archive):
             class_names = [str(name) for name in read_array(archive, CLASS_NAMES).ravel()]
-    names = checked_class_names(class_names, splits)
+    splits, names, notes = as_splits(given, class_names, size)
     for name, split in splits.items():
         images, labels = allocate_split(folder, name, split.images.shape)
         np.copyto(images, split.images)
         labels[:] = split.labels
+    keep_notes(folder, (*notes, *_unused(test, held)))
     return names
+
+
+def _unused(test: tuple[str, str] | None, held: set[str]) -> Iterator[str]:
+    """Yield sentences on held-out images that are not tested on."""
+    for images, _ in TEST_NAMES:
+        if images in held and test is not None and images != test[0]:
+            yield f"{images} is not used: {test[0]} is what is tested on."
 
 
 @contextmanager
@@ -114,8 +134,8 @@ def _first_pair(
     return next((pair for pair in pairs if _names(archive).issuperset(pair)), None)
 
 
-def _read_split(
-    archive: zipfile.ZipFile, pair: tuple[str, str], what: str, size: ImageSize | None
-) -> ImageSplit:
+def _read_pair(
+    archive: zipfile.ZipFile, pair: tuple[str, str]
+) -> tuple[NDArray[Any], NDArray[Any]]:
     images, labels = (read_array(archive, name) for name in pair)
-    return as_split(images, labels, what, size)
+    return images, labels

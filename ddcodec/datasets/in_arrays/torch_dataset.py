@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ddcodec.datasets.base import Dataset
-from ddcodec.datasets.in_arrays.arrays import as_labels, as_pixels, from_arrays
+from ddcodec.datasets.in_arrays.array_labels import flat_numbers
+from ddcodec.datasets.in_arrays.arrays import as_pixels, from_arrays
 from ddcodec.datasets.trees.resize import ImageSize, fit_pixels
 from ddcodec.errors import DataError
 
@@ -92,7 +93,7 @@ def _item(item: Any, where: str) -> tuple[NDArray[np.uint8], int]:
     if isinstance(image, Image.Image):
         image = image if image.mode in ("L", "RGB") else image.convert("RGB")
     pixels = as_pixels(_array(image)[None], where)[0]
-    number = as_labels(np.atleast_1d(_array(label)), where)
+    number = flat_numbers(np.atleast_1d(_array(label)), where)
     if len(number) != 1:
         raise DataError(f"{where} has several labels; expected one whole number.")
     return pixels, int(number[0])

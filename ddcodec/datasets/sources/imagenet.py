@@ -11,10 +11,11 @@ from pathlib import Path
 from ddcodec.datasets.base import Dataset
 from ddcodec.datasets.cache import cached_dataset
 from ddcodec.datasets.in_arrays.npz import is_npz_name
+from ddcodec.datasets.layouts.layout import LabelledPaths, Layout, read_layout
 from ddcodec.datasets.named import NamedDataset
 from ddcodec.datasets.own import load_own
 from ddcodec.datasets.request import LoadRequest
-from ddcodec.datasets.trees.layout import LabelledPaths, Layout, is_image_name, read_layout
+from ddcodec.datasets.trees.image import is_image_name
 from ddcodec.datasets.trees.resize import ImageSize
 from ddcodec.datasets.trees.source import check_source, source_key, source_members
 from ddcodec.datasets.trees.tree import TreeReader

@@ -15,7 +15,7 @@ from ddcodec.datasets.cache import allocate_split, cached_dataset
 from ddcodec.datasets.own import is_npz_name, load_own, resized
 from ddcodec.datasets.request import LoadRequest, OnProgress
 from ddcodec.datasets.sources.download import OfficialFile, check_sha256, download, downloads_dir
-from ddcodec.datasets.trees.layout import is_image_name
+from ddcodec.datasets.trees.image import is_image_name
 from ddcodec.datasets.trees.member import Member
 from ddcodec.datasets.trees.source import check_source, source_key, source_members
 from ddcodec.errors import DataError

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ddcodec.datasets.base import Dataset
+from ddcodec.datasets.layouts.layout import LabelledPaths, Layout
 from ddcodec.datasets.named import NamedDataset
 from ddcodec.datasets.request import LoadRequest, OnProgress
 from ddcodec.datasets.sources.download import OfficialFile
 from ddcodec.datasets.sources.official import MAX_MEMBER_BYTES, OfficialFormat, load_official
-from ddcodec.datasets.trees.layout import LabelledPaths, Layout
 from ddcodec.datasets.trees.member import Member
 from ddcodec.datasets.trees.source import source_members
 from ddcodec.datasets.trees.tree import TreeReader

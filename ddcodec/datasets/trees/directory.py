@@ -14,9 +14,7 @@ from ddcodec.errors import DataError
 Keeps = Callable[[str], bool]
 """Tells by its path whether a file or folder is wanted; below unwanted folders nothing is seen."""
 
-# A wrapping folder, a split, a class, `images` as in Tiny-ImageNet, a file. The limit also ends the
-# walk where a link leads back up.
-MAX_DEPTH = 5
+MAX_DEPTH = 12
 
 
 def keep_all(path: str) -> bool:
@@ -29,11 +27,14 @@ def directory_members(root: Path, keeps: Keeps = keep_all) -> Iterator[Member]:
 
     Raises DataError naming the folder or file that cannot be read.
     """
-    yield from _below(root, "", 1, keeps)
+    yield from _below(root, "", (), keeps)
 
 
-def _below(root: Path, prefix: str, depth: int, keeps: Keeps) -> Iterator[Member]:
+def _below(
+    root: Path, prefix: str, above: tuple[tuple[int, int], ...], keeps: Keeps
+) -> Iterator[Member]:
     folder = root / prefix
+    above = (*above, _identity(folder))
     try:
         with os.scandir(folder) as scan:
             entries = sorted(scan, key=lambda entry: entry.name)
@@ -47,8 +48,24 @@ def _below(root: Path, prefix: str, depth: int, keeps: Keeps) -> Iterator[Member
             continue
         member = _member(entry, path)
         yield member
-        if member.is_folder and depth < MAX_DEPTH:
-            yield from _below(root, path, depth + 1, keeps)
+        if member.is_folder:
+            # Images below a link that leads back up would be there several times.
+            if _identity(folder / entry.name) in above:
+                raise DataError(f"'{entry.path}' is a link that leads back up; remove it.")
+            if len(above) >= MAX_DEPTH:
+                raise DataError(
+                    f"'{entry.path}' is more than {MAX_DEPTH} folders deep; move it up."
+                )
+            yield from _below(root, path, above, keeps)
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """Return what two paths of the same folder have in common."""
+    try:
+        status = folder.stat()
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    return status.st_dev, status.st_ino
 
 
 def _member(entry: os.DirEntry[str], path: str) -> Member:

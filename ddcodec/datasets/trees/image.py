@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +18,18 @@ from ddcodec.datasets.trees.resize import MAX_SIDE, ImageSize, fit
 from ddcodec.errors import DataError
 
 IMAGE_SUFFIXES = (
-    ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".ppm", ".pgm", ".pbm", ".tif", ".tiff",
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".gif", ".ppm", ".pgm", ".pbm",
+    ".tif", ".tiff", ".avif", ".jp2", ".j2k", ".jxl",
 )  # fmt: skip
 
 # Nothing else is tried, whatever the bytes look like: some of Pillow's readers start programs.
-_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "PPM", "TIFF")
+_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "PPM", "TIFF", "AVIF", "JPEG2000", "JXL")
+_NEED_A_PLUGIN = {
+    ".avif": ("AVIF", "Pillow 11.3 or later, built with AVIF"),
+    ".jp2": ("JPEG2000", "a Pillow built with OpenJPEG"),
+    ".j2k": ("JPEG2000", "a Pillow built with OpenJPEG"),
+    ".jxl": ("JXL", "pillow-jxl-plugin: pip install pillow-jxl-plugin"),
+}
 
 MAX_FILE_BYTES = 16 * 2**20  # ten times a 512×512 image stored without compression
 
@@ -38,6 +47,12 @@ class ImageHeader:
     height: int
     width: int
     is_grey: bool
+    is_animated: bool = False
+
+
+def is_image_name(path: str) -> bool:
+    """Tell whether the file name ends like a supported image."""
+    return path.lower().endswith(IMAGE_SUFFIXES)
 
 
 def check_file_size(num_bytes: int, path: str, size: ImageSize | None = None) -> None:
@@ -68,7 +83,7 @@ def read_header(data: bytes, path: str, size: ImageSize | None = None) -> ImageH
         # Asking for EXIF can decode the whole file, so ask only where the answer matters.
         if width != height and image.getexif().get(_EXIF_ORIENTATION, 1) >= 5:
             width, height = height, width
-        return ImageHeader(height, width, _is_grey(image))
+        return ImageHeader(height, width, _is_grey(image), getattr(image, "is_animated", False))
 
 
 def decode_image(
@@ -107,7 +122,7 @@ def _opened(data: bytes, path: str, size: ImageSize | None) -> Iterator[Image.Im
         with warnings.catch_warnings():
             # Our own limit is far below the one Pillow warns about.
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            with Image.open(io.BytesIO(data), formats=_formats()) as image:
                 _check_size(image, path, size)
                 yield image
     except DataError:
@@ -116,9 +131,22 @@ def _opened(data: bytes, path: str, size: ImageSize | None) -> Iterator[Image.Im
         raise DataError(_far_too_large(path)) from error
     except Exception as error:
         # Pillow's readers raise almost anything on damaged files, IndexError to SyntaxError.
+        kind, needed = _NEED_A_PLUGIN.get(f".{path.lower().rpartition('.')[2]}", ("", ""))
+        if kind and kind not in _formats():
+            raise DataError(f"'{path}' needs {needed}; or save it as PNG.") from error
         raise DataError(
             f"'{path}' is not a readable image (broken or truncated); replace or remove it."
         ) from error
+
+
+@lru_cache(maxsize=1)
+def _formats() -> tuple[str, ...]:
+    """Return those of the formats that this Pillow reads."""
+    Image.init()
+    with suppress(ImportError):
+        # Registers itself with Pillow.
+        import_module("pillow_jxl")
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
 def _check_size(image: Image.Image, path: str, size: ImageSize | None) -> None:

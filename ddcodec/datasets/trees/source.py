@@ -7,6 +7,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from ddcodec.datasets.layouts.label_list import Columns
+from ddcodec.datasets.layouts.layout import ListChoice
+from ddcodec.datasets.layouts.list_table import is_list_name
 from ddcodec.datasets.trees.archive import (
     ARCHIVE_SUFFIXES,
     archive_members,
@@ -27,9 +30,13 @@ def user_path(text: str | Path) -> Path:
 
 
 def source_exists(path: Path) -> bool:
-    """Tell whether there is anything at `path`; raises DataError where it is not ours to see."""
+    """Tell whether there is anything at `path`; raises DataError where it is not ours to see.
+
+    The columns of a list of labels, `labels.csv#file,breed`, are no part of its path.
+    """
     try:
-        return path.exists()
+        is_list = "#" in path.name and is_list_name(path.name.partition("#")[0])
+        return path.exists() or (is_list and path.with_name(path.name.partition("#")[0]).exists())
     except PermissionError as error:
         raise DataError(f"cannot read '{path}': permission denied; check its mode.") from error
     except (OSError, ValueError):
@@ -43,14 +50,30 @@ def check_source(path: Path) -> None:
         raise DataError(f"'{path}' does not exist; check the path of the folder or archive.")
     if not path.is_dir() and not is_archive_name(path):
         raise DataError(
-            f"'{path}' is neither a folder nor an archive; pass a folder of images or a file "
-            f"ending in {', '.join(ARCHIVE_SUFFIXES)} or .npz."
+            f"'{path}' is neither a folder nor an archive; pass a folder of images, a list of "
+            f"their labels (.csv), or a file ending in {', '.join(ARCHIVE_SUFFIXES)} or .npz."
         )
+
+
+def listed_source(path: Path) -> tuple[Path, ListChoice | None]:
+    """Return the folder of the images and the list to go by where a path names a list of labels.
+
+    `photos/labels.csv` is the images of `photos` by that list, `photos/labels.csv#file,breed` by
+    these columns of images and labels. Any other path is returned as it is.
+    """
+    file_name, _, columns = path.name.partition("#")
+    if not file_name:
+        return path, None
+    file = path.with_name(file_name)
+    if not is_list_name(file.name) or file.is_dir() or not source_exists(file):
+        return path, None
+    image, _, label = columns.partition(",")
+    return file.parent, ListChoice(file.name, Columns(image or None, label or None))
 
 
 def source_name(path: Path) -> str:
     """Return what to call the dataset at `path`: its name without the suffix of a file."""
-    path = path.resolve()
+    path = listed_source(path)[0].resolve()
     return path.name if path.is_dir() else archive_stem(path)
 
 

@@ -10,9 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddcodec.datasets.cache import allocate_split
+from ddcodec.datasets.layouts.layout import LabelledPaths, Layout
 from ddcodec.datasets.request import LoadProgress, OnProgress
-from ddcodec.datasets.trees.image import ImageHeader, check_file_size, decode_image, read_header
-from ddcodec.datasets.trees.layout import LabelledPaths, Layout, is_image_name
+from ddcodec.datasets.trees.image import (
+    ImageHeader,
+    check_file_size,
+    decode_image,
+    is_image_name,
+    read_header,
+)
 from ddcodec.datasets.trees.member import Member
 from ddcodec.datasets.trees.resize import ImageSize
 from ddcodec.errors import DataError
@@ -77,6 +83,20 @@ class TreeReader:
             if path not in found:
                 raise self._changed(path)
         return layout.class_names
+
+    def notes(self, layout: Layout) -> tuple[str, ...]:
+        """Return sentences on what became of images that are unlike others."""
+        headers = [self.headers[path] for _, listed in _splits(layout) for path in listed.paths]
+        notes = []
+        if animated := sum(header.is_animated for header in headers):
+            notes.append(f"{animated:,} images are animated, of which the first frame is taken.")
+        grey = sum(header.is_grey for header in headers)
+        if 0 < grey < len(headers):
+            notes.append(f"{grey:,} grey images are brought to RGB, as the others are.")
+        if self.size is not None:
+            odd = sum((h.height, h.width) != (self.size.height, self.size.width) for h in headers)
+            notes += [f"{odd:,} images are brought to {self.size}."] if odd else []
+        return tuple(notes)
 
     def _common_shape(self, layout: Layout) -> tuple[int, int, int]:
         """Return the C×H×W all images will have; raises DataError naming the first that differs."""

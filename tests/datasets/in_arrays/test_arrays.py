@@ -61,7 +61,7 @@ def test_grey_arrays() -> None:
         ((IMAGES.astype(int) - 300, LABELS), "expected 0 to 255, so undo"),
         ((IMAGES, LABELS[:5]), "6 training images but 5 training labels"),
         ((IMAGES, LABELS / 2), "labels are an array of 6 of type float64"),
-        ((IMAGES, np.eye(6, dtype=int)), "labels are an array of 6x6"),
+        ((IMAGES, 1 - np.eye(6, dtype=int)), "labels are an array of 6x6 without a single 1"),
         ((IMAGES, LABELS - 1), "labels run from -1 to 1"),
         ((IMAGES, LABELS + 2**20), "labels run from 1048576"),
         ((IMAGES, LABELS, IMAGES), "test images need test labels"),

@@ -104,10 +104,10 @@ def test_links_in_a_tar(tmp_path: Path, link: bytes) -> None:
 def test_updated_tar(tmp_path: Path) -> None:
     """Of two members with one name the later counts, as when unpacking."""
     path = tmp_path / "x.tar"
-    write_tar(path, {"ant/1.png": flat(1)})
+    write_tar(path, {"ant/1.png": flat(1), "bee/1.png": flat(5)})
     write_tar(path, {"ant/1.png": flat(9)}, "a")
     dataset = load_folder("x", path, tmp_path / "cache")
-    assert dataset.train.images[:, 0, 0, 0].tolist() == [9]
+    assert dataset.train.images[:, 0, 0, 0].tolist() == [9, 5]
 
 
 @pytest.mark.parametrize("name", ["my.birds.tar.gz", "my.birds.tgz", "my.birds.ZIP"])

@@ -1,0 +1,259 @@
+"""Labels that stand in a list beside the images: which column names images, which their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ddcodec.datasets.layouts.list_table import ListTable, read_list_table
+from ddcodec.datasets.layouts.split_names import split_called, split_of_file
+from ddcodec.datasets.trees.image import is_image_name
+from ddcodec.errors import DataError
+
+LABEL_COLUMNS = (
+    "label", "labels", "class", "class_name", "classname", "class_label", "category", "target",
+    "fine_label", "species", "breed", "type", "diagnosis", "y", "class_id", "label_id", "tag",
+)  # fmt: skip
+IMAGE_COLUMNS = (
+    "file_name", "filename", "image", "file", "path", "image_path", "img", "img_path", "filepath",
+    "image_name", "image_id", "name", "id",
+)  # fmt: skip
+SPLIT_COLUMNS = ("split", "set", "subset", "partition", "fold")
+
+_SAMPLE_ROWS = 200
+_MOSTLY = 0.5
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Name the columns that a user wants."""
+
+    image: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class LabelList:
+    """Hold what a list says of images.
+
+    Attributes:
+        path: of the list in its source.
+        labels: of images, by their path.
+        splits: of those images of which the list says it.
+        missing_images: how many rows name no image.
+        problem: why nobody can tell the labels, though images are named, or None.
+    """
+
+    path: str
+    labels: dict[str, str] = field(default_factory=dict)
+    splits: dict[str, str] = field(default_factory=dict)
+    missing_images: int = 0
+    problem: str | None = None
+
+
+class ImageIndex:
+    """Find images by what lists call them."""
+
+    def __init__(self, images: Iterable[str]) -> None:
+        self._paths = set(images)
+        self._by_name: dict[str, list[str]] = {}
+        self._without_suffix: dict[str, list[str]] = {}
+        for path in sorted(self._paths):
+            stem = path.rpartition(".")[0]
+            self._without_suffix.setdefault(stem, []).append(path)
+            for name in (path.rpartition("/")[2], stem.rpartition("/")[2]):
+                self._by_name.setdefault(name, []).append(path)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def find(self, value: str, folder: str, split: str | None) -> str | None:
+        """Return the one image that a list in `folder` calls `value`, or None.
+
+        It may be a path from there or from any folder above, with or without its suffix, or a name
+        that only one image has: of all, of those below `folder`, or of those of the list's split.
+        """
+        name = value.replace("\\", "/").strip().removeprefix("./").lstrip("/")
+        if not name:
+            return None
+        base: str | None = folder
+        while base is not None:
+            path = f"{base}/{name}" if base else name
+            if path in self._paths:
+                return path
+            found = self._without_suffix.get(path, [])
+            if len(found) == 1:
+                return found[0]
+            base = base.rpartition("/")[0] if base else None
+        near = _nearest(self._by_name.get(name.rpartition("/")[2], []), name)
+        inside = [path for path in near if path.startswith(f"{folder}/")] if folder else near
+        for candidates in (near, inside, [p for p in near if split and _is_of(p, split)]):
+            if len(candidates) == 1:
+                return candidates[0]
+        return None
+
+
+def _nearest(paths: list[str], name: str) -> list[str]:
+    """Return those of the paths that end as `name` does, for as many folders as possible.
+
+    Lists have paths of the machine they were made on.
+    """
+    parts = name.split("/")
+    for start in range(len(parts)):
+        end = "/" + "/".join(parts[start:])
+        found = [path for path in paths if _ends(path, end)]
+        if found:
+            return found
+    return []
+
+
+def _ends(path: str, end: str) -> bool:
+    return f"/{path}".endswith(end) or f"/{path.rpartition('.')[0]}".endswith(end)
+
+
+def _is_of(path: str, split: str) -> bool:
+    return any(split_called(part) == split for part in path.split("/")[:-1])
+
+
+def read_label_list(
+    data: bytes, path: str, images: ImageIndex, columns: Columns | None = None
+) -> LabelList | None:
+    """Return what a file says of the images, or None where it names none of them.
+
+    Raises:
+        DataError: An image has two labels, or a column that the user names is not there.
+    """
+    table = read_list_table(data, path)
+    if table is None or not table.rows:
+        return None
+    reader = _Reader(path, images, columns or Columns())
+    return reader.read(table)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    path: str
+    images: ImageIndex
+    wanted: Columns
+
+    def read(self, table: ListTable) -> LabelList | None:
+        image = self._image_column(table)
+        if image is None:
+            return None
+        if table.columns is None and self._found(table.rows[0][image]) is None:
+            table = table.with_header()
+            image = self._image_column(table)
+            if image is None:
+                return None
+        if not self._is_credible(table, image):
+            return None
+        labels, problem = self._labels(table, image)
+        if labels is None:
+            return LabelList(self.path, problem=problem)
+        return self._collect(table, image, labels)
+
+    def _found(self, value: str) -> str | None:
+        folder, _, name = self.path.rpartition("/")
+        return self.images.find(value, folder, split_of_file(name.rpartition(".")[0]))
+
+    def _image_column(self, table: ListTable) -> int | None:
+        """Return the column most of whose values are images."""
+        if self.wanted.image is not None:
+            return self._named(table.with_header(), self.wanted.image)
+        sample = table.rows[:_SAMPLE_ROWS]
+        shares = {}
+        for index in range(len(sample[0])):
+            values = [row[index] for row in sample]
+            shares[index] = sum(self._found(value) is not None for value in values) / len(values)
+        best = max(shares.values())
+        if best <= 0 or (best < _MOSTLY and len(sample) > 2):
+            return None
+        # A label such as 3 may be what a list calls an image, too.
+        able = [index for index, share in shares.items() if share >= 0.9 * best]
+        names = table.columns or table.rows[0]
+        ranked = [i for known in IMAGE_COLUMNS for i in able if names[i].lower() == known]
+        able.sort(key=lambda index: -len({row[index] for row in sample}))
+        return (ranked or able)[0]
+
+    def _is_credible(self, table: ListTable, image: int) -> bool:
+        """Tell a list of images from a table whose numbers happen to be names of images."""
+        if self.wanted.image is not None or self.wanted.label is not None:
+            return True
+        if table.columns is not None and table.columns[image].strip().lower() in IMAGE_COLUMNS:
+            return True
+        values = {row[image] for row in table.rows}
+        return any(map(is_image_name, values)) or len(values) >= _MOSTLY * len(self.images)
+
+    def _labels(self, table: ListTable, image: int) -> tuple[list[str] | None, str | None]:
+        """Return the label of every row, or why there is none."""
+        if self.wanted.label is not None:
+            index = self._named(table, self.wanted.label)
+            return [row[index] for row in table.rows], None
+        others = [index for index in range(len(table.rows[0])) if index != image]
+        if table.columns is None:
+            others = [index for index in others if index > image] or others
+            return [row[others[0]] for row in table.rows], None
+        lower = [name.strip().lower() for name in table.columns]
+        for known in LABEL_COLUMNS:
+            if known in lower and (index := lower.index(known)) != image:
+                return [row[index] for row in table.rows], None
+        others = [index for index in others if lower[index] not in SPLIT_COLUMNS]
+        if (hot := _one_hot(table, others)) is not None:
+            return hot, None
+        if len(others) == 1 and _repeats([row[others[0]] for row in table.rows]):
+            return [row[others[0]] for row in table.rows], None
+        names = ", ".join(table.columns)
+        example = f"{self.path.rpartition('/')[2]}#{table.columns[image]},COLUMN"
+        return None, f"none of its columns ({names}) is known for a label; name it: {example}"
+
+    def _named(self, table: ListTable, name: str) -> int:
+        columns = table.columns or ()
+        if name in columns:
+            return columns.index(name)
+        raise DataError(
+            f"'{self.path}' has no column '{name}'; it has {', '.join(columns) or 'no names'}."
+        )
+
+    def _collect(self, table: ListTable, image: int, labels: list[str]) -> LabelList:
+        lower = [name.strip().lower() for name in table.columns or ()]
+        split_column = next((lower.index(name) for name in SPLIT_COLUMNS if name in lower), None)
+        found = LabelList(self.path)
+        missing = 0
+        for row, label in zip(table.rows, labels, strict=True):
+            path = self._found(row[image])
+            if path is None:
+                missing += 1
+                continue
+            if not label:
+                continue
+            if found.labels.setdefault(path, label) != label:
+                raise DataError(
+                    f"'{self.path}' says that '{path}' is '{found.labels[path]}' and '{label}'; "
+                    "an image has one label."
+                )
+            split = None if split_column is None else split_called(row[split_column])
+            if split is not None:
+                found.splits[path] = split
+        return LabelList(self.path, found.labels, found.splits, missing)
+
+
+def _one_hot(table: ListTable, others: list[int]) -> list[str] | None:
+    """Return the name of the one column of each row that is 1 where all others are 0."""
+    assert table.columns is not None
+    if len(others) < 2:
+        return None
+    labels = []
+    for row in table.rows:
+        try:
+            values = [float(row[index]) for index in others]
+        except ValueError:
+            return None
+        if sorted(values) != [0.0] * (len(values) - 1) + [1.0]:
+            return None
+        labels.append(table.columns[others[values.index(1.0)]])
+    return labels
+
+
+def _repeats(values: list[str]) -> bool:
+    """Tell labels from captions and the like, of which each stands once."""
+    return len(values) < 4 or len(set(values)) <= len(values) / 2
