@@ -38,7 +38,7 @@ def test_layouts_of_arrays(stored: np.ndarray, expected: np.ndarray, tmp_path: P
     assert given.dataset.train.labels.tolist() == [1, 0, 1]
     assert given.dataset.class_names == ("0", "2") and not given.has_names
     assert given.dataset.notes == (
-        "1 classes have no images and are not counted: 1. The others keep their numbers as names.",
+        "Classes without images, not counted: 1. The others keep their numbers as names.",
     )
     assert given.normalisation is None
 

@@ -1,4 +1,4 @@
-"""`ddc datasets`: what is known by name, and what of it is in the cache."""
+"""`ddc datasets`: what is known by name and in the cache, or what one dataset is."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from dataclasses import asdict, dataclass
 import click
 
 from ddcodec.cli.shared.console import print_facts, print_table
+from ddcodec.cli.shared.loading import size_option
 from ddcodec.cli.shared.options import json_option
 from ddcodec.format.printable import printable
+
+SHOWN_CLASSES = 10
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,20 @@ class Listed:
 
 
 @click.command("datasets")
+@click.argument("dataset", required=False)
+@size_option
 @json_option
-def datasets_command(as_json: bool) -> None:
-    """List the datasets that are known by name, and what the cache holds of them.
+def datasets_command(dataset: str | None, size: str | None, as_json: bool) -> None:
+    """List the datasets that are known by name, or check DATASET, a name or a path.
 
-    Where no network exists, or a dataset takes an account to download, pass --data with a copy to
-    the command that needs it. Images of your own need no name: pass their path for DATASET.
+    The list says what the cache holds of each. Where no network exists, or a dataset takes an
+    account to download, pass --data with a copy to the command that needs it. Images of your own
+    need no name: pass their path for DATASET, here to see what would be read of them: classes,
+    images, and what is left out and why.
     """
+    if dataset is not None:
+        _check(dataset, size, as_json)
+        return
     from ddcodec.datasets import default_cache_dir
     from ddcodec.datasets.cache import cached_bytes
 
@@ -63,8 +73,43 @@ def datasets_command(as_json: bool) -> None:
     print_table(columns, [_cells(row) for row in rows])
     print_facts([(row.name, row.home) for row in rows])
     print(f"\nCache: {cache_dir}")
-    for name, size in decoded.items():
-        print(f"Of your own: {printable(name)}, {_megabytes(size)}")
+    for name, num_bytes in decoded.items():
+        print(f"Of your own: {printable(name)}, {_megabytes(num_bytes)}")
+
+
+def _check(dataset: str, size: str | None, as_json: bool) -> None:
+    """Print what is read of one dataset."""
+    from ddcodec.cli.shared.console import waiting
+    from ddcodec.datasets import LoadProgress, load_dataset
+    from ddcodec.datasets.summary import summarise
+
+    with waiting(f"Loading {dataset}.") as say:
+
+        def show(progress: LoadProgress) -> None:
+            say(f"Loading {dataset}, the first time only: {progress}.")
+
+        summary = summarise(load_dataset(dataset, size=size, on_progress=show))
+    if as_json:
+        print(json.dumps(asdict(summary), indent=2))
+        return
+    low, high = summary.smallest_class_images, summary.largest_class_images
+    test = "none" if summary.test_images is None else f"{summary.test_images:,}"
+    print_facts(
+        [
+            ("dataset", summary.name),
+            ("classes", f"{summary.classes:,}: {_shown(summary.class_names)}"),
+            ("images", f"{summary.height}x{summary.width}x{summary.channels}"),
+            ("training images", f"{summary.train_images:,}"),
+            ("smallest class", f"{summary.smallest_class}, {low:,}"),
+            ("largest class", f"{summary.largest_class}, {high:,}"),
+            ("test images", test),
+            *(("note", note) for note in summary.notes),
+        ]
+    )
+
+
+def _shown(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:SHOWN_CLASSES]) + (", …" if len(names) > SHOWN_CLASSES else "")
 
 
 def _names() -> tuple[str, ...]:

@@ -29,7 +29,7 @@ size_option = click.option(
 
 
 def load(name: str, data: str | None, size: str | None, say: Callable[[str], None]) -> Dataset:
-    """Load a dataset as `load_dataset` does.
+    """Load a dataset as `load_dataset` does, and say what of one's own was read.
 
     Args:
         name: as for `load_dataset`.
@@ -40,9 +40,16 @@ def load(name: str, data: str | None, size: str | None, say: Callable[[str], Non
     Raises:
         DataError: if there is no such dataset or something is wrong with it.
     """
-    from ddcodec.datasets import LoadProgress, load_dataset
+    from ddcodec.datasets import DATASETS, LoadProgress, load_dataset
+    from ddcodec.datasets.summary import summarise
+    from ddcodec.format.printable import printable
 
     def show(progress: LoadProgress) -> None:
         say(f"Loading {name}, the first time only: {progress}.")
 
-    return load_dataset(name, data, size=size, on_progress=show)
+    dataset = load_dataset(name, data, size=size, on_progress=show)
+    if name not in DATASETS:
+        click.echo(f"ddc: {printable(summarise(dataset).sentence())}", err=True)
+    for note in dataset.notes:
+        click.echo(f"ddc: {printable(note)}", err=True)
+    return dataset

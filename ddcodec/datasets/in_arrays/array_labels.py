@@ -106,7 +106,7 @@ def _gaps(names: list[str], counts: NDArray[np.int64], are_numbers: bool) -> tup
         return ()
     shown = ", ".join(names[label] for label in empty[:5]) + (", …" if len(empty) > 5 else "")
     kept = " The others keep their numbers as names." if are_numbers else ""
-    return (f"{len(empty)} classes have no images and are not counted: {shown}.{kept}",)
+    return (f"Classes without images, not counted: {shown}.{kept}",)
 
 
 def _flat(labels: NDArray[Any], what: str) -> NDArray[Any]:

@@ -22,6 +22,7 @@ from ddcodec.datasets.layouts.listed_images import listed_by_class
 from ddcodec.datasets.layouts.split_names import HELD_OUT, TRAIN
 from ddcodec.datasets.layouts.tree_paths import TreePaths, below, is_inside
 from ddcodec.datasets.trees.member import Member
+from ddcodec.datasets.wording import counted
 from ddcodec.errors import DataError
 
 
@@ -145,8 +146,8 @@ class _LayoutReader:
         self._check_number(train)
         if deeper := deeper_images(train, train_root):
             self._notes.append(
-                f"{deeper:,} training images are in deeper folders and belong to the class folders "
-                "above them."
+                "In deeper folders, taken for the class folders above them: "
+                f"{counted(deeper, 'training image')}."
             )
         tests = self._held_out(splits, train)
         split = held_out_split(tests)
@@ -184,9 +185,8 @@ class _LayoutReader:
                 found[split] = by_class
                 inside -= set(labels)
             if inside:
-                self._notes.append(
-                    f"{len(inside):,} images in {root}/ have no label and are left out."
-                )
+                number = counted(len(inside))
+                self._notes.append(f"Without a label and left out: {number} in {root}/.")
         return found
 
     def _of_lists(self, lists: list[LabelList]) -> Layout:

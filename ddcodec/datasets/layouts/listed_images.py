@@ -8,6 +8,7 @@ from ddcodec.datasets.layouts.class_folders import ImagesByClass
 from ddcodec.datasets.layouts.label_list import LabelList
 from ddcodec.datasets.layouts.split_names import TRAIN, split_called, split_of_file
 from ddcodec.datasets.layouts.tree_paths import TreePaths
+from ddcodec.datasets.wording import counted
 from ddcodec.errors import DataError
 
 
@@ -79,7 +80,7 @@ def _notes(lists: list[LabelList], labels: dict[str, str], paths: TreePaths) -> 
     used = " and ".join(f"'{found.path}'" for found in lists)
     notes = [f"Labels are those of {used}."]
     if left := len(paths.images - labels.keys()):
-        notes.append(f"{left:,} images are in no row of it and are left out.")
+        notes.append(f"In no row of it and left out: {counted(left)}.")
     if missing := sum(found.missing_images for found in lists):
-        notes.append(f"{missing:,} rows name no image that is there.")
+        notes.append(f"Without an image that is there: {counted(missing, 'row')}.")
     return notes

@@ -21,6 +21,7 @@ from ddcodec.datasets.trees.image import (
 )
 from ddcodec.datasets.trees.member import Member
 from ddcodec.datasets.trees.resize import ImageSize
+from ddcodec.datasets.wording import counted
 from ddcodec.errors import DataError
 
 PROGRESS_IMAGES = 200
@@ -89,13 +90,14 @@ class TreeReader:
         headers = [self.headers[path] for _, listed in _splits(layout) for path in listed.paths]
         notes = []
         if animated := sum(header.is_animated for header in headers):
-            notes.append(f"{animated:,} images are animated, of which the first frame is taken.")
+            notes.append(f"Animated, of which the first frame is taken: {counted(animated)}.")
         grey = sum(header.is_grey for header in headers)
         if 0 < grey < len(headers):
-            notes.append(f"{grey:,} grey images are brought to RGB, as the others are.")
+            notes.append(f"Grey and brought to RGB, as the others are: {counted(grey)}.")
         if self.size is not None:
             odd = sum((h.height, h.width) != (self.size.height, self.size.width) for h in headers)
-            notes += [f"{odd:,} images are brought to {self.size}."] if odd else []
+            side = f"{self.size.height}x{self.size.width}"
+            notes += [f"Brought to {side}: {counted(odd)}."] if odd else []
         return tuple(notes)
 
     def _common_shape(self, layout: Layout) -> tuple[int, int, int]:

@@ -129,3 +129,43 @@ def test_npz() -> None:
     decoded = decode_bytes(Path("birds-500.ddc").read_bytes())
     assert decoded.class_names == ("owl", "kite")
     assert decoded.images.shape == (4, 3, 8, 8)
+
+
+def test_check_of_a_path(photos: Path) -> None:
+    """What would be read is told: classes, images, sizes, and what was decided."""
+    (photos / "dev").mkdir()
+    Image.new("L", (9, 9)).save(photos / "dev" / "stray.png")
+    result = _run("datasets", photos, "--size", "16")
+    assert result.exit_code == 0, result.stderr
+    facts = [line.split(maxsplit=1) for line in result.stdout.splitlines()]
+    assert ["classes", "2: cat, dog"] in facts
+    assert ["images", "16x16x3"] in facts
+    assert ["training", "images  12"] in facts
+    assert ["smallest", "class   cat, 6"] in facts
+    assert ["test", "images      12"] in facts
+    assert ["note", "Brought to 16x16: 24 images."] in facts
+    assert ["note", "Without a label and left out: 1 image in dev/."] in facts
+    summary = json.loads(_run("datasets", photos, "--size", "16", "--json").stdout)
+    assert summary["class_names"] == ["cat", "dog"] and summary["train_images"] == 12
+    assert summary["notes"][0].endswith("1 image in dev/.")
+
+
+def test_check_of_a_name() -> None:
+    """A known name is checked likewise; an unknown one is refused."""
+    summary = json.loads(_run("datasets", "glyphs", "--json").stdout)
+    assert (summary["classes"], summary["train_images"], summary["notes"]) == (10, 60_000, [])
+    fails(_run("datasets", "nothere"), 1, "Unknown dataset 'nothere'")
+
+
+def test_what_was_read_is_said(photos: Path) -> None:
+    """Before the work starts, with what was left out."""
+    (photos / "dev").mkdir()
+    Image.new("L", (9, 9)).save(photos / "dev" / "stray.png")
+    result = _run("distill", photos, "--size", "16", *QUICK, "-o", "x.ddc")
+    assert result.exit_code == 0, result.stderr
+    said = result.stderr.splitlines()
+    assert (
+        "ddc: photos: 2 classes, 12 training images (6 in each class), 12 test images, 16x16x3."
+        in said
+    )
+    assert "ddc: Without a label and left out: 1 image in dev/." in said

@@ -65,7 +65,8 @@ def test_other_settings_are_refused(command: list[str], pets: Path) -> None:
     assert _run(*command, pets, "--width", "4", "-o", "made").exit_code == 0
     result = _run(*command, pets, "--width", "5", "-o", "made")
     assert result.exit_code == 1
-    assert re.fullmatch(r"ddc: 'made' holds .* network width 4, not 5; .*-o.*\n", result.stderr)
+    pattern = r"ddc: pets: .*\nddc: 'made' holds .* network width 4, not 5; .*-o.*\n"
+    assert re.fullmatch(pattern, result.stderr)
 
 
 @COMMANDS

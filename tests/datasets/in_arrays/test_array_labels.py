@@ -50,8 +50,7 @@ def test_gaps_are_no_classes() -> None:
     assert dataset.train.labels.tolist() == [0, 1, 1, 0]
     assert dataset.test is not None and dataset.test.labels.tolist() == [1, 0]
     assert dataset.notes == (
-        "4 classes have no images and are not counted: 1, 2, 3, 4. The others keep their numbers "
-        "as names.",
+        "Classes without images, not counted: 1, 2, 3, 4. The others keep their numbers as names.",
     )
     assert from_arrays(IMAGES, [1, 2, 3, 1]).class_names == ("1", "2", "3")
 
@@ -61,9 +60,7 @@ def test_names_of_classes_without_images() -> None:
     names = [f"n{number}" for number in range(9)]
     dataset = from_arrays(IMAGES, [0, 2, 2, 0], class_names=names)
     assert dataset.class_names == ("n0", "n2")
-    assert dataset.notes == (
-        "7 classes have no images and are not counted: n1, n3, n4, n5, n6, ….",
-    )
+    assert dataset.notes == ("Classes without images, not counted: n1, n3, n4, n5, n6, ….",)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +122,7 @@ def test_pairs_of_names(tmp_path: Path, arrays: tuple[str, ...], test: list[int]
     assert dataset.class_names == ("0", "3")
     held_out = None if dataset.test is None else dataset.test.labels.tolist()
     assert held_out == (None if test is None else [1])
-    assert dataset.notes[0].startswith("2 classes have no images and are not counted: 1, 2.")
+    assert dataset.notes[0].startswith("Classes without images, not counted: 1, 2.")
 
 
 def test_two_held_out_pairs(tmp_path: Path) -> None:

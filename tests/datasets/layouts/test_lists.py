@@ -154,7 +154,7 @@ def test_tiny_imagenet_as_released(tmp_path: Path, kind: str) -> None:
     assert dataset.class_names == ("n01", "n02")
     assert dataset.test is not None
     assert (shown(dataset.train.images), shown(dataset.test.images)) == ([1, 2], [11, 12])
-    assert "1 images in tiny/test/ have no label and are left out." in dataset.notes
+    assert "Without a label and left out: 1 image in tiny/test/." in dataset.notes
 
 
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
@@ -163,8 +163,8 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     dataset = load(tmp_path, {**IMAGES, "labels.csv": csv("filename,label", *rows)})
     assert shown(dataset.train.images) == [1, 3, 0, 2]
     assert dataset.notes[1:] == (
-        "2 images are in no row of it and are left out.",
-        "1 rows name no image that is there.",
+        "In no row of it and left out: 2 images.",
+        "Without an image that is there: 1 row.",
     )
 
 

@@ -191,7 +191,7 @@ def test_folders_inside_class_folders(tmp_path: Path) -> None:
     assert dataset.class_names == ("ant", "bee")
     assert reds(dataset.train.images) == [2, 1, 3]
     assert dataset.notes == (
-        "2 training images are in deeper folders and belong to the class folders above them.",
+        "In deeper folders, taken for the class folders above them: 2 training images.",
     )
 
 
