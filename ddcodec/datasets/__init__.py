@@ -33,7 +33,7 @@ from ddcodec.datasets.sources.mnist import FASHION_MNIST, MNIST
 from ddcodec.datasets.sources.stl10 import STL10
 from ddcodec.datasets.sources.svhn import SVHN
 from ddcodec.datasets.sources.tiny_imagenet import TINY_IMAGENET
-from ddcodec.datasets.trees.archive import ARCHIVE_SUFFIXES
+from ddcodec.datasets.trees.archive import FILES_READ
 from ddcodec.datasets.trees.folder import load_folder
 from ddcodec.datasets.trees.resize import ImageSize
 from ddcodec.datasets.trees.source import source_exists, source_name, user_path
@@ -121,5 +121,5 @@ def _by_path(request: LoadRequest) -> LoadRequest:
     what = f"near ones: {', '.join(near)}; " if near else ""
     raise DataError(
         f"unknown dataset '{request.name}'; {what}'ddc datasets' lists all, or pass --data with a "
-        f"folder of images, an archive ({', '.join(ARCHIVE_SUFFIXES)}) or an .npz."
+        f"folder of images or a file ending in {FILES_READ}."
     )

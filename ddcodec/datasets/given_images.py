@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 
 from ddcodec.datasets.base import Dataset, ImageSplit
 from ddcodec.datasets.cache import default_cache_dir
+from ddcodec.datasets.files import load_files
 from ddcodec.datasets.in_arrays.array_labels import settle_labels
 from ddcodec.datasets.in_arrays.stored_array import MAX_BYTES
-from ddcodec.datasets.trees.folder import load_folder
+from ddcodec.datasets.request import LoadRequest
 from ddcodec.datasets.trees.resize import MAX_SIDE
 from ddcodec.datasets.trees.source import source_exists, source_name
 from ddcodec.errors import DataError
 
-ARRAY_SUFFIXES = (".npz", ".pt")
+ARRAY_SUFFIXES = (".npz", ".pt", ".pth")
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -48,7 +49,7 @@ class GivenImages:
 
 
 def load_given_images(path: Path, cache_dir: Path | None = None) -> GivenImages:
-    """Read a folder or archive of images (its training part), `.npz` or `.pt`.
+    """Read a folder or archive of images (its training part), tables, `.npz` or `.pt`.
 
     Arrays are named `images` (uint8, or floats scaled to [0, 1], or normalised with `mean` and
     `std` beside them; N×C×H×W, N×H×W×C or N×H×W) and `labels` (integers, N); `class_names`, `mean`
@@ -60,9 +61,8 @@ def load_given_images(path: Path, cache_dir: Path | None = None) -> GivenImages:
     if not source_exists(path):
         raise DataError(f"'{path}' does not exist; check the path of the images.")
     if path.suffix.lower() not in ARRAY_SUFFIXES or path.is_dir():
-        dataset = load_folder(
-            source_name(path), path, cache_dir or default_cache_dir(), one_class=True
-        )
+        name, cache = source_name(path), cache_dir or default_cache_dir()
+        dataset = load_files(LoadRequest(name, path, cache, one_class=True))
         return GivenImages(dataset, has_names=True)
     from ddcodec.datasets.in_arrays.array_files import read_arrays
 

@@ -1,26 +1,32 @@
-"""Load images of the user's own: a tree of files, or arrays in an .npz."""
+"""Load images of the user's own, and bring any dataset to one size."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from ddcodec.datasets.base import Dataset, ImageSplit
 from ddcodec.datasets.cache import allocate_split, cached_dataset
-from ddcodec.datasets.in_arrays.npz import is_npz_name, load_npz
+from ddcodec.datasets.files import load_files
+from ddcodec.datasets.given_images import load_given_images
+from ddcodec.datasets.in_arrays.npz import is_npz_name
 from ddcodec.datasets.request import LoadProgress, LoadRequest
-from ddcodec.datasets.trees.folder import load_tree
 from ddcodec.datasets.trees.resize import fit_pixels
 from ddcodec.datasets.trees.tree import PROGRESS_IMAGES
 
 __all__ = ["is_npz_name", "load_own", "resized"]
 
+TORCH_SUFFIXES = (".pt", ".pth")
+
 
 def load_own(request: LoadRequest) -> Dataset:
-    """Load an image folder, an archive of one or an .npz; raises DataError."""
-    if request.data is not None and is_npz_name(request.data):
-        return load_npz(request)
-    return load_tree(request)
+    """Load what `load_files` does, or the tensors of a `.pt`; raises DataError."""
+    data = request.data
+    if data is not None and data.suffix.lower() in TORCH_SUFFIXES and data.is_file():
+        dataset = load_given_images(data, request.cache_dir).dataset
+        return resized(replace(dataset, name=request.name), request)
+    return load_files(request)
 
 
 def resized(dataset: Dataset, request: LoadRequest) -> Dataset:

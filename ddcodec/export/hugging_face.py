@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from ddcodec.export.folder_names import class_folders
+from ddcodec.export.folder_names import unique_names
 from ddcodec.export.parquet import write_table
 from ddcodec.export.source import ExportSource
 
@@ -63,7 +63,7 @@ def _readme(source: ExportSource) -> str:
     # What JSON quotes, YAML reads.
     names = "\n".join(
         f"          '{label}': {json.dumps(name, ensure_ascii=False)}"
-        for label, name in enumerate(class_folders(source.class_names))
+        for label, name in enumerate(unique_names(source.class_names))
     )
     size = "x".join(map(str, source.image_shape[1:]))
     return f"""---

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ddcodec.errors import OutputError
-from ddcodec.export.folder_names import class_folders
+from ddcodec.export.folder_names import unique_names
 from ddcodec.export.picture import png_bytes
 from ddcodec.export.source import ExportSource, Item
 
@@ -53,8 +53,8 @@ def write_table(items: Iterable[Item], class_names: tuple[str, ...], target: Pat
 
 
 def _features(class_names: tuple[str, ...]) -> dict[str, Any]:
-    # `datasets` takes no name twice; folder names are unique and free of control characters.
-    label = {"names": list(class_folders(class_names)), "_type": "ClassLabel"}
+    # `datasets` takes no name twice; these are unique and free of control characters.
+    label = {"names": list(unique_names(class_names)), "_type": "ClassLabel"}
     return {"image": {"_type": "Image"}, "label": label}
 
 

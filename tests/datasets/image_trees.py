@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import pickle
+import sys
 import tarfile
 import zipfile
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -75,14 +77,31 @@ def write_zip(path: Path, files: Mapping[str, bytes]) -> Path:
     return path
 
 
+def write_archive(path: Path, files: Mapping[str, bytes]) -> Path:
+    """Write an archive of the kind that its name says, and the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".zip":
+        return write_zip(path, files)
+    if path.suffix == ".zst":
+        plain = write_tar(path.with_suffix(""), files)
+        path.write_bytes(zstandard_compress(plain.read_bytes()))
+        plain.unlink()
+        return path
+    modes = {".tar": "w", ".xz": "w:xz", ".bz2": "w:bz2"}
+    return write_tar(path, files, modes.get(path.suffix, "w:gz"))
+
+
+def zstandard_compress(data: bytes) -> bytes:
+    """Compress by Python's own Zstandard or its backport."""
+    name = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+    compressed: bytes = import_module(name).compress(data)
+    return compressed
+
+
 def write_source(folder: Path, kind: str, files: Mapping[str, bytes]) -> Path:
     """Write files as a folder (`kind` is empty) or as an archive with the suffix `kind`."""
     path = folder / f"insects{kind}"
-    if not kind:
-        return write_folder(path, files)
-    if kind == ".zip":
-        return write_zip(path, files)
-    return write_tar(path, files, {".tar": "w", ".tar.xz": "w:xz"}.get(kind, "w:gz"))
+    return write_archive(path, files) if kind else write_folder(path, files)
 
 
 BATCH_NAMES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")

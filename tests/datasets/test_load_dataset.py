@@ -132,7 +132,7 @@ def test_data_of_another_kind(tmp_path: Path) -> None:
     (tmp_path / "notes.pdf").write_bytes(b"%PDF")
     for name, data in (("mine", tmp_path / "notes.pdf"), (str(tmp_path / "notes.pdf"), None)):
         with pytest.raises(
-            DataError, match=r"neither a folder nor an archive; .*\.tar\.xz or \.npz"
+            DataError, match=r"neither a folder nor an archive; .*\.zip, \.tar .*\.npz or \.pt"
         ):
             load_dataset(name, data, tmp_path)
 

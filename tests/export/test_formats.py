@@ -243,8 +243,16 @@ def test_missing_library_is_named(
 
 def test_ordinary_names_are_kept() -> None:
     """Folders are called what the classes are called."""
-    names = ("airplane", "snow leopard", "żółw", "n01440764", "C-3", "1")
+    names = ("1", "C-3", "airplane", "n01440764", "snow leopard", "żółw")
     assert class_folders(names) == names
+
+
+def test_folders_sort_as_classes_do() -> None:
+    """Programs that number class folders in the order of their names come to the same numbers."""
+    assert class_folders(("cat", "bird")) == ("0-cat", "1-bird")
+    numbers = tuple(map(str, range(11)))
+    assert class_folders(numbers) == tuple(f"{label:02}" for label in range(11))
+    assert class_folders(("a", "B")) == ("0-a", "1-B")
 
 
 @pytest.mark.parametrize(

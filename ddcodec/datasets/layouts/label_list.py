@@ -18,6 +18,10 @@ IMAGE_COLUMNS = (
     "file_name", "filename", "image", "file", "path", "image_path", "img", "img_path", "filepath",
     "image_name", "image_id", "name", "id",
 )  # fmt: skip
+NAME_COLUMNS = (
+    "class", "class_name", "classname", "label_name", "labelname", "category", "category_name",
+    "target_name", "text_label", "name",
+)  # fmt: skip
 SPLIT_COLUMNS = ("split", "set", "subset", "partition", "fold")
 
 _SAMPLE_ROWS = 200
@@ -40,6 +44,7 @@ class LabelList:
         path: of the list in its source.
         labels: of images, by their path.
         splits: of those images of which the list says it.
+        names: what another column calls each label, where labels are numbers.
         missing_images: how many rows name no image.
         problem: why nobody can tell the labels, though images are named, or None.
     """
@@ -47,6 +52,7 @@ class LabelList:
     path: str
     labels: dict[str, str] = field(default_factory=dict)
     splits: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
     missing_images: int = 0
     problem: str | None = None
 
@@ -234,7 +240,26 @@ class _Reader:
             split = None if split_column is None else split_called(row[split_column])
             if split is not None:
                 found.splits[path] = split
-        return LabelList(self.path, found.labels, found.splits, missing)
+        names = _names_of(labels, table, image)
+        return LabelList(self.path, found.labels, found.splits, names, missing)
+
+
+def _names_of(labels: list[str], table: ListTable, image: int) -> dict[str, str]:
+    """Return the names of labels that are numbers, if a column has one for each and no other."""
+    if table.columns is None or not all(label.isdecimal() for label in labels if label):
+        return {}
+    lower = [name.strip().lower() for name in table.columns]
+    for known in NAME_COLUMNS:
+        if known not in lower or (index := lower.index(known)) == image:
+            continue
+        pairs = {
+            (label, row[index]) for label, row in zip(labels, table.rows, strict=True) if label
+        }
+        names = dict(pairs)
+        unique = len(pairs) == len(names) == len(set(names.values()))
+        if unique and not all(name.isdecimal() or not name for name in names.values()):
+            return names
+    return {}
 
 
 def _one_hot(table: ListTable, others: list[int]) -> list[str] | None:

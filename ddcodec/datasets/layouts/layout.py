@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from ddcodec.datasets.layouts.class_folders import (
     EXPECTED,
@@ -18,9 +19,11 @@ from ddcodec.datasets.layouts.class_folders import (
     wrapping_folder,
 )
 from ddcodec.datasets.layouts.label_list import Columns, ImageIndex, LabelList, read_label_list
+from ddcodec.datasets.layouts.listed_classes import listed_classes
 from ddcodec.datasets.layouts.listed_images import listed_by_class
 from ddcodec.datasets.layouts.split_names import HELD_OUT, TRAIN
 from ddcodec.datasets.layouts.tree_paths import TreePaths, below, is_inside
+from ddcodec.datasets.trees.archive import is_archive_name
 from ddcodec.datasets.trees.member import Member
 from ddcodec.datasets.wording import counted
 from ddcodec.errors import DataError
@@ -86,6 +89,8 @@ def read_layout(
     wanted = None if choice is None else choice.path
     paths = TreePaths.of(members, lambda path: wanted is None or path == wanted)
     if not paths.images:
+        if packed := sorted(path for path in paths.others if is_archive_name(Path(path))):
+            raise DataError(f"'{source}' holds archives such as '{packed[0]}'; unpack it.")
         raise DataError(f"'{source}' holds no images; {EXPECTED}.")
     reader = _LayoutReader(paths, source, one_class)
     if choice is not None:
@@ -159,8 +164,9 @@ class _LayoutReader:
                     "need the same class folders."
                 )
         self._note_unused(split, tests)
-        self._note_lists(train)
-        return self._layout(train, test)
+        listed = listed_classes(self._lists(), train)
+        self._notes += [] if listed.note is None else [listed.note]
+        return self._layout(train, test, listed.names)
 
     def _held_out(self, splits: dict[str, str], train: ImagesByClass) -> dict[str, ImagesByClass]:
         """Return the held-out splits with labels, of their folders or of a list inside."""
@@ -205,7 +211,7 @@ class _LayoutReader:
                     f"class '{name}' has {split} images in '{self._source}' but no training images."
                 )
         self._note_unused(split, splits)
-        return self._layout(train, test)
+        return self._layout(train, test, {name: name for name in train})
 
     def _check_number(self, train: ImagesByClass) -> None:
         if len(train) < 2 and not self._one_class:
@@ -220,30 +226,20 @@ class _LayoutReader:
             if other not in (TRAIN, split):
                 self._notes.append(f"{other}/ is not used: {split}/ is what is tested on.")
 
-    def _note_lists(self, train: ImagesByClass) -> None:
-        """Say which lists have labels that are not those of the folders."""
-        of_folder = {path: name for name, paths in train.items() for path in paths}
-        for found in self._lists():
-            pairs = {
-                (of_folder[path], label)
-                for path, label in found.labels.items()
-                if path in of_folder
-            }
-            renames = len({a for a, _ in pairs}) == len(pairs) == len({b for _, b in pairs})
-            if pairs and not renames:
-                self._notes.append(
-                    f"'{found.path}' lists labels and is not used, since the folders give the "
-                    "classes; name the list in place of the folder to go by it."
-                )
-
-    def _layout(self, train: ImagesByClass, test: ImagesByClass | None) -> Layout:
-        names = tuple(train)
-        held_out = None if test is None else _labelled(test, names)
-        return Layout(names, _labelled(train, names), held_out, tuple(self._notes))
+    def _layout(
+        self, train: ImagesByClass, test: ImagesByClass | None, names: dict[str, str]
+    ) -> Layout:
+        if others := sorted(self._paths.others):
+            self._notes.append(
+                f"Neither images nor lists and left out: {counted(len(others), 'file')}, "
+                f"'{others[0]}'{' first' if len(others) > 1 else ''}."
+            )
+        number = {name: label for label, name in enumerate(names)}
+        held_out = None if test is None else _labelled(test, number)
+        return Layout(tuple(names.values()), _labelled(train, number), held_out, tuple(self._notes))
 
 
-def _labelled(by_class: ImagesByClass, class_names: tuple[str, ...]) -> LabelledPaths:
-    number = {name: label for label, name in enumerate(class_names)}
+def _labelled(by_class: ImagesByClass, number: dict[str, int]) -> LabelledPaths:
     ordered = sorted(by_class.items(), key=lambda item: number[item[0]])
     pairs = [(path, number[name]) for name, paths in ordered for path in paths]
     return LabelledPaths(tuple(path for path, _ in pairs), tuple(label for _, label in pairs))

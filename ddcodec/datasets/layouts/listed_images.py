@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ddcodec.datasets.layouts.class_folders import ImagesByClass
@@ -48,11 +49,12 @@ def listed_by_class(lists: list[LabelList], paths: TreePaths, source: str) -> Li
                 )
             split = found.splits.get(path) or _split_of_folder(path) or named
             splits.setdefault(path, split or TRAIN)
-    _check_names(labels.values(), source)
+    names = _names(lists, set(labels.values()))
+    _check_names(names.values(), source)
     by_split: dict[str, ImagesByClass] = {}
-    for name in _ordered(set(labels.values())):
-        for path in sorted(path for path, label in labels.items() if label == name):
-            by_split.setdefault(splits[path], {}).setdefault(name, []).append(path)
+    for label in ordered_labels(names):
+        for path in sorted(path for path, found in labels.items() if found == label):
+            by_split.setdefault(splits[path], {}).setdefault(names[label], []).append(path)
     if TRAIN not in by_split:
         raise DataError(f"the lists in '{source}' name no training images; add some.")
     return ListedImages(by_split, tuple(_notes(lists, labels, paths)))
@@ -63,11 +65,19 @@ def _split_of_folder(path: str) -> str | None:
     return next((split for split in found if split is not None), None)
 
 
-def _ordered(names: set[str]) -> list[str]:
-    """Return names sorted, as numbers where all are numbers."""
-    if all(name.isdecimal() for name in names):
-        return sorted(names, key=lambda name: (int(name), name))
-    return sorted(names)
+def ordered_labels(labels: Collection[str]) -> list[str]:
+    """Return labels sorted, as numbers where all are numbers."""
+    if all(label.isdecimal() for label in labels):
+        return sorted(labels, key=lambda label: (int(label), label))
+    return sorted(labels)
+
+
+def _names(lists: list[LabelList], labels: set[str]) -> dict[str, str]:
+    """Return what the class of each label is called: what all lists call it, or the label."""
+    named = {(label, name) for found in lists for label, name in found.names.items()}
+    names = dict(named)
+    unique = len(named) == len(names) == len(set(names.values()))
+    return names if unique and names.keys() == labels else {label: label for label in labels}
 
 
 def _check_names(names: object, source: str) -> None:

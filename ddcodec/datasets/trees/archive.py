@@ -8,13 +8,20 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from ddcodec.datasets.trees.member import Member
 from ddcodec.errors import DataError
 
-ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz")
+ARCHIVE_SUFFIXES = (
+    ".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst", ".tzst",
+)  # fmt: skip
+FILES_READ = ".zip, .tar (also .gz, .bz2, .xz, .zst), .parquet, .npz or .pt"
+_ZSTANDARD_SUFFIXES = (".tar.zst", ".tzst")
 
 # What the standard library raises on damaged, encrypted or exotic archives.
 _BROKEN = (
@@ -80,7 +87,7 @@ def _read_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> by
 
 
 def _tar_members(path: Path) -> Iterator[Member]:
-    with tarfile.open(path, "r:*") as archive:
+    with _opened_tar(path) as archive:
         for info in archive:
             if info.islnk() or info.issym():
                 raise DataError(
@@ -90,6 +97,32 @@ def _tar_members(path: Path) -> Iterator[Member]:
             read = partial(_read_tar, archive, info, path)
             yield Member(_harmless(info.name), info.isdir(), info.size, read)
         _check_end(archive)
+
+
+@contextmanager
+def _opened_tar(path: Path) -> Iterator[tarfile.TarFile]:
+    if not path.name.lower().endswith(_ZSTANDARD_SUFFIXES):
+        with tarfile.open(path, "r:*") as archive:
+            yield archive
+        return
+    zstd = _zstandard()
+    try:
+        with zstd.ZstdFile(path) as file, tarfile.open(fileobj=file, mode="r:") as archive:
+            yield archive
+    except zstd.ZstdError as error:
+        raise tarfile.ReadError(str(error)) from error
+
+
+def _zstandard() -> Any:
+    """Return the module that reads Zstandard: Python's own since 3.14."""
+    for name in ("compression.zstd", "backports.zstd"):
+        try:
+            return import_module(name)
+        except ImportError:
+            continue
+    raise DataError(
+        "Zstandard needs backports.zstd, which is not installed: pip install 'ddcodec[zstd]'."
+    )
 
 
 def _read_tar(archive: tarfile.TarFile, info: tarfile.TarInfo, path: Path) -> bytes:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from ddcodec.datasets.base import Dataset
 from ddcodec.datasets.cache import cached_dataset, keep_notes
 from ddcodec.datasets.layouts.layout import read_layout
 from ddcodec.datasets.request import LoadRequest
+from ddcodec.datasets.trees.image import is_image_name
+from ddcodec.datasets.trees.member import Member
+from ddcodec.datasets.trees.packed import archives_in, packed_members
 from ddcodec.datasets.trees.source import (
     check_source,
     listed_source,
@@ -24,6 +29,24 @@ def load_folder(
 ) -> Dataset:
     """Load an image tree whose images have one size from a folder or archive; see `load_tree`."""
     return load_tree(LoadRequest(name, data, cache_dir, one_class=one_class))
+
+
+def tree_members(data: Path) -> Iterator[Member]:
+    """Yield the files of a folder or archive; where a folder has archives only, what they hold."""
+    if data.is_dir():
+        archives = archives_in(data)
+        if archives and not has_images(data):
+            return packed_members(data, archives)
+    return source_members(data)
+
+
+def has_images(folder: Path) -> bool:
+    """Tell whether there is an image at any depth; of a tree of images, at once."""
+    return any(
+        is_image_name(name) and not name.startswith(".")
+        for _, _, names in os.walk(folder)
+        for name in names
+    )
 
 
 def load_tree(request: LoadRequest) -> Dataset:
@@ -46,9 +69,9 @@ def load_tree(request: LoadRequest) -> Dataset:
 
     def build(folder: Path) -> tuple[str, ...]:
         reader = TreeReader(data, request.size, request.on_progress)
-        members = reader.noting(source_members(data))
+        members = reader.noting(tree_members(data))
         layout = read_layout(members, str(data), choice, request.one_class)
-        names = reader.decode(layout, source_members(data), folder)
+        names = reader.decode(layout, tree_members(data), folder)
         keep_notes(folder, (*layout.notes, *reader.notes(layout)))
         return names
 

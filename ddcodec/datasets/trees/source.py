@@ -11,7 +11,7 @@ from ddcodec.datasets.layouts.label_list import Columns
 from ddcodec.datasets.layouts.layout import ListChoice
 from ddcodec.datasets.layouts.list_table import is_list_name
 from ddcodec.datasets.trees.archive import (
-    ARCHIVE_SUFFIXES,
+    FILES_READ,
     archive_members,
     archive_stem,
     is_archive_name,
@@ -51,7 +51,7 @@ def check_source(path: Path) -> None:
     if not path.is_dir() and not is_archive_name(path):
         raise DataError(
             f"'{path}' is neither a folder nor an archive; pass a folder of images, a list of "
-            f"their labels (.csv), or a file ending in {', '.join(ARCHIVE_SUFFIXES)} or .npz."
+            f"their labels (.csv), or a file ending in {FILES_READ}."
         )
 
 

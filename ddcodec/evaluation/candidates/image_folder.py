@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ddcodec.datasets import Dataset, default_cache_dir, load_folder
+from ddcodec.datasets import Dataset, LoadRequest, default_cache_dir
+from ddcodec.datasets.files import load_files
+from ddcodec.datasets.trees.archive import is_archive_name
 from ddcodec.datasets.trees.image import check_file_size, decode_image
 from ddcodec.errors import DataError
 from ddcodec.evaluation.candidates.candidate import Candidate
@@ -19,15 +21,16 @@ LIST, _COLUMNS = "labels.csv", ["filename", "label", "class"]
 
 
 def read_tree(path: Path, real: Dataset) -> Candidate:
-    """Read images sorted into a folder for each class; raises DataError."""
-    tree = load_folder(path.name, path, default_cache_dir())
+    """Read images in class folders, tables or shards; raises DataError."""
+    tree = load_files(LoadRequest(path.name, path, default_cache_dir()))
     check_shape((tree.channels, tree.height, tree.width), real, path)
     labels = renumbered(torch.from_numpy(tree.train.labels), tree.class_names, real)
     images = torch.from_numpy(np.array(tree.train.images))
     if path.is_dir():
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
         return Candidate("folder", images, labels, size)
-    return Candidate("archive", images, labels, path.stat().st_size)
+    kind = "archive" if is_archive_name(path) else path.suffix
+    return Candidate(kind, images, labels, path.stat().st_size)
 
 
 def read_list(folder: Path, real: Dataset) -> Candidate:

@@ -20,6 +20,7 @@ from ddcodec.datasets.in_arrays.array_files import (
     pick,
     read_arrays,
 )
+from ddcodec.datasets.tables.parquet import SUFFIX as PARQUET
 from ddcodec.datasets.trees.archive import is_archive_name
 from ddcodec.errors import DataError
 from ddcodec.evaluation.candidates.arrays import as_batch, as_labels, as_pixels
@@ -80,7 +81,7 @@ def read_candidate(path: Path, load_real: Callable[[], Dataset], options: ReadOp
     if path.is_dir():
         listed = (path / LIST).is_file()
         return read_list(path, load_real()) if listed else read_tree(path, load_real())
-    if is_archive_name(path):
+    if is_archive_name(path) or suffix == PARQUET:
         return read_tree(path, load_real())
     return _read_ddc(path, load_real, options)
 

@@ -197,6 +197,31 @@ def test_an_unused_list_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_numbers_of_class_folders(tmp_path: Path, kind: str) -> None:
+    """A list that has one number for each folder gives their order, and names if it has some."""
+    files = {f"{'ant' if n < 3 else 'bee'}/{n}.png": flat(n) for n in range(6)}
+    rows = (f"{n}.png,{7 - n // 3}" for n in range(6))
+    dataset = load(tmp_path / "order", {**files, "l.csv": csv("filename,label", *rows)}, kind)
+    assert (dataset.class_names, dataset.notes) == (("bee", "ant"), ())
+    assert shown(dataset.train.images) == [3, 4, 5, 0, 1, 2]
+    rows = (f"{n}.png,{7 - n // 3},{'Ant' if n < 3 else 'Bee'}" for n in range(6))
+    named = {**files, "l.csv": csv("filename,label,class", *rows)}
+    assert load(tmp_path / "names", named, kind).class_names == ("Bee", "Ant")
+
+
+def test_names_of_numbers(tmp_path: Path) -> None:
+    """Of a number and a name, the number gives the order and the name is that of the class."""
+    rows = [f"{n}.png,{n % 2},{'wasp' if n % 2 == 0 else 'ant'}" for n in range(6)]
+    dataset = load(tmp_path, {**IMAGES, "x.csv": csv("file,label,label_name", *rows)})
+    assert dataset.class_names == ("wasp", "ant")
+    assert shown(dataset.train.images) == [0, 2, 4, 1, 3, 5]
+    for wrong in ("0.png,0,ant", "0.png,0,wasp2"):
+        rows[0] = wrong
+        dataset = load(tmp_path, {**IMAGES, "x.csv": csv("file,label,label_name", *rows)})
+        assert dataset.class_names == ("0", "1")
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("files", "message"),
     [

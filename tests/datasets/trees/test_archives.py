@@ -11,7 +11,7 @@ from ddcodec.datasets import load_folder
 from ddcodec.datasets.trees.archive import archive_members, archive_stem
 from ddcodec.errors import DataError
 
-ARCHIVES = [".zip", ".tar", ".tar.gz", ".tar.xz"]
+ARCHIVES = [".zip", ".tar", ".tar.gz", ".tar.xz", ".tar.bz2", ".tar.zst"]
 
 
 @pytest.mark.parametrize("kind", ARCHIVES)

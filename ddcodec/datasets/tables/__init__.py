@@ -1,0 +1,1 @@
+"""Images and labels in rows: Parquet files and WebDataset shards."""

@@ -1,0 +1,168 @@
+"""Parquet files of images, as Hugging Face `datasets` and `ddc decode` write them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ddcodec.datasets.layouts.label_list import LABEL_COLUMNS
+from ddcodec.datasets.layouts.split_names import HELD_OUT, TRAIN, split_called, split_of_file
+from ddcodec.datasets.tables.rows import Row
+from ddcodec.datasets.trees.image import MAX_RESIZED_FILE_BYTES
+from ddcodec.errors import DataError
+
+SUFFIX = ".parquet"
+IMAGE_COLUMNS = ("image", "img", "picture", "photo", "jpg", "png", "pixels", "file", "path")
+BATCH_ROWS = 100
+
+
+class ParquetRows:
+    """Read a file, or all files of a folder; see `RowSource`.
+
+    Raises:
+        DataError: pyarrow is missing, a file is damaged, or has no column of images or of labels.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._files: dict[str, list[Path]] = {}
+        for file in [path] if path.is_file() else parquet_files(path):
+            self._files.setdefault(_split_of(file, path), []).append(file)
+        first = next(files[0] for files in self._files.values())
+        with _reading(first) as parquet:
+            schema = parquet.schema_arrow
+            self._image = _column(schema, IMAGE_COLUMNS, _holds_images, "images", first)
+            self._label = _column(schema, LABEL_COLUMNS, _holds_labels, "labels", first)
+            self.class_names = _names(schema, self._label)
+
+    def splits(self) -> tuple[str, ...]:
+        """See `RowSource`."""
+        return tuple(split for split in (TRAIN, *HELD_OUT) if split in self._files)
+
+    def rows(self, split: str) -> Iterator[Row]:
+        """See `RowSource`."""
+        for file in self._files[split]:
+            yield from self._rows_of(file)
+
+    def _rows_of(self, file: Path) -> Iterator[Row]:
+        number = 0
+        for pictures, labels in self._batches(file):
+            for picture, label in zip(pictures, labels, strict=True):
+                where = f"{file}, row {number}"
+                if label is None:
+                    raise DataError(f"{where} has no label; leave it out.")
+                yield where, _bytes(picture, file, where), label
+                number += 1
+
+    def _batches(self, file: Path) -> Iterator[tuple[list[Any], list[Any]]]:
+        with _reading(file) as parquet:
+            missing = {self._image, self._label} - set(parquet.schema_arrow.names)
+            if missing:
+                raise DataError(f"'{file}' has no column '{missing.pop()}', as others have.")
+            columns = [self._image, self._label]
+            for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=columns):
+                found = batch.to_pydict()
+                yield found[self._image], found[self._label]
+
+
+def parquet_files(folder: Path) -> list[Path]:
+    """Return the Parquet files at any depth of a folder, sorted, none hidden."""
+    found = (path for path in folder.rglob(f"*{SUFFIX}") if path.is_file())
+    return sorted(
+        path
+        for path in found
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def _split_of(file: Path, root: Path) -> str:
+    """Return the split of `train-00000-of-00001.parquet`, `test/0.parquet` and their like."""
+    parts = file.relative_to(root).parts[:-1] if root.is_dir() else ()
+    folders = (split_called(part) for part in reversed(parts))
+    return split_of_file(file.stem) or next(filter(None, folders), None) or TRAIN
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[Any]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise DataError(
+            "Parquet needs pyarrow, which is not installed: pip install 'ddcodec[parquet]'."
+        ) from error
+    try:
+        with pyarrow.parquet.ParquetFile(file) as parquet:
+            yield parquet
+    except DataError:
+        raise
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        reason = (str(error).strip() or "damaged").splitlines()[0][:120].rstrip(".")
+        raise DataError(f"cannot read '{file}' ({reason}); download or write it again.") from error
+
+
+def _column(schema: Any, known: tuple[str, ...], fits: Any, what: str, file: Path) -> str:
+    """Return the first of the known columns, else the only one of a fitting type."""
+    able = [field.name for field in schema if fits(field.type)]
+    lower = {name.lower(): name for name in able}
+    for name in known:
+        if name in lower:
+            return str(lower[name])
+    if len(able) == 1:
+        return str(able[0])
+    columns = ", ".join(schema.names)
+    raise DataError(
+        f"'{file}' has the columns {columns}, none of which is known for {what}; call it "
+        f"'{known[0]}'."
+    )
+
+
+def _holds_images(kind: Any) -> bool:
+    from pyarrow import types
+
+    if types.is_struct(kind):
+        return any(field.name == "bytes" for field in kind)
+    return bool(types.is_binary(kind) or types.is_large_binary(kind) or _is_text(kind))
+
+
+def _holds_labels(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_integer(kind) or _is_text(kind))
+
+
+def _is_text(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_string(kind) or types.is_large_string(kind))
+
+
+def _names(schema: Any, label: str) -> tuple[str, ...] | None:
+    """Return the names that `datasets` keeps of a ClassLabel."""
+    try:
+        described = json.loads((schema.metadata or {})[b"huggingface"])
+        names = described["info"]["features"][label]["names"]
+        return tuple(map(str, names))
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def _bytes(picture: Any, file: Path, where: str) -> bytes:
+    """Return the file of an image, from its cell or from beside the table."""
+    if isinstance(picture, dict):
+        picture = picture.get("bytes") or picture.get("path")
+    if isinstance(picture, bytes):
+        return picture
+    if not isinstance(picture, str):
+        raise DataError(f"{where} has no image; leave it out.")
+    path = file.parent / picture
+    if not path.resolve().is_relative_to(file.parent.resolve()):
+        raise DataError(f"{where} names '{picture}', which is outside the folder of the table.")
+    try:
+        if path.stat().st_size > MAX_RESIZED_FILE_BYTES:
+            raise DataError(f"'{path}' is too large to be an image of a dataset; remove it.")
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read '{path}', which {where} names: {error.strerror}.") from error

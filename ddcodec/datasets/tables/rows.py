@@ -1,0 +1,130 @@
+"""Load a source that gives pairs of an image file and a label, one after the other, twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddcodec.datasets.base import Dataset
+from ddcodec.datasets.cache import allocate_split, cached_dataset, keep_notes
+from ddcodec.datasets.in_arrays.array_labels import settle_labels
+from ddcodec.datasets.layouts.split_names import HELD_OUT, TRAIN
+from ddcodec.datasets.request import LoadProgress, LoadRequest
+from ddcodec.datasets.trees.image import ImageHeader, check_file_size, decode_image, read_header
+from ddcodec.datasets.trees.source import source_key
+from ddcodec.errors import DataError
+
+PROGRESS_IMAGES = 200
+
+Row = tuple[str, bytes, int | str]
+"""What to call an image in messages, its file, its label."""
+
+
+class RowSource(Protocol):
+    """Images and labels in rows.
+
+    Attributes:
+        class_names: of the numbers that labels are, or None.
+    """
+
+    class_names: tuple[str, ...] | None
+
+    def splits(self) -> tuple[str, ...]:
+        """Return the splits there are, of `train` and HELD_OUT."""
+        ...
+
+    def rows(self, split: str) -> Iterator[Row]:
+        """Yield the rows of a split, the same ones each time; raises DataError."""
+        ...
+
+
+def load_rows(request: LoadRequest, source: RowSource) -> Dataset:
+    """Load the images of a source; only those of one split are held at a time, as files.
+
+    Raises:
+        DataError: A row that cannot be read or has another size than the others, or nothing to
+            train on.
+    """
+    data = request.data
+    assert data is not None
+    what = f"rows {source_key(data)} at {request.size}"
+    key = hashlib.sha256(what.encode()).hexdigest()
+
+    def build(folder: Path) -> tuple[str, ...]:
+        return _build(source, request, folder)
+
+    return cached_dataset(request.name, key, request.cache_dir, build)
+
+
+def _build(source: RowSource, request: LoadRequest, folder: Path) -> tuple[str, ...]:
+    there = source.splits()
+    held_out = next((split for split in HELD_OUT if split in there), None)
+    used = {TRAIN: TRAIN} | ({} if held_out is None else {"test": held_out})
+    if TRAIN not in there:
+        # A lone split is the whole dataset.
+        used = {TRAIN: there[0]} if len(there) == 1 else {}
+    if not used:
+        raise DataError(f"'{request.data}' has {', '.join(there)} but no training images.")
+    headers: dict[str, list[ImageHeader]] = {}
+    labels: dict[str, NDArray[Any]] = {}
+    for name, split in used.items():
+        headers[name], labels[name] = _first_pass(source, split, request)
+    settled = settle_labels(labels, source.class_names)
+    shape = _common_shape(headers, request)
+    for name, split in used.items():
+        images, numbers = allocate_split(folder, name, (len(labels[name]), *shape))
+        numbers[:] = settled.splits[name]
+        for index, (where, data, _) in enumerate(source.rows(split)):
+            images[index] = decode_image(data, where, shape[0], request.size)
+            _show(request, "decoding", index, len(images))
+    unused = [split for split in there if split not in used.values()]
+    notes = [f"{split} is not used: {held_out} is what is tested on." for split in unused]
+    keep_notes(folder, (*settled.notes, *notes))
+    return settled.class_names
+
+
+def _first_pass(
+    source: RowSource, split: str, request: LoadRequest
+) -> tuple[list[ImageHeader], NDArray[Any]]:
+    headers: list[ImageHeader] = []
+    labels: list[int | str] = []
+    for where, data, label in source.rows(split):
+        check_file_size(len(data), where, request.size)
+        headers.append(read_header(data, where, request.size))
+        labels.append(label)
+        _show(request, "listing", len(labels), None)
+    if not labels:
+        raise DataError(f"'{request.data}' has no images in its split {split}.")
+    if len({type(label) for label in labels}) > 1:
+        raise DataError(
+            f"some labels in '{request.data}' are texts, others numbers; save them alike."
+        )
+    return headers, np.array(labels)
+
+
+def _common_shape(
+    headers: dict[str, list[ImageHeader]], request: LoadRequest
+) -> tuple[int, int, int]:
+    every = [header for found in headers.values() for header in found]
+    channels = 1 if all(header.is_grey for header in every) else 3
+    if request.size is not None:
+        return channels, request.size.height, request.size.width
+    sizes = {(header.height, header.width) for header in every}
+    if len(sizes) > 1:
+        (a, b), (c, d) = sorted(sizes)[0], sorted(sizes)[-1]
+        raise DataError(
+            f"images of '{request.data}' have {b}x{a} to {d}x{c} pixels; pass --size N to resize "
+            "all images to one size."
+        )
+    height, width = sizes.pop()
+    return channels, height, width
+
+
+def _show(request: LoadRequest, stage: str, done: int, total: int | None) -> None:
+    if done % PROGRESS_IMAGES == 0:
+        request.on_progress(LoadProgress(stage, done, total, "images"))
