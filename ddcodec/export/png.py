@@ -20,12 +20,11 @@ class PngFolder:
 
     def write(self, source: ExportSource, target: Path) -> None:
         """Write class folders and the table into an empty folder; see `Exporter`."""
-        digits = max(4, len(str(len(source.symbols.labels) - 1)))
+        digits = max(4, len(str(source.largest_number)))
         folders = class_folders(source.class_names)
-        is_part = len(source) < len(source.symbols.labels)
         # Of a selection, classes without an image are left out: programs that read class folders
         # take no empty ones.
-        wanted = set(source.labels.tolist()) if is_part else set(range(len(folders)))
+        wanted = set(source.labels.tolist()) if source.is_part else set(range(len(folders)))
         for label in wanted:
             (target / folders[label]).mkdir()
         with (target / LABELS_FILE).open("w", encoding="utf-8", newline="") as stream:

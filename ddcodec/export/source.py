@@ -1,4 +1,4 @@
-"""What an export is made of: the images somebody selected, a few at a time."""
+"""What an export is made of: the images somebody selected, a few at a time, once or more often."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ddcodec.codec.decode import DecodedSymbols
 from ddcodec.codec.labels.labeler import ExactLabeler
 from ddcodec.codec.labels.soft_labels import probabilities_of
+from ddcodec.codec.renditions import draw_renditions
 from ddcodec.errors import FormatError
 from ddcodec.format.limits import DecodeLimits
 
@@ -20,7 +21,8 @@ class Item:
     """One image.
 
     Attributes:
-        number: in the file, from 0.
+        number: in the file, from 0; where images are drawn more than once, in the file with every
+            image that often.
         number_in_class: likewise among the images of its class.
         label: its class.
         pixels: C × H × W, uint8.
@@ -39,10 +41,15 @@ class ExportSource:
     Attributes:
         symbols: the file; its pixels are decoded while they are exported.
         numbers: of the selected images, rising, int64.
+        renditions: times that each is drawn, one after another, each time with other details
+            (docs/format.md, section 10).
+        limits: bounds on what that may take; None for the defaults.
     """
 
     symbols: DecodedSymbols
     numbers: NDArray[np.int64]
+    renditions: int = 1
+    limits: DecodeLimits | None = None
 
     @classmethod
     def of(cls, symbols: DecodedSymbols, numbers: NDArray[np.int64] | None = None) -> ExportSource:
@@ -50,12 +57,27 @@ class ExportSource:
         return cls(symbols, np.arange(len(symbols.labels)) if numbers is None else numbers)
 
     def __len__(self) -> int:
-        return len(self.numbers)
+        return len(self.rows)
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Number in the file of every exported image, int64: each as often as it is drawn."""
+        return self.numbers.repeat(self.renditions)
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """Labels of the selected images, int64, as the file numbers its classes."""
-        return self.symbols.labels[self.numbers]
+        """Labels of the exported images, int64, as the file numbers its classes."""
+        return self.symbols.labels[self.rows]
+
+    @property
+    def is_part(self) -> bool:
+        """Whether images of the file are left out."""
+        return len(self.numbers) < len(self.symbols.labels)
+
+    @property
+    def largest_number(self) -> int:
+        """The number of the last image of the file; see `Item`."""
+        return len(self.symbols.labels) * self.renditions - 1
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -79,12 +101,24 @@ class ExportSource:
         return [value / 256 for value in self.symbols.header.std]
 
     def batches(self) -> Iterator[NDArray[np.uint8]]:
-        """Yield the selected images in order, n × C × H × W, n being 0 now and then.
+        """Yield the exported images in order, n × C × H × W, n being 0 now and then.
 
         Raises:
-            FormatError: after the last one, if the file is damaged: what was written until then
-                must not be kept.
+            FormatError: if the renditions exceed the limits; after the last image, if the file is
+                damaged: what was written until then must not be kept.
         """
+        if self.renditions == 1:
+            yield from self._single()
+            return
+        # Only what is verified may be drawn again.
+        for _ in self.symbols.image_batches():
+            pass
+        header, content = self.symbols.header, self.symbols.content
+        drawn = draw_renditions(header, content, self.renditions, self.limits)
+        for number in self.numbers:
+            yield drawn[:, number]
+
+    def _single(self) -> Iterator[NDArray[np.uint8]]:
         first = 0
         for images in self.symbols.image_batches():
             low, high = np.searchsorted(self.numbers, (first, first + len(images)))
@@ -97,14 +131,17 @@ class ExportSource:
         return SoftLabelling(self)
 
     def items(self) -> Iterator[Item]:
-        """Yield the selected images one by one; see `batches`."""
+        """Yield the exported images one by one; see `batches`."""
         labels = self.labels.tolist()
         starts = np.searchsorted(self.symbols.labels, np.arange(len(self.class_names))).tolist()
         index = 0
         for images in self.batches():
             for pixels in images:
-                number, label = int(self.numbers[index]), labels[index]
-                yield Item(number, number - starts[label], label, pixels)
+                rendition, label = index % self.renditions, labels[index]
+                row = int(self.numbers[index // self.renditions])
+                number = row * self.renditions + rendition
+                in_class = (row - starts[label]) * self.renditions + rendition
+                yield Item(number, in_class, label, pixels)
                 index += 1
 
 
@@ -121,7 +158,7 @@ class SoftLabelling:
     def __init__(self, source: ExportSource) -> None:
         header, content = source.symbols.header, source.symbols.content
         self._listed = content.soft_labels
-        self._numbers = source.numbers
+        self._rows = source.rows
         self._labeler = None
         self._parts: list[NDArray[np.int64]] = []
         if header.labeler is None or content.labeler is None:
@@ -141,5 +178,5 @@ class SoftLabelling:
     def probabilities(self) -> NDArray[np.float32] | None:
         """Return a row for each image seen, float32; None where the file has hard labels only."""
         if self._listed is not None:
-            return self._listed.probabilities[self._numbers]
+            return self._listed.probabilities[self._rows]
         return probabilities_of(np.concatenate(self._parts) / 4096) if self._parts else None

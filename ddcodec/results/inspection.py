@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from math import floor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from ddcodec.budget import bits_per_class
 from ddcodec.errors import DataError, FormatError
@@ -124,6 +124,10 @@ class Inspection:
         }
 
 
+FileSource = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
+"""A path, the bytes of a file, or what is open for reading bytes."""
+
+
 def read_ddc(path: Path, limits: DecodeLimits | None = None) -> bytes:
     """Read a file of at most the allowed size.
 
@@ -146,15 +150,23 @@ def read_ddc(path: Path, limits: DecodeLimits | None = None) -> bytes:
     except ValueError as error:
         raise DataError(f"{os.fspath(path)!a} is not a path.") from error
     if len(data) > limit or (regular and status.st_size > limit):
-        raise FormatError(
-            f"'{path}' is larger than {limit} bytes, the limit for a file; raise it with "
-            "--max-bytes if you trust the file."
-        )
+        raise _too_large(path, limit)
     return data
 
 
-def decode_file(path: Path, limits: DecodeLimits | None = None) -> DecodedFile:
+def _too_large(path: Path, limit: int) -> FormatError:
+    return FormatError(
+        f"'{path}' is larger than {limit} bytes, the limit for a file; raise it with "
+        "--max-bytes if you trust the file."
+    )
+
+
+def decode_file(source: FileSource, limits: DecodeLimits | None = None) -> DecodedFile:
     """Read and decode a file, both checksums included.
+
+    Args:
+        source: its path, its bytes, or what is open for reading bytes.
+        limits: bounds on what it may take; None for the defaults.
 
     Raises:
         DataError: if it cannot be read.
@@ -162,9 +174,28 @@ def decode_file(path: Path, limits: DecodeLimits | None = None) -> DecodedFile:
     """
     from ddcodec.codec.decode import decode_bytes
 
-    data = read_ddc(path, limits)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return decode_bytes(bytes(source), limits)
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        data = read_ddc(path, limits)
+    else:
+        path = Path(str(getattr(source, "name", "the open file")))
+        data = _read_stream(source, path, (limits or DecodeLimits()).max_file_bytes)
     with naming(path):
         return decode_bytes(data, limits)
+
+
+def _read_stream(stream: IO[bytes], path: Path, limit: int) -> bytes:
+    try:
+        data = stream.read(limit + 1)
+    except (OSError, ValueError, AttributeError) as error:
+        raise DataError(f"Cannot read '{path}': {error}.") from error
+    if not isinstance(data, bytes):
+        raise DataError(f"'{path}' is open for reading text; open it with 'rb'.")
+    if len(data) > limit:
+        raise _too_large(path, limit)
+    return data
 
 
 def decode_file_symbols(path: Path, limits: DecodeLimits | None = None) -> DecodedSymbols:

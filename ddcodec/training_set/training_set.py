@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
@@ -19,7 +18,7 @@ from ddcodec.codec.renditions import draw_renditions
 from ddcodec.errors import DataError
 from ddcodec.format.limits import DecodeLimits
 from ddcodec.format.student_recipe import StudentRecipe
-from ddcodec.results.inspection import decode_file, file_bytes
+from ddcodec.results.inspection import FileSource, decode_file, file_bytes
 from ddcodec.training_set.labeler import Labeler
 from ddcodec.training_set.vision_dataset import VisionTrainingSet
 
@@ -64,7 +63,7 @@ class TrainingSet(Dataset[tuple[Any, int]]):
     @classmethod
     def load(
         cls,
-        path: str | Path,
+        source: FileSource,
         limits: DecodeLimits | None = None,
         transform: Transform | None = None,
         renditions: int | None = 1,
@@ -72,7 +71,7 @@ class TrainingSet(Dataset[tuple[Any, int]]):
         """Decode a file and check both of its checksums.
 
         Args:
-            path: of the file.
+            source: path of the file, its bytes, or what is open for reading bytes.
             limits: bounds on what it may take; None for the defaults.
             transform: see the attribute.
             renditions: times each image is drawn, one after another, each time with other details
@@ -82,7 +81,7 @@ class TrainingSet(Dataset[tuple[Any, int]]):
             DataError: if it cannot be read.
             FormatError: if it is no valid file within the limits.
         """
-        decoded = decode_file(Path(path), limits)
+        decoded = decode_file(source, limits)
         return replace(cls.from_decoded(decoded, renditions, limits), transform=transform)
 
     @classmethod
@@ -211,10 +210,10 @@ class TrainingSet(Dataset[tuple[Any, int]]):
 
 
 def load(
-    path: str | Path,
+    source: FileSource,
     limits: DecodeLimits | None = None,
     transform: Transform | None = None,
     renditions: int | None = 1,
 ) -> TrainingSet:
     """Decode a `.ddc` file into a torch Dataset; see `TrainingSet.load`."""
-    return TrainingSet.load(path, limits, transform, renditions)
+    return TrainingSet.load(source, limits, transform, renditions)

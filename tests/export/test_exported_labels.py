@@ -52,6 +52,22 @@ def test_labels_by_the_labeler(kind: str, tmp_path: Path) -> None:
     assert written is not None and np.array_equal(written, expected)
 
 
+def test_labels_of_renditions(tmp_path: Path) -> None:
+    """Soft labels go along with every rendition; a labeler sees each by itself."""
+    soft = golden("soft").content.soft_labels
+    assert soft is not None
+    NpzFile().write(ExportSource(golden("soft"), np.array([0, 2]), 2), tmp_path / "soft.npz")
+    written = np.load(tmp_path / "soft.npz")["soft_labels"]
+    assert np.array_equal(written, soft.probabilities[[0, 0, 2, 2]])
+    decoded = golden("labeler")
+    NpzFile().write(ExportSource(decoded, np.array([3]), 2), tmp_path / "labeler.npz")
+    arrays = np.load(tmp_path / "labeler.npz")
+    assert decoded.header.labeler is not None and decoded.content.labeler is not None
+    labeler = ExactLabeler(decoded.header.labeler, decoded.content.labeler)
+    expected = probabilities_of(labeler.logits(arrays["images"]) / 4096)
+    assert np.array_equal(arrays["soft_labels"], expected) and len(expected) == 2
+
+
 def test_hard_labels_bring_none(tmp_path: Path) -> None:
     """A file of hard labels has no further array."""
     assert _written("grey", "npz", tmp_path, None) is None

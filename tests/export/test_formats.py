@@ -19,6 +19,8 @@ from ddcodec.errors import FormatError, OutputError
 from ddcodec.export import EXPORTERS, ExportSource, class_folders, write_export
 from ddcodec.export.hugging_face import HuggingFaceFolder
 from ddcodec.export.webdataset import WebDatasetShards
+from ddcodec.format.limits import DecodeLimits
+from ddcodec.training_set import load
 
 FOLDERS = [kind for kind, exporter in EXPORTERS.items() if not exporter.suffix]
 FILES = [kind for kind, exporter in EXPORTERS.items() if exporter.suffix]
@@ -124,6 +126,34 @@ def test_a_selection_comes_back(kind: str, tmp_path: Path) -> None:
     images, labels = READERS[kind](tmp_path / "out")
     assert np.array_equal(np.stack(images), decoded.images[[0, 3, 5]])
     assert labels == decoded.labels[[0, 3, 5]].tolist()
+
+
+@pytest.mark.parametrize("kind", EXPORTERS)
+@pytest.mark.parametrize("numbers", [None, [0, 2]])
+def test_renditions_come_back(kind: str, numbers: list[int] | None, tmp_path: Path) -> None:
+    """Every image as often as asked for, one after another, as `ddcodec.load` has them."""
+    if kind in PARQUET:
+        pytest.importorskip("pyarrow", reason="Parquet needs the extra `parquet`")
+    path = GOLDEN[0].with_name("wavelet.ddc")
+    symbols, drawn = decode_symbols(path.read_bytes()), load(path, renditions=3)
+    chosen = np.arange(len(symbols.labels)) if numbers is None else np.array(numbers)
+    write_export(ExportSource(symbols, chosen, 3), tmp_path / "out", kind)
+    images, labels = READERS[kind](tmp_path / "out")
+    rows = (3 * chosen[:, None] + np.arange(3)).reshape(-1)
+    assert np.array_equal(np.stack(images), drawn.images.numpy()[rows])
+    assert labels == drawn.labels[rows].tolist()
+
+
+def test_renditions_have_bounds() -> None:
+    """Pixels have one rendition only, and limits hold for renditions, too."""
+    pixels = ExportSource(
+        decode_symbols(GOLDEN[0].with_name("pixels.ddc").read_bytes()), np.array([0]), 2
+    )
+    with pytest.raises(FormatError, match="have one rendition only"):
+        list(pixels.batches())
+    symbols = decode_symbols(GOLDEN[0].with_name("wavelet.ddc").read_bytes())
+    with pytest.raises(FormatError, match="2 renditions take more than 9 bytes"):
+        list(ExportSource(symbols, np.array([0]), 2, DecodeLimits(max_bytes=9)).items())
 
 
 @pytest.mark.parametrize("kind", EXPORTERS)

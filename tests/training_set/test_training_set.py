@@ -1,6 +1,7 @@
 """A file as a torch Dataset, and the public names of the package."""
 
 import dataclasses
+import io
 import json
 import pickle
 import re
@@ -16,6 +17,8 @@ from torch.utils.data import DataLoader
 import ddcodec
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.encode import encode_content
+from ddcodec.errors import DataError, FormatError
+from ddcodec.format.limits import DecodeLimits
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = sorted((ROOT / "tests" / "golden").glob("*.ddc"))
@@ -200,3 +203,21 @@ def test_a_file_advises_renditions(tmp_path: Path) -> None:
     assert len(training_set) == header.num_images
     assert training_set.recipe.renditions == 2 and training_set.recipe.adamw_rate == 0.003
     assert len(ddcodec.load(path, renditions=None)) == 2 * header.num_images
+
+
+def test_bytes_and_open_files() -> None:
+    """A file may also be there as bytes or as a stream, and is wrong in the same sentences."""
+    path = ROOT / "tests" / "golden" / "soft.ddc"
+    plain, data = ddcodec.load(path), path.read_bytes()
+    with path.open("rb") as stream:
+        sources = [str(path), data, bytearray(data), memoryview(data), io.BytesIO(data), stream]
+        for source in sources:
+            assert torch.equal(ddcodec.load(source).images, plain.images)
+    for wrong in (data[:-1], io.BytesIO(data[:-1])):
+        with pytest.raises(FormatError, match="checksum"):
+            ddcodec.load(wrong)
+    with pytest.raises(DataError, match="'the open file' is open for reading text"):
+        ddcodec.load(io.StringIO("x"))  # type: ignore[arg-type]
+    small = DecodeLimits(max_file_bytes=9)
+    with pytest.raises(FormatError, match="'the open file' is larger than 9 bytes"):
+        ddcodec.load(io.BytesIO(data), small)

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ddcodec.cli.shared.options import PATH, file_argument, force_option, limit_options
+from ddcodec.cli.shared.options import (
+    PATH,
+    file_argument,
+    force_option,
+    limit_options,
+    whole_number,
+)
 from ddcodec.format.limits import DecodeLimits
+from ddcodec.format.student_recipe import MAX_RENDITIONS
 from ddcodec.results.inspection import decode_file_symbols, naming
 
 if TYPE_CHECKING:
@@ -36,6 +43,10 @@ FORMATS = ("png", "npz", "pt", "webdataset", "parquet", "hf")
     "--classes", metavar="NAMES", show_default="all",
     help="Names or numbers of classes, such as cat,3.",
 )  # fmt: skip
+@click.option(
+    "--renditions", type=whole_number(1, MAX_RENDITIONS), metavar="N", default=1,
+    help="Times each image is drawn, one after another, with other details each time.",
+)  # fmt: skip
 @force_option
 @limit_options
 def decode_command(
@@ -44,6 +55,7 @@ def decode_command(
     kind: str,
     images: str | None,
     classes: str | None,
+    renditions: int,
     force: bool,
     limits: DecodeLimits,
 ) -> None:
@@ -55,7 +67,8 @@ def decode_command(
     output = _output_path(file, output, export.EXPORTERS[kind].suffix)
     export.check_export(output, kind, force)
     symbols = decode_file_symbols(file, limits)
-    source = export.ExportSource(symbols, export.select_images(symbols, ranges, names))
+    numbers = export.select_images(symbols, ranges, names)
+    source = export.ExportSource(symbols, numbers, renditions, limits)
     with naming(file):
         export.write_export(source, output, kind, force)
     print(f"{output}: {_count(source)}")
