@@ -87,9 +87,9 @@ def load_dataset(
     """Load a dataset by name, by path, or by a name of your choice for the images at `data`.
 
     Args:
-        name: a key of DATASETS, or, without `data`, the path of an image folder, an archive of one
-            or an .npz.
-        data: a folder, archive or .npz that overrides the default source.
+        name: a key of DATASETS, or, without `data`, the path of one's own images: a folder,
+            archive, list of labels, table or file of arrays (docs/datasets.md).
+        data: a path that overrides the default source.
         cache_dir: where decoded arrays are kept, by default `default_cache_dir()`.
         size: what to bring all images to, such as 128 or (96, 128), height first; the short side is
             scaled and the middle kept (`resize.fit`). By default images stay as they are.

@@ -130,8 +130,21 @@ def split_validation(
     )
 
 
+def has_validation_part(dataset: Dataset) -> bool:
+    """Tell whether any class has a second image, so that one can be held back."""
+    return bool(class_counts(dataset.train.labels, dataset.num_classes).max() > 1)
+
+
 def validation_part(dataset: Dataset) -> ImageSplit:
-    """Take the training images that no stage trains on; see `split_validation`."""
+    """Take the training images that no stage trains on; see `split_validation`.
+
+    Raises DataError where there are none.
+    """
+    if not has_validation_part(dataset):
+        raise DataError(
+            f"'{dataset.name}' has one image of each class, so that none can be held back for "
+            "validation; add some."
+        )
     _, validation = split_validation(dataset.train.labels)
     images = np.ascontiguousarray(dataset.train.images[validation])
     return ImageSplit(images, dataset.train.labels[validation])

@@ -53,7 +53,10 @@ def distill_auto_labels(
         BudgetError: if the budget has no room for any of them.
     """
     if supervision.judge_file is None:
-        raise RecipeError("labels = auto needs the validation part to choose on.")
+        raise RecipeError(
+            "Labels can be chosen only where some class has a second image to hold back and judge "
+            "by; name them: --labels hard."
+        )
     files: dict[str, Distilled] = {}
     accuracies: dict[str, float] = {}
     seconds = 0.0

@@ -16,6 +16,7 @@ from ddcodec.codec.encode import encode_content
 from ddcodec.codec.stream import Content
 from ddcodec.codec.wavelet.synthesis import WaveletSynthesis
 from ddcodec.datasets.base import Dataset, class_counts
+from ddcodec.datasets.wording import validated
 from ddcodec.distill.comparison.gradient_joint import GradientJoint
 from ddcodec.distill.comparison.gradient_start import GradientStart
 from ddcodec.distill.joint.joint import Joint
@@ -80,10 +81,9 @@ def distill_latents(
     budget_bytes = Budget(recipe.bytes_per_class, dataset.num_classes).budget_bytes
     shown = shown_training("", budget_bytes, supervision.on_progress)
     labels = plan_labels(dataset, recipe, budget_bytes, device, shown)
-    if labels.labeler is not None:
-        supervision.on_notice(
-            f"labeler: {labels.bits / 8:,.0f} bytes, {labels.accuracy:.1f} % on validation"
-        )
+    if labels.labeler is not None and labels.accuracy is not None:
+        judged = validated(labels.accuracy)
+        supervision.on_notice(f"labeler: {labels.bits / 8:,.0f} bytes, {judged}")
     for_images = recipe.bytes_per_class - labels.bits / 8 / dataset.num_classes
     allocation = allocate(
         replace(recipe, bytes_per_class=for_images),

@@ -81,6 +81,7 @@ def resolved_recipe(recipe: Recipe, allocation: Allocation) -> Recipe:
         recipe,
         images_per_class=counts.pop() if len(counts) == 1 else recipe.images_per_class,
         context_width=allocation.context.width,
+        context_depth=allocation.context.depth,
     )
     family = _FAMILIES.get(synthesis.synthesis_id)
     if family is None:

@@ -133,5 +133,5 @@ def test_files_are_kept_apart(tmp_path: Path) -> None:
 
 def test_somebody_has_to_judge() -> None:
     """Without a judge there is nothing to choose by."""
-    with pytest.raises(RecipeError, match="validation part"):
+    with pytest.raises(RecipeError, match="has a second image to hold back"):
         distill(DATASET, RECIPE)

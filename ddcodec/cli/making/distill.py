@@ -97,12 +97,13 @@ def _write(
 
 
 def _distill(request: Request, watch: Watch) -> tuple[DatasetOrigin, Recipe, Distilled]:
-    from ddcodec.distill.recipe.recipe import Recipe
+    from ddcodec.distill.recipe.recipe import NO_LOSS, Recipe
 
     budget = request.budget.num_bytes
     recipe = Recipe.from_mapping({**request.settings, "bytes_per_class": budget})
     with waiting(f"Loading {request.dataset}.") as say:
         dataset = load(request.dataset, request.data, request.size, say)
+        from ddcodec.datasets.base import has_validation_part
         from ddcodec.distill.distill import distill
         from ddcodec.distill.record import DatasetOrigin, compare
         from ddcodec.evaluation.validation import Validation
@@ -110,9 +111,12 @@ def _distill(request: Request, watch: Watch) -> tuple[DatasetOrigin, Recipe, Dis
     warning = compare(request.recipe, dataset.fingerprint, recipe.device)
     if warning is not None:
         click.echo(warning, err=True)
-    validation = Validation(dataset, recipe.device)
+    validation = Validation(dataset, recipe.device) if has_validation_part(dataset) else None
     validate = validation if recipe.validate else None
-    with watch.supervision(validate, validation.judge_file) as supervision:
+    judge_file = None if validation is None else validation.judge_file
+    with watch.supervision(validate, judge_file) as supervision:
+        if validation is None and recipe.validate and recipe.loss != NO_LOSS:
+            supervision.on_notice("No class has a second image to hold back: nothing is validated.")
         distilled = distill(dataset, recipe, supervision)
     origin = DatasetOrigin(request.dataset, request.data, dataset.fingerprint, request.size)
     return origin, recipe, distilled

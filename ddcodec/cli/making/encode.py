@@ -10,6 +10,7 @@ import click
 from ddcodec.cli.making.summary import run_summary
 from ddcodec.cli.making.watching import Watch
 from ddcodec.cli.shared.console import print_facts, waiting
+from ddcodec.cli.shared.loading import say_what_was_read
 from ddcodec.cli.shared.options import (
     PATH,
     Size,
@@ -63,7 +64,7 @@ def encode_command(
 ) -> None:
     """Code all of IMAGES, such as another method's distilled set, in SIZE bytes per class.
 
-    IMAGES is an image folder or archive (its training part), an .npz or a .pt with images and
+    IMAGES is a folder, an archive, a table (their training part), an .npz or a .pt with images and
     labels. Classes may have different numbers of images, one is enough. The similarity that is
     printed is measured on the images that the finished file decodes to.
     """
@@ -97,6 +98,7 @@ def _encode(images: Path, budget: Size, settings: dict[str, Any], watch: Watch) 
         from ddcodec.distill.given_set import encode_given_images
 
         given = load_given_images(user_path(images))
+    say_what_was_read(given.dataset)
     with watch.supervision(None) as supervision:
         return encode_given_images(given, recipe, supervision)
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import click
 
 from ddcodec.cli.shared.console import format_duration, print_facts, waiting
+from ddcodec.cli.shared.loading import load, size_option
 from ddcodec.cli.shared.networks import folder_option, keeping, show_training
 from ddcodec.cli.shared.options import (
     COUNT,
     check_device,
+    data_option,
     device_option,
     parse_positive,
     whole_number,
@@ -20,7 +22,8 @@ from ddcodec.cli.shared.options import (
 
 @click.command("teacher")
 @click.argument("dataset")
-@click.option("--data", metavar="PATH", help="Folder or archive that holds the dataset.")
+@data_option
+@size_option
 @folder_option("teacher")
 @click.option(
     "--width", "last_width", type=COUNT, default=160, metavar="N",
@@ -38,6 +41,7 @@ from ddcodec.cli.shared.options import (
 def teacher_command(
     dataset: str,
     data: str | None,
+    size: str | None,
     folder: Path,
     last_width: int,
     epochs: float,
@@ -50,13 +54,12 @@ def teacher_command(
     measured on. The same command goes on after an interruption.
     """
     check_device(device)
-    from ddcodec.datasets import load_dataset
-
     started = time.monotonic()
-    with waiting(f"Loading {dataset}."):
-        loaded = load_dataset(dataset, data)
+    with waiting(f"Loading {dataset}.") as say:
+        loaded = load(dataset, data, size, say)
         import torch
 
+        from ddcodec.datasets.wording import validated
         from ddcodec.distill.labels.making import TeacherSettings, make_teacher
         from ddcodec.distill.labels.training import LabelerSettings
     settings = TeacherSettings(last_width, LabelerSettings(epochs=epochs), seed)
@@ -73,7 +76,7 @@ def teacher_command(
         [
             ("folder", str(folder)),
             ("network", f"{len(made.network.shape.layers)} layers, {weights:,} weights"),
-            ("accuracy", f"{made.accuracy:.2f} % on the validation part"),
+            ("accuracy", validated(made.accuracy)),
             ("time", format_duration(time.monotonic() - started)),
         ]
     )

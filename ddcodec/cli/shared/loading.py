@@ -41,15 +41,21 @@ def load(name: str, data: str | None, size: str | None, say: Callable[[str], Non
         DataError: if there is no such dataset or something is wrong with it.
     """
     from ddcodec.datasets import DATASETS, LoadProgress, load_dataset
-    from ddcodec.datasets.summary import summarise
-    from ddcodec.format.printable import printable
 
     def show(progress: LoadProgress) -> None:
         say(f"Loading {name}, the first time only: {progress}.")
 
     dataset = load_dataset(name, data, size=size, on_progress=show)
-    if name not in DATASETS:
+    say_what_was_read(dataset, is_known=name in DATASETS)
+    return dataset
+
+
+def say_what_was_read(dataset: Dataset, is_known: bool = False) -> None:
+    """Print the numbers of a dataset that is not known by name, and what was left out of any."""
+    from ddcodec.datasets.summary import summarise
+    from ddcodec.format.printable import printable
+
+    if not is_known:
         click.echo(f"ddc: {printable(summarise(dataset).sentence())}", err=True)
     for note in dataset.notes:
         click.echo(f"ddc: {printable(note)}", err=True)
-    return dataset

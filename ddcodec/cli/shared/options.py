@@ -89,7 +89,9 @@ file_argument = click.argument("file", type=PATH)
 force_option = click.option("-f", "--force", is_flag=True, help="Replace an existing output.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 data_option = click.option(
-    "--data", metavar="PATH", help="Folder, archive or .npz that holds the dataset."
+    "--data",
+    metavar="PATH",
+    help="What holds the dataset: a folder, an archive, a list of labels, a table, an .npz or .pt.",
 )
 device_option = click.option(
     "--device", type=click.Choice(DEVICES), default="cpu", help="Where to compute."

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from ddcodec.codec.encode import write_atomically
 from ddcodec.codec.parameters import coded_bits
-from ddcodec.datasets.base import Dataset, validation_part
+from ddcodec.datasets.base import Dataset, has_validation_part, validation_part
 from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.distill.labels.architecture import affine_bits, labeler_shape, shape_for_budget
 from ddcodec.distill.labels.trainable import TrainableLabeler
@@ -163,18 +164,22 @@ def cache_folder(kind: str, name: str, facts: dict[str, Any]) -> Path:
 def validation_accuracy(network: nn.Module, dataset: Dataset, device: torch.device) -> float:
     """Return the percentage of the validation part that a network in evaluation mode gets right.
 
+    It is not a number where there is no such part.
+
     Args:
         network: gives logits of grey levels, and computes on the device.
         dataset: that has a validation part.
         device: where to compute.
     """
+    if not has_validation_part(dataset):
+        return nan
     real = validation_part(dataset)
     images, labels = torch.from_numpy(real.images), torch.from_numpy(real.labels)
     correct = 0
     parts = torch.split(images, _TEST_BATCH), torch.split(labels, _TEST_BATCH)
     for part, truth in zip(*parts, strict=True):
         correct += int((network(part.to(device).float()).argmax(1).cpu() == truth).sum())
-    return 100.0 * correct / max(1, len(labels))
+    return 100.0 * correct / len(labels)
 
 
 def _train(

@@ -33,6 +33,9 @@ FULL_CHROMA_BITS_PER_PIXEL = 3.0
 SMALL_NETWORK_BYTES = 700
 """What container and networks of a small file take, with every plane there is."""
 
+FEWER = 0.8
+"""Of the images per class, where a file with all of them would not fit, as often as need be."""
+
 SMALLEST_LATENT_BITS = 0.01
 """What a latent costs that is always as predicted, for planning the smallest file."""
 
@@ -101,6 +104,11 @@ def allocate(
     """
     channels, height, width = image_shape
     counts = _image_counts(recipe, available_counts, channels * height * width)
+    while recipe.images_per_class is None and counts.max() > 1:
+        planned = _planned(recipe, counts, image_shape, names_bytes)
+        if _smallest_bytes(planned, names_bytes) <= _budget(recipe, counts).budget_bytes:
+            break
+        counts = np.minimum(counts, max(1, int(FEWER * counts.max())))
     return allocate_counts(recipe, counts, image_shape, names_bytes)
 
 
@@ -115,24 +123,54 @@ def allocate_counts(
     Raises:
         BudgetError: if the networks alone exceed the budget; names the smallest possible one.
     """
-    num_classes = len(counts)
-    budget = Budget(recipe.bytes_per_class, num_classes)
+    allocation = _planned(recipe, counts, image_shape, names_bytes)
+    budget = _budget(recipe, counts)
+    smallest = _smallest_bytes(allocation, names_bytes)
+    if smallest > budget.budget_bytes:
+        raise _too_small(recipe, budget, smallest)
+    return allocation
+
+
+def _budget(recipe: Recipe, counts: NDArray[np.int64]) -> Budget:
+    return Budget(recipe.bytes_per_class, len(counts))
+
+
+def _planned(
+    recipe: Recipe,
+    counts: NDArray[np.int64],
+    image_shape: tuple[int, int, int],
+    names_bytes: int,
+) -> Allocation:
+    """Return what a recipe comes to, with the smallest networks where the usual do not fit."""
+    budget_bytes = _budget(recipe, counts).budget_bytes
+    usual = _with_networks_for(budget_bytes, recipe, counts, image_shape)
+    if _smallest_bytes(usual, names_bytes) <= budget_bytes:
+        return usual
+    return _with_networks_for(0, recipe, counts, image_shape)
+
+
+def _with_networks_for(
+    network_budget: int,
+    recipe: Recipe,
+    counts: NDArray[np.int64],
+    image_shape: tuple[int, int, int],
+) -> Allocation:
+    """Return an allocation whose networks are those of a whole file of some size."""
+    budget = _budget(recipe, counts)
     bytes_per_image = (budget.budget_bytes - SMALL_NETWORK_BYTES) / int(counts.sum())
-    synthesis = _synthesis(recipe, budget, image_shape, bytes_per_image)
+    synthesis = _synthesis(recipe, network_budget, image_shape, bytes_per_image)
     context = ContextModel(
         _context_id(recipe, synthesis),
-        recipe.context_width or default_context_width(budget.budget_bytes),
-        recipe.context_depth,
+        recipe.context_width or default_context_width(network_budget),
+        recipe.context_depth or default_context_depth(network_budget),
         synthesis.planes,
     )
-    allocation = Allocation(
+    return Allocation(
         class_counts=counts,
-        class_sets=_class_sets(recipe, num_classes),
+        class_sets=_class_sets(recipe, len(counts)),
         context=context,
         synthesis=synthesis,
     )
-    _check_fits(allocation, budget, names_bytes)
-    return allocation
 
 
 def default_images_per_class(bytes_per_class: float, pixel_bytes: int) -> int:
@@ -169,18 +207,28 @@ def default_refinement(budget_bytes: int) -> tuple[int, ...]:
 
 def default_context_width(budget_bytes: int) -> int:
     """Return the inputs of the context model for a whole file."""
+    if budget_bytes < 3000:
+        return 8
     return 16 if budget_bytes < 60_000 else 24
 
 
+def default_context_depth(budget_bytes: int) -> int:
+    """Return the hidden layers of the context model for a whole file."""
+    return 1 if budget_bytes < 20_000 else 2
+
+
 def _synthesis(
-    recipe: Recipe, budget: Budget, image_shape: tuple[int, int, int], bytes_per_image: float
+    recipe: Recipe,
+    network_budget: int,
+    image_shape: tuple[int, int, int],
+    bytes_per_image: float,
 ) -> Synthesis:
     channels, height, width = image_shape
     choice = recipe.decoder
     if choice is not None and choice.family == PYRAMID_FAMILY:
         levels = pyramid_levels(height, width)
         return PyramidSynthesis(levels, choice.widths, channels, height, width)
-    widths = default_refinement(budget.budget_bytes) if choice is None else choice.widths
+    widths = default_refinement(network_budget) if choice is None else choice.widths
     # Where colour is that cheap, its finest details would be zeros that take time and no bits.
     is_cheap = recipe.bytes_per_class < FULL_CHROMA_BYTES_PER_CLASS
     is_poor = bytes_per_image < FULL_CHROMA_BITS_PER_PIXEL / 8 * height * width
@@ -218,15 +266,23 @@ def _class_sets(recipe: Recipe, num_classes: int) -> NDArray[np.int64]:
     return np.arange(num_classes, dtype=np.int64) * num_sets // num_classes
 
 
-def _check_fits(allocation: Allocation, budget: Budget, names_bytes: int) -> None:
+def _smallest_bytes(allocation: Allocation, names_bytes: int) -> float:
+    """Return what a file takes in which every latent is as predicted."""
     per_image = sum(plane.size for plane in allocation.synthesis.planes)
     symbols = int(allocation.class_counts.sum()) * per_image
-    smallest = FIXED_BYTES + names_bytes + allocation.network_bytes
-    smallest += symbols * SMALLEST_LATENT_BITS / 8
-    if smallest > budget.budget_bytes:
-        per_class = ceil(smallest / budget.num_classes)
-        raise BudgetError(
-            f"A budget of {budget.bytes_per_class:g} bytes per class cannot hold these networks; "
-            f"the smallest possible is about {per_class} bytes per class, or choose a smaller "
-            "decoder, fewer images or --share all."
-        )
+    latents = symbols * SMALLEST_LATENT_BITS / 8
+    return FIXED_BYTES + names_bytes + allocation.network_bytes + latents
+
+
+def _too_small(recipe: Recipe, budget: Budget, smallest: float) -> BudgetError:
+    per_class = ceil(smallest / budget.num_classes)
+    asked = {
+        "a smaller decoder (--synthesis)": recipe.synthesis,
+        "fewer images (--spc)": (recipe.images_per_class or 1) > 1,
+        "--share all": recipe.share not in (None, "all"),
+    }
+    advice = "".join(f", or choose {what}" for what, is_asked in asked.items() if is_asked)
+    return BudgetError(
+        f"A budget of {budget.bytes_per_class:g} bytes per class is too small; the smallest "
+        f"possible is about {per_class} bytes per class{advice}."
+    )

@@ -49,7 +49,7 @@ class Recipe:
         share: one set of networks per class, per group of classes or for all; None likewise.
         context: the context model of a pyramid decoder, `own` or `coarser`.
         context_width: inputs of the context model, 8, 16, 24 or 32; None follows from the budget.
-        context_depth: its hidden layers, 1 … 8.
+        context_depth: its hidden layers, 1 … 8; None likewise.
         fit_steps: steps of phase 1; None follows from the size of the set.
         joint_steps: steps of phase 2.
         quantizer: how latents follow a loss: `descent` moves integers one by one, `soft` and
@@ -85,7 +85,7 @@ class Recipe:
     share: str | None = None
     context: str = "coarser"
     context_width: int | None = None
-    context_depth: int = 2
+    context_depth: int | None = None
     fit_steps: int | None = None
     joint_steps: int = 1000
     quantizer: str = DESCENT
@@ -153,7 +153,7 @@ class Recipe:
         if self.context_width not in (None, *CONTEXT_WIDTHS):
             widths = ", ".join(map(str, CONTEXT_WIDTHS))
             raise RecipeError(f"context_width {self.context_width} is not one of {widths}.")
-        if not 1 <= self.context_depth <= MAX_LAYERS:
+        if self.context_depth is not None and not 1 <= self.context_depth <= MAX_LAYERS:
             raise RecipeError(f"context_depth must be 1 to {MAX_LAYERS}, not {self.context_depth}.")
         if self.seed < 0:
             raise RecipeError(f"seed must not be negative, it is {self.seed}.")

@@ -159,7 +159,8 @@ def test_record_repeats_the_run() -> None:
         "size_bytes": len(data), "bits_per_class": 4 * len(data), "sha256": digest
     }  # fmt: skip
     assert (record["dataset"]["name"], record["dataset"]["data"]) == ("pets", None)
-    assert record["recipe"]["share"] == "all" and record["recipe"]["context_width"] == 16
+    resolved = [record["recipe"][name] for name in ("share", "context_width", "context_depth")]
+    assert resolved == ["all", 8, 1]
     decode_bytes(data)
 
     again = _run("distill", "--recipe", "pets-0.5k.ddc.json", "--record", "-o", "again.ddc")

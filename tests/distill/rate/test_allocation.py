@@ -63,9 +63,46 @@ def test_too_many_images_asked_for() -> None:
         allocate(Recipe(1e4, images_per_class=4), np.array([3, 9]), (3, 32, 32), names_bytes=0)
 
 
-def test_budget_below_the_networks_names_the_smallest() -> None:
-    """The error's smallest possible budget is one that is accepted."""
+@pytest.mark.parametrize("shape", [(3, 32, 32), (1, 28, 28), (3, 128, 96)])
+@pytest.mark.parametrize("classes", [2, 10, 200])
+def test_the_smallest_budget_is_named_and_taken(shape: tuple[int, int, int], classes: int) -> None:
+    """The error's smallest possible budget is accepted as it is, with as many images as fit."""
+    plenty = np.full(classes, 5000)
     with pytest.raises(BudgetError, match="smallest possible is about") as caught:
-        allocate(Recipe(30.0), PLENTY, (3, 32, 32), names_bytes=0)
+        allocate(Recipe(0.2), plenty, shape, names_bytes=0)
+    assert "choose" not in str(caught.value)
     smallest = float(str(caught.value).split("about ")[1].split(" ")[0])
-    allocate(Recipe(smallest, images_per_class=1), PLENTY, (3, 32, 32), names_bytes=0)
+    assert smallest * classes < 700 or classes > 10
+    assert allocate(Recipe(smallest), plenty, shape, names_bytes=0).class_counts.min() >= 1
+    with pytest.raises(BudgetError):
+        allocate(Recipe(smallest - 1), plenty, shape, names_bytes=0)
+
+
+def test_fewer_images_where_all_do_not_fit() -> None:
+    """Images are as many as the budget holds, unless their number is asked for."""
+    counts = [
+        allocate(Recipe(budget), np.full(2, 5000), (3, 32, 32), names_bytes=0).class_counts[0]
+        for budget in (131.0, 150.0, 200.0, 400.0)
+    ]
+    assert counts == sorted(counts) and 1 <= counts[0] < counts[-1] == 23
+    with pytest.raises(BudgetError, match=r"or choose fewer images \(--spc\)"):
+        allocate(Recipe(150.0, images_per_class=900), np.full(2, 5000), (3, 32, 32), names_bytes=0)
+    with pytest.raises(
+        BudgetError, match=r"a smaller decoder \(--synthesis\), or choose --share all"
+    ):
+        recipe = Recipe(150.0, synthesis="v3", share="class")
+        allocate(recipe, np.full(2, 5000), (3, 32, 32), names_bytes=0)
+
+
+def test_small_files_have_small_context_models() -> None:
+    """What the context model takes stays a small part of the file."""
+    found = {}
+    for budget in (200.0, 500.0, 1000.0, 3000.0, 10_000.0):
+        context = allocate(Recipe(budget), PLENTY, (3, 32, 32), names_bytes=0).context
+        found[budget] = context.width, context.depth
+    assert found == {
+        200.0: (8, 1), 500.0: (16, 1), 1000.0: (16, 1), 3000.0: (16, 2), 10_000.0: (24, 2),
+    }  # fmt: skip
+    asked = Recipe(200.0, context_width=24, context_depth=3)
+    context = allocate(asked, np.full(100, 50), (3, 32, 32), names_bytes=0).context
+    assert (context.width, context.depth) == (24, 3)
