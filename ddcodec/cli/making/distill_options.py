@@ -32,6 +32,7 @@ from ddcodec.cli.shared.run_options import (
 LOSSES = ("none", "dm", "gm", "tm", "ncfm")
 CONTEXTS = ("own", "coarser")
 QUANTIZERS = ("descent", "soft", "ste")
+BALANCES = ("equal", "natural")
 INITS = ("random", "herding", "teacher")
 
 
@@ -103,6 +104,11 @@ _OPTIONS = (
     click.option(
         "--spc", "images_per_class", type=COUNT, metavar="N", show_default="from the budget",
         help="Synthetic images per class.",
+    ),
+    click.option(
+        "--balance", type=click.Choice(BALANCES), default="equal",
+        help="Images of each class: equal, as many of each or all there are; or natural, in "
+        "proportion to its training images.",
     ),
     synthesis_option,
     share_option,

@@ -30,9 +30,10 @@ def run_summary(distilled: Distilled, path: Path) -> list[tuple[str, str]]:
     size, budget = distilled.size_bytes, distilled.budget
     allocation = distilled.allocation
     counts = allocation.class_counts
-    per_class = f"{counts.min()}"
+    per_class = f"{counts.min()} per class"
     if counts.min() != counts.max():
-        per_class = f"{counts.min()} to {counts.max()}"
+        fewest = f"fewest of class {counts.argmin()}"
+        per_class = f"{counts.min()} to {counts.max()} per class, {fewest}"
     difference = size - distilled.estimated_bytes
     bytes_per_class = size / budget.num_classes
     return [
@@ -46,7 +47,7 @@ def run_summary(distilled: Distilled, path: Path) -> list[tuple[str, str]]:
             f"{distilled.estimated_bytes:,.1f} bytes, the file has {difference:+,.1f} bytes "
             f"({difference / size:+.2%})",
         ),
-        ("images", f"{counts.sum()}, {per_class} per class"),
+        ("images", f"{counts.sum()}, {per_class}"),
         (
             "decoder",
             describe_decoder(allocation.synthesis.synthesis_id, allocation.synthesis.widths),

@@ -17,8 +17,9 @@ from ddcodec.codec.parameters import DETAIL_BITS
 from ddcodec.codec.pyramid.synthesis import PyramidSynthesis
 from ddcodec.codec.synthesis import PYRAMID_FAMILY, Synthesis
 from ddcodec.codec.wavelet.synthesis import WaveletSynthesis
-from ddcodec.distill.recipe.recipe import LABELER_LABELS, Recipe
-from ddcodec.errors import BudgetError, DataError
+from ddcodec.distill.rate.images_per_class import image_counts
+from ddcodec.distill.recipe.recipe import Recipe
+from ddcodec.errors import BudgetError
 from ddcodec.format.planes import PYRAMID
 
 BITS_PER_WEIGHT = 6.0
@@ -103,7 +104,7 @@ def allocate(
         DataError: if a class has fewer images than asked for.
     """
     channels, height, width = image_shape
-    counts = _image_counts(recipe, available_counts, channels * height * width)
+    counts = image_counts(recipe, available_counts, channels * height * width)
     while recipe.images_per_class is None and counts.max() > 1:
         planned = _planned(recipe, counts, image_shape, names_bytes)
         if _smallest_bytes(planned, names_bytes) <= _budget(recipe, counts).budget_bytes:
@@ -173,29 +174,6 @@ def _with_networks_for(
     )
 
 
-def default_images_per_class(bytes_per_class: float, pixel_bytes: int) -> int:
-    """Return images per class for a budget; larger images get more bytes each."""
-    size_factor: float = (pixel_bytes / 3072) ** 0.35
-    # Below 10 kB more and cheaper images were better (docs/results/ablations.md).
-    exponent = 0.4 if bytes_per_class < 10_000 else 0.3
-    budget_factor: float = (bytes_per_class / 10_000) ** exponent
-    bytes_per_image = 60 * budget_factor * size_factor
-    return max(1, round(0.97 * bytes_per_class / float(bytes_per_image)))
-
-
-def labelled_images_per_class(bytes_per_class: float, pixel_bytes: int) -> int:
-    """Return images per class where a labeler labels them: fewer and sharper ones.
-
-    Of images that take 64, 94 and 140 bytes, 7 kB per class in all, those of 94 taught best, and
-    of 2 kB 95 were better than 65 (docs/results/labels.md); how that changes above and with the
-    size of images is a guess.
-    """
-    size_factor: float = (pixel_bytes / 3072) ** 0.35
-    budget_factor: float = max(1.0, bytes_per_class / 7000) ** 0.3
-    bytes_per_image = 94 * budget_factor * size_factor
-    return max(1, round(bytes_per_class / bytes_per_image))
-
-
 def default_refinement(budget_bytes: int) -> tuple[int, ...]:
     """Return the hidden widths of the refinement for a whole file."""
     if budget_bytes < 20_000:
@@ -241,23 +219,6 @@ def _context_id(recipe: Recipe, synthesis: Synthesis) -> int:
     if synthesis.synthesis_id != PYRAMID:
         return CONTEXT_MODELS["bands"]
     return CONTEXT_MODELS[recipe.context]
-
-
-def _image_counts(
-    recipe: Recipe, available: NDArray[np.int64], pixel_bytes: int
-) -> NDArray[np.int64]:
-    if recipe.images_per_class is None:
-        labelled = recipe.labels == LABELER_LABELS
-        per_class = labelled_images_per_class if labelled else default_images_per_class
-        wanted = per_class(recipe.bytes_per_class, pixel_bytes)
-        return np.minimum(available, wanted)
-    smallest = int(available.argmin())
-    if recipe.images_per_class > available[smallest]:
-        raise DataError(
-            f"{recipe.images_per_class} images per class are asked for, but class {smallest} has "
-            f"only {available[smallest]} for training; lower --spc."
-        )
-    return np.full(len(available), recipe.images_per_class, dtype=np.int64)
 
 
 def _class_sets(recipe: Recipe, num_classes: int) -> NDArray[np.int64]:

@@ -20,6 +20,9 @@ SHARES = ("class", "groups", "all")
 INITS = ("random", "herding", "teacher")
 """Keys of `INITIALISERS` in `initial_images.py`."""
 
+EQUAL, NATURAL = "equal", "natural"
+BALANCES = (EQUAL, NATURAL)
+
 LATENTS, PIXELS = "latents", "pixels"
 PARAMETERIZATIONS = (LATENTS, PIXELS)
 
@@ -45,6 +48,8 @@ class Recipe:
         init: which real images a run starts from, `random`, `herding` or `teacher`.
         parameterization: what is optimised, `latents` under the rate or plain `pixels`.
         images_per_class: synthetic images of each class; None follows from the budget.
+        balance: `equal` gives every class as many images, or all it has; `natural` shares as many
+            in all out in proportion to the training images of each class.
         synthesis: a decoder as `parse_decoder` reads it; None follows from the budget.
         share: one set of networks per class, per group of classes or for all; None likewise.
         context: the context model of a pyramid decoder, `own` or `coarser`.
@@ -81,6 +86,7 @@ class Recipe:
     init: str = "random"
     parameterization: str = LATENTS
     images_per_class: int | None = None
+    balance: str = EQUAL
     synthesis: str | None = None
     share: str | None = None
     context: str = "coarser"
@@ -113,6 +119,10 @@ class Recipe:
                 f"parameterization '{self.parameterization}' is not one of "
                 f"{', '.join(PARAMETERIZATIONS)}."
             )
+        if self.balance not in BALANCES:
+            raise RecipeError(f"balance '{self.balance}' is not one of {', '.join(BALANCES)}.")
+        if self.parameterization == PIXELS and self.balance != EQUAL:
+            raise RecipeError("Pixels are as many of each class; leave --balance out.")
         if self.parameterization == PIXELS and (self.synthesis or self.share):
             raise RecipeError("Pixels have no decoder; leave --synthesis and --share out.")
         if self.parameterization == PIXELS and (

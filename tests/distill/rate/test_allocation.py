@@ -5,10 +5,12 @@ import pytest
 
 from ddcodec.distill.rate.allocation import (
     allocate,
-    default_images_per_class,
-    labelled_images_per_class,
     pyramid_levels,
     wavelet_levels,
+)
+from ddcodec.distill.rate.images_per_class import (
+    default_images_per_class,
+    labelled_images_per_class,
 )
 from ddcodec.distill.recipe.recipe import Recipe
 from ddcodec.errors import BudgetError, DataError
@@ -55,6 +57,17 @@ def test_small_classes_give_all_they_have() -> None:
     """A class with fewer images than the budget could hold is taken whole."""
     allocation = allocate(Recipe(1e4), np.array([3, 5000]), (3, 32, 32), names_bytes=0)
     assert allocation.class_counts[0] == 3 < allocation.class_counts[1]
+
+
+def test_natural_balance_keeps_proportions() -> None:
+    """Classes share the images in proportion to what they have, one at least, all at most."""
+    available = np.array([4000, 1000, 100, 2])
+    recipe = Recipe(1e4, images_per_class=50, balance="natural")
+    allocation = allocate(recipe, available, (3, 32, 32), names_bytes=0)
+    assert allocation.class_counts.tolist() == [157, 39, 4, 1]
+    usual = allocate(Recipe(1e4), PLENTY, (3, 32, 32), names_bytes=0).class_counts
+    same = allocate(Recipe(1e4, balance="natural"), PLENTY, (3, 32, 32), names_bytes=0)
+    assert np.array_equal(same.class_counts, usual)
 
 
 def test_too_many_images_asked_for() -> None:
