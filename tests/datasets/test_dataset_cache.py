@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from datasets.image_trees import flat, split_tree, write_folder, write_source
+from image_trees import flat, split_tree, write_folder, write_source
 
 from ddcodec.datasets import Dataset, cache, load_folder
 from ddcodec.datasets.cache import default_cache_dir

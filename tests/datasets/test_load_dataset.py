@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datasets.image_trees import split_tree, write_folder, write_source
-from datasets.official_files import OFFICIAL
+from image_trees import split_tree, write_folder, write_source
+from official_files import OFFICIAL
 
 from ddcodec.datasets import DATASETS, Dataset, load_dataset
 from ddcodec.datasets.sources import glyphs

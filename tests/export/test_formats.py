@@ -17,6 +17,7 @@ from PIL import Image
 from ddcodec.codec.decode import DecodedFile, DecodedSymbols, decode_symbols
 from ddcodec.errors import FormatError, OutputError
 from ddcodec.export import EXPORTERS, ExportSource, class_folders, write_export
+from ddcodec.export.folder_names import unique_names
 from ddcodec.export.hugging_face import HuggingFaceFolder
 from ddcodec.export.webdataset import WebDatasetShards
 from ddcodec.format.limits import DecodeLimits
@@ -240,10 +241,7 @@ def test_hugging_face_library_reads_it(
     """`load_dataset` finds pictures, labels and any class names, without a network."""
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    datasets = pytest.importorskip("datasets", reason="the library of Hugging Face is no extra")
-    if not hasattr(datasets, "load_dataset"):
-        # The folder of tests of that name is found where the library is not installed.
-        pytest.skip("the library of Hugging Face is no extra")
+    datasets = pytest.importorskip("datasets", reason="needs the extra `interop`")
     datasets.disable_progress_bars()
     decoded = named('a "b": \x1b[31m\n', "dog", "DOG")
     out = tmp_path / f"out.{kind}"
@@ -253,7 +251,7 @@ def test_hugging_face_library_reads_it(
         loaded = datasets.load_dataset(str(out), cache_dir=cache)["train"]
     else:
         loaded = datasets.load_dataset("parquet", data_files=str(out), cache_dir=cache)["train"]
-    assert loaded.features["label"].names == list(class_folders(decoded.class_names))
+    assert loaded.features["label"].names == list(unique_names(decoded.class_names))
     assert loaded["label"][:] == decoded.labels.tolist()
     images = np.stack([_pixels(row["image"]) for row in loaded])
     assert np.array_equal(images, decoded.images)

@@ -224,7 +224,11 @@ def test_existing_outputs_are_kept() -> None:
         (["pets", "--recipe", "empty.toml"], 2, "'--bpc', and 'empty.toml' names none."),
         (["--recipe", "none.toml"], 1, "Cannot read the recipe 'none.toml': No such file"),
         (["--recipe", "cifar10-12k"], 2, "There is no preset 'cifar10-12k'; near ones: "),
-        (["--recipe", "wrong.toml"], 2, "Unknown setting 'imgs' in 'wrong.toml'; known: balance, bpc, "),
+        (
+            ["--recipe", "wrong.toml"],
+            2,
+            "Unknown setting 'imgs' in 'wrong.toml'; known: balance, bpc, ",
+        ),
         (["--recipe", "broken.toml"], 2, "'broken.toml' is not TOML: "),
         (["--recipe", "imagenette128-9k"], 1, "--data"),
     ],

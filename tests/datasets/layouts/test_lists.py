@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datasets.image_trees import Files, flat, write_source
+from image_trees import Files, flat, write_source
 
 from ddcodec.datasets import Dataset, load_dataset
 from ddcodec.errors import DataError

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from datasets.image_trees import Files, flat, write_source
+from image_trees import Files, flat, write_source
 
 from ddcodec.datasets import load_folder
 from ddcodec.datasets.layouts.split_names import split_called, split_of_file

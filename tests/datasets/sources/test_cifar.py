@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datasets.image_trees import (
+from image_trees import (
     BATCH_NAMES,
     binary_batches,
     cifar_labels,

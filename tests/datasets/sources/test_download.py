@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from datasets.image_trees import python_batches, write_tar
-from datasets.official_files import OFFICIAL
+from image_trees import python_batches, write_tar
+from official_files import OFFICIAL
 
 from ddcodec.datasets import DATASETS, LoadProgress, load_dataset
 from ddcodec.datasets.sources import cifar, download, mnist

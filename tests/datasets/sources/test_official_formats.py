@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datasets.image_trees import (
+from hypothesis import given
+from hypothesis import strategies as st
+from image_trees import (
     Files,
     encode,
     flat,
@@ -16,7 +18,7 @@ from datasets.image_trees import (
     write_tar,
     write_zip,
 )
-from datasets.official_files import (
+from official_files import (
     OFFICIAL,
     SUBSETS,
     TEST,
@@ -36,8 +38,6 @@ from datasets.official_files import (
     svhn_files,
     tiny_imagenet_files,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from ddcodec.datasets import DATASETS, Dataset, load_dataset

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from datasets.image_trees import Files, flat, write_folder, write_tar
+from image_trees import Files, flat, write_folder, write_tar
 
 from ddcodec.cli import ddc
 from ddcodec.codec.decode import decode_bytes

@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from datasets.image_trees import flat, split_tree, write_source, write_tar, write_zip
+from image_trees import flat, split_tree, write_source, write_tar, write_zip
 
 from ddcodec.datasets import load_folder
 from ddcodec.datasets.trees.archive import archive_members, archive_stem

@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
-from datasets.image_trees import encode, flat
+from image_trees import encode, flat
 from PIL import Image
 
 from ddcodec.datasets.trees.image import MAX_FILE_BYTES, decode_image, read_header

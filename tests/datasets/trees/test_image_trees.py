@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datasets.image_trees import encode, flat, split_tree, write_folder, write_source
+from image_trees import encode, flat, split_tree, write_folder, write_source
 from PIL import Image
 
 from ddcodec.datasets import Dataset, load_dataset, load_folder

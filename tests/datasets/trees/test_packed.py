@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from datasets.image_trees import Files, flat, write_archive, write_folder, write_zip
+from image_trees import Files, flat, write_archive, write_folder, write_zip
 
 from ddcodec.datasets import Dataset, load_dataset
 from ddcodec.errors import DataError

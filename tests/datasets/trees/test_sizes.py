@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datasets.image_trees import encode, flat, split_tree, write_source
 from hypothesis import given
 from hypothesis import strategies as st
+from image_trees import encode, flat, split_tree, write_source
 from PIL import Image
 
 from ddcodec.datasets import ImageSize, load_dataset

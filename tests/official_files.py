@@ -8,7 +8,7 @@ import struct
 import zlib
 
 import numpy as np
-from datasets.image_trees import Files, encode, python_batches
+from image_trees import Files, encode, python_batches
 from numpy.typing import NDArray
 from PIL import Image
 
