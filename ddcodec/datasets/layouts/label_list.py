@@ -22,7 +22,7 @@ NAME_COLUMNS = (
     "class", "class_name", "classname", "label_name", "labelname", "category", "category_name",
     "target_name", "text_label", "name",
 )  # fmt: skip
-SPLIT_COLUMNS = ("split", "set", "subset", "partition", "fold")
+SPLIT_COLUMNS = ("split", "set", "subset", "partition", "fold", "data set", "dataset", "data_set")
 
 _SAMPLE_ROWS = 200
 _MOSTLY = 0.5

@@ -18,6 +18,7 @@ from ddcodec.datasets.layouts.class_folders import (
     splits_inside_classes,
     wrapping_folder,
 )
+from ddcodec.datasets.layouts.joined_lists import join_lists
 from ddcodec.datasets.layouts.label_list import Columns, ImageIndex, LabelList, read_label_list
 from ddcodec.datasets.layouts.listed_classes import listed_classes
 from ddcodec.datasets.layouts.listed_images import listed_by_class
@@ -103,6 +104,7 @@ class _LayoutReader:
         self._paths, self._source, self._one_class = paths, source, one_class
         self._index = ImageIndex(paths.images)
         self._notes: list[str] = []
+        self._known_lists: list[LabelList] | None = None
 
     def by_choice(self, choice: ListChoice) -> Layout:
         """Return the layout of the list that the user names."""
@@ -137,6 +139,12 @@ class _LayoutReader:
         return self._of_folders(root, splits)
 
     def _lists(self) -> list[LabelList]:
+        if self._known_lists is None:
+            joined = join_lists(self._paths.lists, self._index)
+            self._known_lists = self._single_lists() if joined is None else [joined]
+        return self._known_lists
+
+    def _single_lists(self) -> list[LabelList]:
         found = (
             read_label_list(data, path, self._index)
             for path, data in sorted(self._paths.lists.items())
@@ -154,7 +162,7 @@ class _LayoutReader:
                 "In deeper folders, taken for the class folders above them: "
                 f"{counted(deeper, 'training image')}."
             )
-        tests = self._held_out(splits, train)
+        tests = self._held_out(splits, train) if splits else self._listed_splits(train)
         split = held_out_split(tests)
         test = None if split is None else tests[split]
         for name in test or ():
@@ -194,6 +202,31 @@ class _LayoutReader:
                 number = counted(len(inside))
                 self._notes.append(f"Without a label and left out: {number} in {root}/.")
         return found
+
+    def _listed_splits(self, train: ImagesByClass) -> dict[str, ImagesByClass]:
+        """Take the held-out images out of `train` where a list says which these are."""
+        for found in self._lists():
+            tests: dict[str, ImagesByClass] = {}
+            for name, paths in train.items():
+                for path in paths:
+                    split = found.splits.get(path, TRAIN)
+                    if split != TRAIN:
+                        tests.setdefault(split, {}).setdefault(name, []).append(path)
+            if not tests:
+                continue
+            held_out = {
+                path for by_class in tests.values() for ps in by_class.values() for path in ps
+            }
+            for name, paths in train.items():
+                train[name] = [path for path in paths if path not in held_out]
+                if not train[name]:
+                    raise DataError(
+                        f"'{found.path}' leaves class '{name}' of '{self._source}' no image to "
+                        "train on; change it or remove the class."
+                    )
+            self._notes.append(f"Splits are those of '{found.path}'.")
+            return tests
+        return {}
 
     def _of_lists(self, lists: list[LabelList]) -> Layout:
         listed = listed_by_class(lists, self._paths, self._source)

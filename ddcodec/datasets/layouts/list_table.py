@@ -60,10 +60,26 @@ def _of_json(value: Any) -> ListTable | None:
         return _of_records(value)
     if not isinstance(value, dict) or not value:
         return None
+    if (joined := _of_annotations(value)) is not None:
+        return joined
     if all(isinstance(label, str | int) for label in value.values()):
         return ListTable(None, tuple((str(name), str(label)) for name, label in value.items()))
     longest = max((v for v in value.values() if isinstance(v, list)), key=len, default=None)
     return None if longest is None else _of_records(longest)
+
+
+def _of_annotations(value: dict[str, Any]) -> ListTable | None:
+    """Return the table of images, annotations and categories that refer to each other (COCO)."""
+    try:
+        files = {image["id"]: str(image["file_name"]) for image in value["images"]}
+        names = {kind["id"]: str(kind["name"]) for kind in value.get("categories", [])}
+        rows = tuple(
+            (files[note["image_id"]], str(note["category_id"]), names.get(note["category_id"], ""))
+            for note in value["annotations"]
+        )
+    except (KeyError, TypeError):
+        return None
+    return ListTable(("file_name", "label", "label_name"), rows)
 
 
 def _of_records(records: list[Any]) -> ListTable | None:
