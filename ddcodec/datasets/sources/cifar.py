@@ -19,7 +19,7 @@ from ddcodec.datasets.sources.official import (
     named_members,
     write_split,
 )
-from ddcodec.datasets.sources.restricted_pickle import load_arrays
+from ddcodec.datasets.sources.plain_pickle import PickledArray, load_plain
 from ddcodec.errors import DataError
 
 CIFAR10_CLASSES = (
@@ -113,13 +113,14 @@ class CifarBatches:
     def _from_pickle(self, data: bytes, path: str) -> ImageSplit:
         """Decode a batch of the Python archive: a pickled dict with pixels and labels."""
         try:
-            batch = load_arrays(data)
+            batch = load_plain(data)
         except pickle.UnpicklingError as error:
             raise self._damaged(path) from error
         if not isinstance(batch, dict):
             raise self._damaged(path)
-        pixels, labels = batch.get(b"data"), batch.get(self.label_key)
-        if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
+        array, labels = batch.get(b"data"), batch.get(self.label_key)
+        pixels = array.as_bytes() if isinstance(array, PickledArray) else None
+        if pixels is None:
             raise self._damaged(path)
         if not isinstance(labels, list) or not all(isinstance(label, int) for label in labels):
             raise self._damaged(path)

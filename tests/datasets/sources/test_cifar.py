@@ -20,7 +20,6 @@ from image_trees import (
 
 from ddcodec.datasets import class_counts, load_dataset
 from ddcodec.datasets.sources import cifar
-from ddcodec.datasets.sources.restricted_pickle import load_arrays
 from ddcodec.errors import DataError
 
 FORMATS = pytest.mark.parametrize("batches", [python_batches, binary_batches])
@@ -53,7 +52,7 @@ def test_python3_pickles(tmp_path: Path) -> None:
     files = python_batches()
     for index, name in enumerate(BATCH_NAMES):
         batch = {b"data": cifar_pixels(index), b"labels": cifar_labels(index)}
-        files[f"cifar-10-batches-py/{name}"] = pickle.dumps(batch)
+        files[f"cifar-10-batches-py/{name}"] = pickle.dumps(batch, protocol=4)
     source = write_folder(tmp_path / "tiny", files)
     dataset = load_dataset("cifar10", source, tmp_path / "cache")
     assert len(dataset.train) == 20
@@ -95,8 +94,6 @@ def test_pickles_cannot_run_code(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="'cifar-10-batches-py/data_batch_2' is not a valid"):
         load_dataset("cifar10", source, tmp_path / "cache")
     assert not (tmp_path / "evil").exists()
-    with pytest.raises(pickle.UnpicklingError, match="it asks for"):
-        load_arrays(pickle.dumps(Evil(tmp_path / "evil")))
 
 
 @pytest.mark.parametrize(
