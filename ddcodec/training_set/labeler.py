@@ -37,7 +37,10 @@ class Labeler:
         self.shape, self.tensors = shape, tensors
         self._exact = ExactLabeler(shape, tensors)
         self._network = LabelerNetwork(shape, tensors).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._mean, self._std = torch.tensor(mean), torch.tensor(std)
+        # A program may have set another default device and type.
+        self._mean, self._std = (
+            torch.tensor(part, dtype=torch.float32, device="cpu") for part in (mean, std)
+        )
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return logits, float32 N × classes, of normalised images, float N × C × H × W.
@@ -76,5 +79,7 @@ class Labeler:
         mean, std = (part[:, None, None] for part in (self._mean, self._std))
         pixels = (255 * (images * std + mean)).contiguous(memory_format=torch.channels_last)
         chunk = CHUNK_IMAGES if device.type == "cpu" else len(images)
-        with precision.autocast(device, precision.bfloat16_pays(device)):
+        # Whatever autocast is around, labels are those of this machine.
+        bfloat16 = precision.bfloat16_pays(device)
+        with torch.autocast(device.type, enabled=False), precision.autocast(device, bfloat16):
             return [network.stages(part) for part in torch.split(pixels, max(1, chunk))]

@@ -197,8 +197,10 @@ class TrainingSet(Dataset[tuple[Any, int]]):
         )
 
     def _normalized(self, images: Tensor) -> Tensor:
-        mean = torch.tensor(self.mean, dtype=torch.float32)[:, None, None]
-        std = torch.tensor(self.std, dtype=torch.float32)[:, None, None]
+        mean, std = (
+            torch.tensor(part, dtype=torch.float32, device=images.device)[:, None, None]
+            for part in (self.mean, self.std)
+        )
         return (images.to(torch.float32) / 255 - mean) / std
 
     def __repr__(self) -> str:

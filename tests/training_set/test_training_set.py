@@ -1,5 +1,6 @@
 """A file as a torch Dataset, and the public names of the package."""
 
+import contextlib
 import dataclasses
 import io
 import json
@@ -7,7 +8,9 @@ import pickle
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -203,6 +206,46 @@ def test_a_file_advises_renditions(tmp_path: Path) -> None:
     assert len(training_set) == header.num_images
     assert training_set.recipe.renditions == 2 and training_set.recipe.adamw_rate == 0.003
     assert len(ddcodec.load(path, renditions=None)) == 2 * header.num_images
+
+
+def _everything(name: str) -> list[torch.Tensor]:
+    """Return all that a program can ask of a training set."""
+    whole = ddcodec.load(ROOT / "tests" / "golden" / f"{name}.ddc", renditions=None)
+    found = [whole.normalize(), whole[0][0], whole[1:].images, whole.by_class(0).labels]
+    if whole.labeler is not None:
+        logits, maps = whole.labeler.stages(whole.normalize())
+        found += [logits, *maps, whole.labeler.exact_logits(whole.images)]
+    return found if whole.soft_labels is None else [*found, whole.soft_labels]
+
+
+@contextlib.contextmanager
+def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@pytest.mark.parametrize("name", ["labeler", "soft", "grey"])
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda: torch.device("meta"), torch.inference_mode, torch.no_grad,
+        lambda: torch.autocast("cpu", torch.bfloat16),
+        lambda: _default_dtype(torch.float64), lambda: _default_dtype(torch.float16),
+    ],
+    ids=["device", "inference", "no_grad", "autocast", "float64", "float16"],
+)  # fmt: skip
+def test_defaults_of_a_program_change_nothing(name: str, around: Any) -> None:
+    """Another default device or type, or autocast around: the same values of the same type."""
+    expected = _everything(name)
+    with around():
+        found = _everything(name)
+    for one, other in zip(found, expected, strict=True):
+        assert (one.dtype, one.device) == (other.dtype, other.device)
+        assert torch.equal(one, other)
 
 
 def test_bytes_and_open_files() -> None:
