@@ -13,6 +13,7 @@ from refusals import fails
 from ddcodec.cli import ddc
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.datasets import DATASETS, load_dataset
+from ddcodec.datasets.sources import glyphs
 
 QUICK = ["--bpc", "500", "--fit-steps", "3", "--steps", "2", "--spc", "2", "--synthesis", "4"]
 QUICK += ["--loss", "none"]
@@ -150,10 +151,12 @@ def test_check_of_a_path(photos: Path) -> None:
     assert summary["notes"][0].endswith("1 image in dev/.")
 
 
-def test_check_of_a_name() -> None:
+def test_check_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """A known name is checked likewise; an unknown one is refused."""
+    monkeypatch.setattr(glyphs, "TRAIN_IMAGES", 30)
+    monkeypatch.setattr(glyphs, "TEST_IMAGES", 10)
     summary = json.loads(_run("datasets", "glyphs", "--json").stdout)
-    assert (summary["classes"], summary["train_images"], summary["notes"]) == (10, 60_000, [])
+    assert (summary["classes"], summary["train_images"], summary["notes"]) == (10, 30, [])
     fails(_run("datasets", "nothere"), 1, "Unknown dataset 'nothere'")
 
 
