@@ -7,6 +7,7 @@ memory. The memory holds
 - none: nothing;
 - raw: as many real images as fit as uint8 pixels, 3,072 bytes each;
 - png: as many real images as fit as PNG files;
+- webp: as many as fit as WebP files of quality 5, as these decode;
 - ddc: one `.ddc` file of both classes of a task (`--loss none`: coded real images).
 
 python examples/continual_replay.py --data cifar10.tar.xz --bytes-per-class 10000 [--quick]
@@ -39,18 +40,34 @@ def nothing(task: Labelled, number: int, options: argparse.Namespace) -> tuple[L
 
 def raw_pixels(task: Labelled, number: int, options: argparse.Namespace) -> tuple[Labelled, int]:
     """Keep the first images of each class, one byte a pixel value."""
-    return _first_that_fit(task, options, lambda image: image.numel())
+    return _first_that_fit(task, options, lambda image: (image, image.numel()))
 
 
 def png_files(task: Labelled, number: int, options: argparse.Namespace) -> tuple[Labelled, int]:
     """Keep the first images of each class as the bytes of PNG files."""
 
-    def size(image: Tensor) -> int:
+    def coded(image: Tensor) -> tuple[Tensor, int]:
         stream = io.BytesIO()
-        Image.fromarray(image.permute(1, 2, 0).numpy()).save(stream, "PNG", optimize=True)
-        return len(stream.getvalue())
+        _picture(image).save(stream, "PNG", optimize=True)
+        return image, len(stream.getvalue())
 
-    return _first_that_fit(task, options, size)
+    return _first_that_fit(task, options, coded)
+
+
+def webp_files(task: Labelled, number: int, options: argparse.Namespace) -> tuple[Labelled, int]:
+    """Keep the first images of each class as WebP files, and what these decode to."""
+
+    def coded(image: Tensor) -> tuple[Tensor, int]:
+        stream = io.BytesIO()
+        _picture(image).save(stream, "WEBP", quality=5, method=6)
+        decoded = torch.from_numpy(np.array(Image.open(stream).convert("RGB")))
+        return decoded.permute(2, 0, 1), len(stream.getvalue())
+
+    return _first_that_fit(task, options, coded)
+
+
+def _picture(image: Tensor) -> Image.Image:
+    return Image.fromarray(image.permute(1, 2, 0).numpy())
 
 
 def coded_file(task: Labelled, number: int, options: argparse.Namespace) -> tuple[Labelled, int]:
@@ -69,7 +86,8 @@ def coded_file(task: Labelled, number: int, options: argparse.Namespace) -> tupl
     )
     data = ddcodec.distill_dataset(dataset, recipe).encoded.data
     # From here on the file is all that is left of the task.
-    remembered = ddcodec.TrainingSet.from_decoded(ddcodec.decode_bytes(data))
+    # Each image several times, with details that the file leaves open.
+    remembered = ddcodec.load(data, renditions=None)
     return (remembered.images, remembered.labels + first), len(data)
 
 
@@ -77,25 +95,29 @@ MEMORIES: dict[str, Memory] = {
     "none": nothing,
     "raw": raw_pixels,
     "png": png_files,
+    "webp": webp_files,
     "ddc": coded_file,
 }
 
 
 def _first_that_fit(
-    task: Labelled, options: argparse.Namespace, size: Callable[[Tensor], int]
+    task: Labelled,
+    options: argparse.Namespace,
+    code: Callable[[Tensor], tuple[Tensor, int]],
 ) -> tuple[Labelled, int]:
     images, labels = task
-    rows, total = [], 0
-    for label in labels.unique():
+    kept, kept_labels, total = [], [], 0
+    for label in labels.unique().tolist():
         used = 0
         for row in (labels == label).nonzero()[:, 0].tolist():
-            bytes_of_image = size(images[row])
-            if used + bytes_of_image > options.bytes_per_class:
+            image, size = code(images[row])
+            if used + size > options.bytes_per_class:
                 break
-            used += bytes_of_image
-            rows.append(row)
+            used += size
+            kept.append(image)
+            kept_labels.append(label)
         total += used
-    return (images[rows], labels[rows]), total
+    return (torch.stack(kept), torch.tensor(kept_labels)), total
 
 
 def learn(dataset: Dataset, remember: Memory, options: argparse.Namespace) -> None:

@@ -37,7 +37,7 @@ Send = Callable[[Dataset, argparse.Namespace], tuple[Labelled, int]]
 
 
 def spread(split: ImageSplit, names: tuple[str, ...], options: argparse.Namespace) -> list[Dataset]:
-    """Return the datasets of the sites; a class without images is none of the site's."""
+    """Return the datasets of the sites that have images; other classes are none of theirs."""
     random = np.random.default_rng(options.seed)
     rows: list[list[int]] = [[] for _ in range(options.sites)]
     for label in range(len(names)):
@@ -50,6 +50,7 @@ def spread(split: ImageSplit, names: tuple[str, ...], options: argparse.Namespac
     return [
         from_arrays(split.images[r], split.labels[r], class_names=names, name=f"site {number}")
         for number, r in enumerate(rows)
+        if r
     ]
 
 

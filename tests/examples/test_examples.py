@@ -18,6 +18,7 @@ import ddcodec
 from ddcodec.budget import parse_bytes
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.encode import encode_content
+from ddcodec.datasets import ImageSplit
 from ddcodec.distill.recipe.recipe_file import read_recipe
 
 pytestmark = pytest.mark.long
@@ -136,7 +137,7 @@ def replay(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return continual_replay
 
 
-@pytest.mark.parametrize("memory", ["none", "raw", "png", "ddc"])
+@pytest.mark.parametrize("memory", ["none", "raw", "png", "webp", "ddc"])
 def test_memories_keep_within_their_bytes(memory: str, replay: ModuleType) -> None:
     """Each memory says how many bytes it takes, and takes no more than it may."""
     options = argparse.Namespace(bytes_per_class=900, fit_steps=8, seed=0)
@@ -149,3 +150,43 @@ def test_memories_keep_within_their_bytes(memory: str, replay: ModuleType) -> No
     if memory == "raw":
         assert len(kept) == 2 * (900 // 192) and size == 192 * len(kept)
         assert torch.equal(kept, torch.cat([images[0:8:2], images[1:8:2]]))
+
+
+@pytest.fixture
+def federated(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The example of sites that send files as a module."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    import federated_sites
+
+    return federated_sites
+
+
+def test_sites_share_all_images(federated: ModuleType) -> None:
+    """Every image is at one site; classes of which a site has too few are left out."""
+    labels = np.arange(600) % 3
+    images = np.zeros((600, 3, 8, 8), dtype=np.uint8)
+    images[:, 0, 0, 0], images[:, 0, 0, 1] = np.arange(600) % 256, np.arange(600) // 256
+    options = argparse.Namespace(sites=4, concentration=0.5, seed=1)
+    sites = federated.spread(ImageSplit(images, labels), ("a", "b", "c"), options)
+    numbers = np.concatenate([site.train.images[:, 0, 0, :2].astype(int) for site in sites])
+    found = numbers[:, 0] + 256 * numbers[:, 1]
+    assert len(set(found.tolist())) == len(found) > 560
+    for site in sites:
+        first = site.train.images[:, 0, 0, 0] + 256 * site.train.images[:, 0, 0, 1].astype(int)
+        names = np.array(site.class_names)[site.train.labels]
+        assert names.tolist() == [("a", "b", "c")[number % 3] for number in first]
+        assert np.bincount(site.train.labels).min() >= federated.LEAST_IMAGES
+
+
+@pytest.mark.parametrize("send", ["raw", "webp", "ddc"])
+def test_sites_send_within_their_bytes(send: str, federated: ModuleType) -> None:
+    """Each way says how many bytes it takes, and takes no more than it may."""
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (24, 3, 8, 8), dtype=np.uint8)
+    site = ddcodec.datasets.from_arrays(images, np.arange(24) % 2, class_names=("cat", "dog"))
+    options = argparse.Namespace(bytes_per_site=1500, fit_steps=8, seed=0)
+    (kept, labels), size = federated.SENDERS[send](site, options)
+    assert 0 < size <= 1500 and len(kept) == len(labels) > 0
+    assert set(labels.tolist()) == {0, 1} and kept.dtype == torch.uint8
+    if send == "raw":
+        assert len(kept) == 1500 // 192 and size == 192 * len(kept)
