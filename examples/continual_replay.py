@@ -117,7 +117,8 @@ def _first_that_fit(
             kept.append(image)
             kept_labels.append(label)
         total += used
-    return (torch.stack(kept), torch.tensor(kept_labels)), total
+    pixels = torch.stack(kept) if kept else images[:0]
+    return (pixels, torch.tensor(kept_labels, dtype=torch.int64)), total
 
 
 def learn(dataset: Dataset, remember: Memory, options: argparse.Namespace) -> None:

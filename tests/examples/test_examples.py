@@ -152,6 +152,15 @@ def test_memories_keep_within_their_bytes(memory: str, replay: ModuleType) -> No
         assert torch.equal(kept, torch.cat([images[0:8:2], images[1:8:2]]))
 
 
+def test_a_memory_that_nothing_fits_is_empty(replay: ModuleType) -> None:
+    """Fewer bytes than an image takes hold none."""
+    options = argparse.Namespace(bytes_per_class=9, seed=0)
+    task = torch.zeros(4, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 1, 0, 1])
+    for memory in ("raw", "png", "webp"):
+        (kept, labels), size = replay.MEMORIES[memory](task, 0, options)
+        assert kept.shape == (0, 3, 8, 8) and labels.dtype == torch.int64 and size == 0
+
+
 @pytest.fixture
 def federated(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The example of sites that send files as a module."""
