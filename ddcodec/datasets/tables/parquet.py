@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ddcodec.datasets.layouts.label_list import LABEL_COLUMNS
-from ddcodec.datasets.layouts.split_names import HELD_OUT, TRAIN, split_called, split_of_file
 from ddcodec.datasets.tables.rows import Row
+from ddcodec.datasets.tables.table_files import files_by_split, ordered_splits, visible_files
 from ddcodec.datasets.trees.image import MAX_RESIZED_FILE_BYTES
 from ddcodec.errors import DataError
 
@@ -27,9 +27,8 @@ class ParquetRows:
     """
 
     def __init__(self, path: Path) -> None:
-        self._files: dict[str, list[Path]] = {}
-        for file in [path] if path.is_file() else parquet_files(path):
-            self._files.setdefault(_split_of(file, path), []).append(file)
+        files = [path] if path.is_file() else parquet_files(path)
+        self._files = files_by_split(files, path, lambda file: file.stem)
         first = next(files[0] for files in self._files.values())
         with _reading(first) as parquet:
             schema = parquet.schema_arrow
@@ -39,7 +38,7 @@ class ParquetRows:
 
     def splits(self) -> tuple[str, ...]:
         """See `RowSource`."""
-        return tuple(split for split in (TRAIN, *HELD_OUT) if split in self._files)
+        return ordered_splits(self._files)
 
     def rows(self, split: str) -> Iterator[Row]:
         """See `RowSource`."""
@@ -69,19 +68,7 @@ class ParquetRows:
 
 def parquet_files(folder: Path) -> list[Path]:
     """Return the Parquet files at any depth of a folder, sorted, none hidden."""
-    found = (path for path in folder.rglob(f"*{SUFFIX}") if path.is_file())
-    return sorted(
-        path
-        for path in found
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
-
-
-def _split_of(file: Path, root: Path) -> str:
-    """Return the split of `train-00000-of-00001.parquet`, `test/0.parquet` and their like."""
-    parts = file.relative_to(root).parts[:-1] if root.is_dir() else ()
-    folders = (split_called(part) for part in reversed(parts))
-    return split_of_file(file.stem) or next(filter(None, folders), None) or TRAIN
+    return visible_files(folder, lambda path: path.name.endswith(SUFFIX))
 
 
 @contextmanager

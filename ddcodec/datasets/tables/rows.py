@@ -17,9 +17,8 @@ from ddcodec.datasets.layouts.split_names import HELD_OUT, TRAIN
 from ddcodec.datasets.request import LoadProgress, LoadRequest
 from ddcodec.datasets.trees.image import ImageHeader, check_file_size, decode_image, read_header
 from ddcodec.datasets.trees.source import source_key
+from ddcodec.datasets.trees.tree import PROGRESS_IMAGES
 from ddcodec.errors import DataError
-
-PROGRESS_IMAGES = 200
 
 Row = tuple[str, bytes, int | str]
 """What to call an image in messages, its file, its label."""

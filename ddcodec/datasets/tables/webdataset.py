@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from ddcodec.datasets.layouts.split_names import HELD_OUT, TRAIN, split_called, split_of_file
 from ddcodec.datasets.tables.rows import Row
+from ddcodec.datasets.tables.table_files import files_by_split, ordered_splits, visible_files
 from ddcodec.datasets.trees.archive import archive_members, archive_stem, is_archive_name
 from ddcodec.datasets.trees.image import is_image_name
 from ddcodec.errors import DataError
@@ -29,14 +29,13 @@ class WebDatasetRows:
     """
 
     def __init__(self, path: Path) -> None:
-        self._shards: dict[str, list[Path]] = {}
-        for shard in [path] if path.is_file() else shards_of(path):
-            self._shards.setdefault(_split_of(shard, path), []).append(shard)
+        shards = [path] if path.is_file() else shards_of(path)
+        self._shards = files_by_split(shards, path, archive_stem)
         self.class_names = _names(path if path.is_dir() else path.parent)
 
     def splits(self) -> tuple[str, ...]:
         """See `RowSource`."""
-        return tuple(split for split in (TRAIN, *HELD_OUT) if split in self._shards)
+        return ordered_splits(self._shards)
 
     def rows(self, split: str) -> Iterator[Row]:
         """See `RowSource`."""
@@ -66,13 +65,8 @@ def is_shard(path: Path) -> bool:
 
 
 def shards_of(folder: Path) -> list[Path]:
-    """Return the tar archives at any depth of a folder, sorted, none hidden."""
-    found = (path for path in folder.rglob("*") if path.is_file() and is_archive_name(path))
-    return sorted(
-        path
-        for path in found
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+    """Return the archives at any depth of a folder, sorted, none hidden."""
+    return visible_files(folder, is_archive_name)
 
 
 def _rows_of(shard: Path) -> Iterator[Row]:
@@ -128,12 +122,6 @@ def _of_json(data: bytes) -> int | str | None:
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     return value
-
-
-def _split_of(shard: Path, root: Path) -> str:
-    parts = shard.relative_to(root).parts[:-1] if root.is_dir() else ()
-    folders = (split_called(part) for part in reversed(parts))
-    return split_of_file(archive_stem(shard)) or next(filter(None, folders), None) or TRAIN
 
 
 def _names(folder: Path) -> tuple[str, ...] | None:

@@ -33,10 +33,9 @@ def load_folder(
 
 def tree_members(data: Path) -> Iterator[Member]:
     """Yield the files of a folder or archive; where a folder has archives only, what they hold."""
-    if data.is_dir():
-        archives = archives_in(data)
-        if archives and not has_images(data):
-            return packed_members(data, archives)
+    # A tree of images shows one at once; looking for archives takes all of it.
+    if data.is_dir() and not has_images(data) and (archives := archives_in(data)):
+        return packed_members(data, archives)
     return source_members(data)
 
 

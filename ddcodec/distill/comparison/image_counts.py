@@ -8,8 +8,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ddcodec.errors import DataError
-
 Integers = NDArray[np.int64]
 
 
@@ -29,21 +27,6 @@ def spread_evenly(count: int, available: Integers) -> Integers:
 
 def _up_to(level: int, available: Integers) -> int:
     return int(np.minimum(available, level).sum())
-
-
-def fixed_counts(images_per_class: int, available: Integers) -> Integers:
-    """Return the same number for every class.
-
-    Raises:
-        DataError: if a class has fewer images.
-    """
-    smallest = int(available.argmin())
-    if images_per_class > available[smallest]:
-        raise DataError(
-            f"{images_per_class} images per class are asked for, but class {smallest} has only "
-            f"{available[smallest]} for training; lower --spc."
-        )
-    return np.full(len(available), images_per_class, dtype=np.int64)
 
 
 def largest_that_fits(most: int, fits: Callable[[int], bool]) -> int:

@@ -27,12 +27,13 @@ from ddcodec.codec.encode import (
 from ddcodec.codec.parameters import NetworkTensors
 from ddcodec.codec.pixels import PixelSynthesis
 from ddcodec.codec.stream import Content
-from ddcodec.distill.comparison.image_counts import fixed_counts, largest_that_fits, spread_evenly
+from ddcodec.distill.comparison.image_counts import largest_that_fits, spread_evenly
 from ddcodec.distill.comparison.pixel_context import ContextFit, fit_pixel_context
 from ddcodec.distill.comparison.pixel_task import Integers, PixelFile, PixelSettings, PixelTask
 from ddcodec.distill.latents.optimiser import cosine, set_rate
 from ddcodec.distill.latents.representation import Rendering, Representation, quantised_parameters
 from ddcodec.distill.rate.allocation import Allocation, default_context_width
+from ddcodec.distill.rate.images_per_class import fixed_counts
 from ddcodec.distill.rate.post_quantisation import quantise_networks
 from ddcodec.distill.rate.utilities import Distillation, student_hints
 from ddcodec.distill.running.progress import Progress

@@ -57,13 +57,22 @@ def image_counts(
         return np.minimum(shared, available)
     if wanted is None:
         return np.minimum(available, _usual(recipe, pixel_bytes))
+    return fixed_counts(wanted, available)
+
+
+def fixed_counts(images_per_class: int, available: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the same number for every class.
+
+    Raises:
+        DataError: if a class has fewer images.
+    """
     smallest = int(available.argmin())
-    if wanted > available[smallest]:
+    if images_per_class > available[smallest]:
         raise DataError(
-            f"{wanted} images per class are asked for, but class {smallest} has only "
+            f"{images_per_class} images per class are asked for, but class {smallest} has only "
             f"{available[smallest]} for training; lower --spc."
         )
-    return np.full(len(available), wanted, dtype=np.int64)
+    return np.full(len(available), images_per_class, dtype=np.int64)
 
 
 def _usual(recipe: Recipe, pixel_bytes: int) -> int:

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddcodec.distill.comparison.image_counts import fixed_counts, largest_that_fits, spread_evenly
+from ddcodec.distill.comparison.image_counts import largest_that_fits, spread_evenly
+from ddcodec.distill.rate.images_per_class import fixed_counts
 from ddcodec.errors import DataError
 
 
