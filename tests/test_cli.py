@@ -123,12 +123,13 @@ def test_every_option_says_what_it_does_without_it(name: str, option: click.Opti
 def test_choices_are_those_of_the_package() -> None:
     """What help lists without importing torch is what the package knows."""
     from ddcodec.distill.losses import LOSSES
-    from ddcodec.distill.recipe.recipe import INITS, PARAMETERIZATIONS, PYRAMID_CONTEXTS
+    from ddcodec.distill.recipe.recipe import BALANCES, INITS, PARAMETERIZATIONS, PYRAMID_CONTEXTS
     from ddcodec.distill.start.initial_images import INITIALISERS
     from ddcodec.networks import NETWORKS
 
     assert tuple(export.EXPORTERS) == decode_options.FORMATS
     assert set(distill_options.LOSSES) == {"none", *LOSSES}
+    assert distill_options.BALANCES == BALANCES
     assert distill_options.CONTEXTS == PYRAMID_CONTEXTS
     assert distill_options.INITS == INITS == tuple(INITIALISERS)
     assert run_options.PARAMETERIZATIONS == PARAMETERIZATIONS
