@@ -23,7 +23,7 @@ from ddcodec.codec.stream import Content, context_of, synthesis_of
 from ddcodec.codec.wavelet.exact import ExactWavelet
 from ddcodec.errors import FormatError
 from ddcodec.export import write_contact_sheet
-from ddcodec.format.claims import decoding_claim
+from ddcodec.format.claims import decoding_claim, options_to_read
 from ddcodec.format.container import pack_container, unpack_container
 from ddcodec.format.header import Header
 from ddcodec.format.labeler_layers import LabelerLayer
@@ -188,12 +188,31 @@ def test_ordinary_files_need_no_option(path: Path) -> None:
     assert 0 < claim.memory_bytes < DecodeLimits().bytes_for(len(data))
 
 
+@pytest.mark.parametrize(
+    ("num_bytes", "changes"),
+    [
+        (260, {"num_classes": 2, "num_images": 8, "height": 32, "has_class_names": True,
+               "context_depth": 1, "context_width": 8, "synthesis_widths": ()}),
+        (100_000, {"num_classes": 10, "num_images": 1620, "height": 32}),
+        (1_000_000, {"num_classes": 10, "num_images": 8100, "height": 32,
+                     "synthesis_widths": (32,)}),
+        (190_000, {"num_classes": 10, "num_images": 440, "height": 128}),
+    ],
+)  # fmt: skip
+def test_usual_sets_need_no_option(num_bytes: int, changes: dict[str, object]) -> None:
+    """What `ddc distill` makes by default in so many bytes claims less than it may."""
+    usual = {"channels": 3, "num_levels": 5, "synthesis_id": 3, "context_id": 3,
+             "context_width": 24, "context_depth": 2, "synthesis_widths": (16,)}  # fmt: skip
+    header = sample_header(**(usual | {"width": changes["height"]} | changes))
+    assert options_to_read(header, num_bytes) == ""
+
+
 def test_limits_grow_with_the_file() -> None:
     """200 bytes get 50 ms and 50 MB; what larger files get is as written down."""
     limits = DecodeLimits()
     sizes = (20, 200, 300, 2190, 50_000, 200_000, 10**6, 1 << 26)
     assert [limits.seconds_for(size) for size in sizes] == pytest.approx(
-        [0.05, 0.05, 0.55, 10, 10, 36, 60, 60]
+        [0.05, 0.05, 0.55, 10, 10, 40, 60, 60]
     )
     assert [limits.bytes_for(size) // 10**6 for size in sizes] == [50, 50, 55, 149, *[500] * 4]
     own = DecodeLimits(max_bytes=7, max_seconds=3)
