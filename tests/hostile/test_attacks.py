@@ -1,6 +1,6 @@
 """Small valid files that ask for much: refused by default with what they claim, bounded if trusted.
 
-Each file is one that kept an earlier decoder busy, or its like: networks of zeros whose predictions
+Each keeps one loop of a decoder busy. Networks are zeros whose predictions
 are so sure that images take no bits.
 """
 
@@ -18,6 +18,7 @@ from sample_content import sample_header
 from ddcodec.codec import decode as decode_module
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.encode import encode_content, encode_payload
+from ddcodec.codec.labels.soft_labels import SoftLabels
 from ddcodec.codec.parameters import NetworkTensors, QuantizedTensor
 from ddcodec.codec.stream import Content, context_of, synthesis_of
 from ddcodec.codec.wavelet.exact import ExactWavelet
@@ -58,8 +59,13 @@ def _content(header: Header) -> Content:
     labeler = None
     if header.labeler is not None:
         labeler = {name: _zeros(shape) for name, shape in header.labeler.tensor_shapes().items()}
+    soft = None
+    if header.label_mode == 1:
+        square = np.zeros((header.num_classes, header.num_classes), dtype=np.int64)
+        logits = np.zeros((header.num_images, header.num_classes), dtype=np.int16)
+        soft = SoftLabels(logits, 0, square, square - 40)
     networks = (_networks(header),) * header.num_sets
-    return Content(counts, None, sets, networks, latents, None, labeler)
+    return Content(counts, None, sets, networks, latents, soft, labeler)
 
 
 def _claiming(num_bytes: int, **changes: object) -> bytes:
@@ -224,7 +230,7 @@ def test_limits_grow_with_the_file() -> None:
 def _headers(draw: st.DrawFn) -> Header:
     family = draw(st.sampled_from([(1, 1), (1, 2), (2, 3), (3, 3), (4, 4)]))
     num_classes = draw(st.integers(1, 40))
-    labels = draw(st.sampled_from([0, 0, 2]))
+    labels = draw(st.sampled_from([0, 1, 2]))
     layers = draw(st.lists(st.builds(LabelerLayer, st.integers(1, 40), st.sampled_from([1, 3, 5])),
                            min_size=1, max_size=3))  # fmt: skip
     widths = draw(st.lists(st.sampled_from([1, 8, 40, 300]), min_size=1, max_size=2))
@@ -242,7 +248,7 @@ def _headers(draw: st.DrawFn) -> Header:
         context_depth=draw(st.integers(1, 3)),
         synthesis_widths=tuple(widths),
         label_mode=labels,
-        labeler_layers=tuple(layers) if labels else (),
+        labeler_layers=tuple(layers) if labels == 2 else (),
     )
 
 
