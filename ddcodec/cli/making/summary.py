@@ -53,10 +53,17 @@ def run_summary(distilled: Distilled, path: Path) -> list[tuple[str, str]]:
             describe_decoder(allocation.synthesis.synthesis_id, allocation.synthesis.widths),
         ),
         ("network sets", f"{allocation.num_sets}"),
+        *_search(distilled),
         *_selection(distilled),
         *_label_choice(distilled),
         ("time", format_duration(distilled.seconds)),
     ]
+
+
+def _search(distilled: Distilled) -> list[tuple[str, str]]:
+    if not distilled.trials:
+        return []
+    return [("searched", f"{len(distilled.trials)} short fits")]
 
 
 def _label_choice(distilled: Distilled) -> list[tuple[str, str]]:
