@@ -2,8 +2,9 @@
 
 For every way to make something: run it once undisturbed, then again and again with kills, each
 followed by the command that goes on. What is there in the end, by SHA-256, and which files there
-are, must be as after the undisturbed run; from the kills to the end no command may fail. Needs
-fork, and takes a core for minutes: `make kills`.
+are, must be as after the undisturbed run; from the kills to the end no command may fail. Then the
+same with files that may not pass a size, which is what a full disk looks like. Needs fork, and
+takes a core for minutes: `make kills`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import hashlib
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
@@ -50,7 +52,7 @@ QUICK = [*SMALL, "--bpc", "400", "--spc", "2", "--lambda", "300"]
 
 RUN = [*QUICK, "--steps", "6", "--pool", "random", "--no-validate"]
 LANDED = [*SMALL, "--bpc", "200", "--spc", "2"]
-LABELED = [*QUICK, "--bpc", "3k", "--labeler-epochs", "4"]
+LABELED = [*QUICK, "--bpc", "8k", "--labeler-epochs", "4"]
 NETWORKS = ["--width", "4", "--count", "2"]
 
 
@@ -120,22 +122,25 @@ def main() -> None:
     """Run the ways that are asked for and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=12, help="of each way")
+    parser.add_argument("--full", type=int, default=3, help="full disks of each way")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="ways whose names hold this")
     arguments = parser.parse_args()
     chosen = [way for way in _ways() if arguments.only in way.name]
     _prepare()
-    failures = kills = 0
-    print(f"{'way':24} {'seconds':>7} {'kills':>5} {'rounds':>6}  outcome", flush=True)
+    failures = kills = full = 0
+    print(f"{'way':24} {'seconds':>7} {'kills':>5} {'rounds':>6} {'full':>5}  outcome", flush=True)
     with tempfile.TemporaryDirectory(prefix="kills-") as name:
         base = Path(name) / "base"
         _make_base(base, {need for way in chosen for need in way.before})
         for way in chosen:
-            result = _try(way, base, Path(name), arguments.kills, random.Random(arguments.seed))
+            chance = random.Random(arguments.seed)
+            result = _try(way, base, Path(name), arguments.kills, arguments.full, chance)
             print(result, flush=True)
             kills += result.kills
+            full += result.full
             failures += len(result.faults)
-    print(f"{kills} kills, {failures} faults")
+    print(f"{kills} kills, {full} full disks, {failures} faults")
     sys.exit(bool(failures))
 
 
@@ -147,15 +152,18 @@ class Result:
     seconds: float
     kills: int
     rounds: int
+    full: int
     faults: list[str]
 
     def __str__(self) -> str:
         outcome = "; ".join(self.faults) or "same bytes, same files"
-        head = f"{self.way.name:24} {self.seconds:7.1f} {self.kills:5} {self.rounds:6}"
+        head = (
+            f"{self.way.name:24} {self.seconds:7.1f} {self.kills:5} {self.rounds:6} {self.full:5}"
+        )
         return f"{head}  {outcome}"
 
 
-def _try(way: Way, base: Path, where: Path, kills: int, chance: random.Random) -> Result:
+def _try(way: Way, base: Path, where: Path, kills: int, full: int, chance: random.Random) -> Result:
     """Run a way once undisturbed, then in rounds of up to three kills and an end."""
     work = where / "work"
     started = time.monotonic()
@@ -163,8 +171,11 @@ def _try(way: Way, base: Path, where: Path, kills: int, chance: random.Random) -
     undisturbed = _finish(way, work)
     seconds = time.monotonic() - started
     if undisturbed:
-        return Result(way, seconds, 0, 0, [f"undisturbed: {_last_line(work)}"])
-    expected, result = _state(work), Result(way, seconds, 0, 0, [])
+        return Result(way, seconds, 0, 0, 0, [f"undisturbed: {_last_line(work)}"])
+    expected, result = _state(work), Result(way, seconds, 0, 0, 0, [])
+    made = [path for path in work.rglob("*") if path.is_file() and path.name != "log.out"]
+    new = [path for path in made if not (base / path.relative_to(work)).exists()]
+    largest = max((path.stat().st_size for path in new), default=1000)
     while result.kills < kills and len(result.faults) < 3 and result.rounds < 2 * kills:
         _copy(base, work, way)
         result.rounds += 1
@@ -182,7 +193,23 @@ def _try(way: Way, base: Path, where: Path, kills: int, chance: random.Random) -
             result.faults.append(f"exit {code} after {moments}: {_last_line(work)}")
             continue
         result.faults += [f"{what} after {moments}" for what in _differences(expected, work)]
+    for share in chance.sample(range(1, 100), full):
+        _copy(base, work, way)
+        result.full += 1
+        result.faults += _filled(way, work, share * largest // 100, expected)
     return result
+
+
+def _filled(way: Way, work: Path, limit: int, expected: dict[str, str]) -> Iterator[str]:
+    """Run a command whose files may not pass a size, as on a full disk, then to its end."""
+    code = os.waitstatus_to_exitcode(os.waitpid(_start(way, work, limit), 0)[1])
+    if code not in (0, 1) or (code and not _last_line(work).startswith("ddc: ")):
+        yield f"exit {code} with files of {limit} bytes: {_last_line(work)}"
+    if left := [path.name for path in work.rglob("*.partial")]:
+        yield f"{left} left over with files of {limit} bytes"
+    if code and (code := _finish(way, work)):
+        yield f"exit {code} after files of {limit} bytes: {_last_line(work)}"
+    yield from (f"{what} after files of {limit} bytes" for what in _differences(expected, work))
 
 
 def _differences(expected: dict[str, str], work: Path) -> Iterator[str]:
@@ -238,16 +265,16 @@ def _after(way: Way, work: Path, moment: float) -> int | None:
     return None if os.WIFSIGNALED(status) else os.waitstatus_to_exitcode(status)
 
 
-def _start(way: Way, work: Path) -> int:
+def _start(way: Way, work: Path, limit: int | None = None) -> int:
     words = list(way.words)
     if way.output:
         words += ["-o", way.output]
     if way.resumes and (work / f"{way.output}.checkpoint").exists():
         words.append("--resume")
-    return _fork(words, work)
+    return _fork(words, work, limit)
 
 
-def _fork(words: list[str], work: Path) -> int:
+def _fork(words: list[str], work: Path, limit: int | None = None) -> int:
     process = os.fork()
     if process:
         return process
@@ -256,6 +283,8 @@ def _fork(words: list[str], work: Path) -> int:
         os.environ["DDC_CACHE"] = str(work / "cache")
         for number, name in ((1, "log.out"), (2, "log.err")):
             os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        if limit is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
         code = ddc.main(words, prog_name="ddc", standalone_mode=False)
         sys.stdout.flush()
         sys.stderr.flush()
