@@ -17,7 +17,7 @@ DEMO_EVAL := --protocol glance --repeats 1 --references coded
 # One core for each thread, and none that spins while it waits.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help install lint check test dist docs demo clean
+.PHONY: help install lint check test dist docs demo kills clean
 
 help:
 	@echo "make demo   distill glyphs, decode, evaluate beside real images (minutes)"
@@ -25,6 +25,7 @@ help:
 	@echo "make test   lint, types and all tests (minutes)"
 	@echo "make dist   wheel and sdist, the wheel tried in a fresh environment"
 	@echo "make docs   the documentation site, in site/"
+	@echo "make kills  kill commands at random moments, go on, compare (half an hour)"
 	@echo "make clean  remove the environments and what was made"
 
 # The package is installed in place: only its dependencies can be out of date.
@@ -83,6 +84,10 @@ demo: $(VENV)/.installed
 	$(DDC) decode $(DEMO_FILE) -o $(DEMO)/glyphs --force
 	$(DDC) view $(DEMO_FILE) -o $(DEMO)/glyphs.png --force
 	$(DDC) eval $(DEMO_FILE) --data glyphs $(DEMO_EVAL)
+
+# Of every way to make something; the figures in SECURITY.md are of this.
+kills: $(VENV)/.installed
+	nice $(BIN)/python benchmarks/kills.py
 
 clean:
 	rm -rf $(VENV) $(FRESH) $(DEMO) build dist site

@@ -28,7 +28,6 @@ from ddcodec.budget import bits_per_class
 from ddcodec.cli.shared.console import ProgressReport
 from ddcodec.cli.shared.freed_memory import keep_freed_memory
 from ddcodec.cli.shared.training_progress import show_on, unfinished_networks
-from ddcodec.codec.encode import write_atomically
 from ddcodec.datasets import load_dataset
 from ddcodec.datasets.base import validation_part
 from ddcodec.evaluation import EvaluationSettings, LabelledImages, evaluate_labelled
@@ -37,6 +36,7 @@ from ddcodec.evaluation.candidates.read import ReadOptions, read_candidate
 from ddcodec.evaluation.judge import ALL, HARD, find_protocol, labeler_accuracy
 from ddcodec.evaluation.preparation import prepare
 from ddcodec.evaluation.protocols import Protocol
+from ddcodec.kept.writing import write_atomically
 from ddcodec.results.drawing import colour, draw_picture
 from ddcodec.results.inspection import decode_file, inspect_file
 from ddcodec.results.peers import peers_of

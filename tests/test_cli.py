@@ -590,9 +590,9 @@ def test_full_disk_at_the_end_keeps_the_run(pets: Path, monkeypatch: pytest.Monk
         raise OutputError(f"Cannot write '{path}': No space left on device.")
 
     with monkeypatch.context() as patch:
-        patch.setattr("ddcodec.codec.encode.write_atomically", fill)
+        patch.setattr("ddcodec.kept.writing.write_atomically", fill)
         result = _run(*arguments)
-    kept = r"Cannot write 'x.ddc': No space .* holds the finished run; add --resume"
+    kept = r"Cannot write 'x.ddc': No space .* holds the finished run; .* --resume writes"
     fails(result, 1, kept, after_steps=True)
     assert _left() == ["x.ddc.checkpoint"]
     assert _run(*arguments, "--resume").exit_code == 0

@@ -26,11 +26,11 @@ from shipped_model import (
 )
 
 from ddcodec.budget import Budget, bits_per_class, parse_bytes
-from ddcodec.codec.encode import write_atomically
 from ddcodec.datasets import Dataset, ImageSplit, load_dataset
 from ddcodec.datasets.base import validation_part
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.evaluation import LabelledImages, Protocol, TrainingOptions, accuracy, train_network
+from ddcodec.kept.writing import write_atomically
 from ddcodec.networks import Classifier
 
 TUNING_SHARES = (0.985, 0.97, 0.95)

@@ -29,6 +29,8 @@ from ddcodec.cli.making.teacher import teacher_command
 from ddcodec.cli.shared.freed_memory import keep_freed_memory
 from ddcodec.cli.shared.group import SentenceGroup, silence_stdout
 from ddcodec.format.container import VERSION
+from ddcodec.format.printable import printable
+from ddcodec.kept.notices import KeptWarning
 from ddcodec.version import __version__
 
 _VERSION_LINE = f"ddc {__version__} (.ddc format version {VERSION})"
@@ -85,6 +87,13 @@ for _command in (
     ddc.add_command(_command)
 
 
+def _show_warning(
+    message: Warning | str, category: type[Warning], *where: object, **more: object
+) -> None:
+    if issubclass(category, KeptWarning):
+        click.echo(f"ddc: {printable(str(message))}", err=True)
+
+
 def main() -> None:
     """Run `ddc` as a program."""
     # Threads that spin while they wait slow training many times over on a shared machine. OpenMP
@@ -93,6 +102,8 @@ def main() -> None:
     keep_freed_memory()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
+        warnings.simplefilter("always", KeptWarning)
+    warnings.showwarning = _show_warning
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -1,11 +1,6 @@
 """From symbols and weights to the bytes of a file that has already been decoded once."""
 
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +9,7 @@ from ddcodec.codec.decode import DecodedFile, decode_bytes, render_exact
 from ddcodec.codec.labels.soft_labels import SoftLabels
 from ddcodec.codec.stream import Content, Sections, walk
 from ddcodec.entropy.range_coder import RangeEncoder
-from ddcodec.errors import DdcError, OutputError
+from ddcodec.errors import DdcError
 from ddcodec.format.claims import options_to_read
 from ddcodec.format.container import pack_container
 from ddcodec.format.header import Header
@@ -94,41 +89,3 @@ def _same_soft(read: SoftLabels | None, written: SoftLabels | None) -> bool:
         np.array_equal(getattr(read, part), getattr(written, part))
         for part in ("logits", "loc", "scale")
     )
-
-
-def write_atomically(data: bytes, path: Path) -> None:
-    """Write a file completely or not at all.
-
-    Raises:
-        OutputError: if the folder cannot be written.
-    """
-    with atomic_file(path) as partial:
-        partial.write_bytes(data)
-
-
-@contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
-    """Hand out a file that takes the place of `path` once it is complete.
-
-    Raises:
-        OutputError: if the folder cannot be written, or there was an OSError in between.
-    """
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise OutputError(f"Cannot write to '{path.parent}': {error.strerror}.") from error
-    os.close(handle)
-    partial = Path(name)
-    try:
-        yield partial
-        # A private temporary file becomes an ordinary one.
-        mask = os.umask(0)
-        os.umask(mask)
-        partial.chmod(0o666 & ~mask)
-        partial.replace(path)
-    except BaseException as error:
-        # An interrupt, too, must not leave half a file behind.
-        partial.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise OutputError(f"Cannot write '{path}': {error.strerror or error}.") from error
-        raise

@@ -18,11 +18,15 @@ from numpy.typing import NDArray
 from ddcodec.datasets.base import Dataset, ImageSplit, content_fingerprint
 from ddcodec.datasets.trees.source import user_path
 from ddcodec.errors import DataError
+from ddcodec.kept.lock import is_abandoned
+from ddcodec.kept.notices import notify
+from ddcodec.kept.writing import claimed_folder, write_through, write_tree_through
 
 # Raise it whenever the same source would be decoded to other arrays, or stored otherwise.
 CACHE_VERSION = 1
 
 NOTES_FILE = "notes.json"
+_BUILDING, _DAMAGED = ".building-", ".damaged-"
 
 # Writes the splits into an empty folder with `allocate_split` and returns the class names.
 Build = Callable[[Path], tuple[str, ...]]
@@ -61,17 +65,25 @@ def cached_bytes(cache_dir: Path) -> dict[str, int]:
 def cached_dataset(name: str, key: str, cache_dir: Path, build: Build) -> Dataset:
     """Load the dataset stored under `key`, building it first where there is none.
 
-    `key` is a hex digest of everything the arrays depend on. A damaged entry is built again.
+    `key` is a hex digest of everything the arrays depend on. All pixels and labels are compared
+    with the fingerprint, and a damaged entry is built again, with a `KeptWarning`.
     Two processes may build the same entry: both finish, and one of the two is kept. Raises
     DataError where the cache cannot be written, and whatever `build` raises.
     """
     folder = cache_dir / "datasets" / _entry_name(name, key)
     if (dataset := _load(folder, name)) is not None:
         return dataset
+    if folder.exists():
+        # Unless another process has put it there in between.
+        if (dataset := _load(folder, name)) is not None:
+            return dataset
+        notify(f"The cache entry '{folder}' is damaged; the dataset is decoded again.")
+    _remove_abandoned(folder.parent)
     with _temporary_folder(folder.parent, cache_dir) as temporary:
         class_names = build(temporary)
         with _writing(cache_dir):
             _describe(temporary, class_names)
+            write_tree_through(temporary)
             _publish(temporary, folder)
     if (dataset := _load(folder, name)) is None:
         raise DataError(f"the cache entry '{folder}' cannot be read back; delete it and try again.")
@@ -124,10 +136,16 @@ def _load(folder: Path, name: str) -> Dataset | None:
         test = _load_split(folder, "test", len(class_names)) if description["has_test"] else None
         if test is not None and test.images.shape[1:] != train.images.shape[1:]:
             return None
-        notes = _load_notes(folder)
-        return Dataset(name, class_names, train, test, str(description["fingerprint"]), notes)
+        fingerprint = content_fingerprint(class_names, _splits(train, test))
+        if fingerprint != description["fingerprint"]:
+            return None
+        return Dataset(name, class_names, train, test, fingerprint, _load_notes(folder))
     except (OSError, EOFError, ValueError, KeyError, TypeError):
         return None
+
+
+def _splits(train: ImageSplit, test: ImageSplit | None) -> dict[str, ImageSplit]:
+    return {"train": train} if test is None else {"train": train, "test": test}
 
 
 def _load_notes(folder: Path) -> tuple[str, ...]:
@@ -173,6 +191,7 @@ def _publish(temporary: Path, folder: Path) -> None:
     for is_last in (False, False, True):
         try:
             temporary.rename(folder)
+            write_through(folder.parent)
             return
         except OSError:
             if _load(folder, "") is not None:
@@ -181,7 +200,7 @@ def _publish(temporary: Path, folder: Path) -> None:
                 raise
         # What is in the way is damaged. A rename takes it away whole, and where another
         # process was quicker there is nothing left to take away.
-        removed = Path(tempfile.mkdtemp(prefix=".damaged-", dir=folder.parent))
+        removed = Path(tempfile.mkdtemp(prefix=_DAMAGED, dir=folder.parent))
         with contextlib.suppress(OSError):
             folder.rename(removed / folder.name)
         shutil.rmtree(removed, ignore_errors=True)
@@ -191,11 +210,20 @@ def _publish(temporary: Path, folder: Path) -> None:
 def _temporary_folder(parent: Path, cache_dir: Path) -> Iterator[Path]:
     with _writing(cache_dir):
         parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".building-", dir=parent))
+        temporary = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=parent))
     try:
-        yield temporary
+        with claimed_folder(temporary):
+            yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Remove what killed processes left half built."""
+    for beginning in (_BUILDING, _DAMAGED):
+        for left in parent.glob(f"{beginning}*"):
+            if is_abandoned(left):
+                shutil.rmtree(left, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -102,7 +102,7 @@ def _candidate(
     settings = TeacherSettings()
     facts = {**TrainingPart.of(dataset).facts(), **asdict(settings)}
     folder = cache_folder(TEACHER, dataset.name, facts)
-    make_teacher(dataset, folder, settings, device, shown)
+    make_teacher(dataset, folder, settings, device, shown, is_cached=True)
     return replace(recipe, labels=labels, teacher=str(folder))
 
 

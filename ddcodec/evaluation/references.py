@@ -21,6 +21,8 @@ from ddcodec.evaluation.random_real import draw_random_real
 from ddcodec.evaluation.report import AccuracyReport
 from ddcodec.evaluation.students.kept_files import keep
 from ddcodec.evaluation.students.labelled_images import LabelledImages
+from ddcodec.kept.notices import notify
+from ddcodec.kept.seal import sealed_json, unsealed_json
 
 CACHE_VERSION = 1
 """Raise it whenever the same key would lead to another accuracy."""
@@ -163,8 +165,11 @@ class References:
     ) -> float | None:
         path = self._path(self._facts(reference, settings, seed))
         try:
-            accuracy = float(json.loads(path.read_text(encoding="utf-8"))["accuracy"])
+            accuracy = float(unsealed_json(path.read_bytes())["accuracy"])
+        except FileNotFoundError:
+            return None
         except (OSError, ValueError, KeyError, TypeError):
+            notify(f"'{path}' is damaged; the reference is trained again.")
             return None
         return accuracy if 0 <= accuracy <= 100 else None
 
@@ -172,7 +177,7 @@ class References:
         self, reference: Reference, settings: EvaluationSettings, seed: int, accuracy: float
     ) -> None:
         facts = self._facts(reference, settings, seed)
-        keep(json.dumps({**facts, "accuracy": accuracy}, indent=1).encode(), self._path(facts))
+        keep(sealed_json({**facts, "accuracy": accuracy}), self._path(facts))
 
 
 def _shifted(

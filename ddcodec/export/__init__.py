@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from pathlib import Path
 
-from ddcodec.codec.encode import atomic_file
 from ddcodec.errors import OutputError
 from ddcodec.export.base import Exporter
 from ddcodec.export.contact_sheet import draw_contact_sheet, write_contact_sheet
 from ddcodec.export.folder_names import class_folders
 from ddcodec.export.hugging_face import HuggingFaceFolder
 from ddcodec.export.npz import NpzFile
-from ddcodec.export.output import check_output, check_parent, exists, replaced_folder, writing
+from ddcodec.export.output import check_output, check_parent, exists, writing
 from ddcodec.export.parquet import ParquetFile
 from ddcodec.export.png import PngFolder
 from ddcodec.export.pt import PtFile
 from ddcodec.export.selection import parse_images, select_images
 from ddcodec.export.source import ExportSource
 from ddcodec.export.webdataset import WebDatasetShards
+from ddcodec.kept.writing import atomic_file, atomic_folder, check_name
 
 EXPORTERS: Mapping[str, Exporter] = {
     "png": PngFolder(),
@@ -47,6 +47,7 @@ def check_export(path: Path, kind: str, force: bool) -> None:
         return
     with writing(path):
         check_parent(path)
+        check_name(path)
         if not path.exists() or (path.is_dir() and not any(path.iterdir())):
             return
         if not force:
@@ -68,7 +69,7 @@ def write_export(source: ExportSource, path: Path, kind: str, force: bool = Fals
     """
     exporter = EXPORTERS[kind]
     check_export(path, kind, force)
-    replaced = atomic_file if exporter.suffix else replaced_folder
+    replaced = atomic_file if exporter.suffix else atomic_folder
     with writing(path), replaced(path) as partial:
         exporter.write(source, partial)
 

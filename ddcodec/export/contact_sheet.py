@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ddcodec.codec.decode import DecodedFile
-from ddcodec.codec.encode import write_atomically
 from ddcodec.errors import RecipeError
 from ddcodec.export.output import check_output
 from ddcodec.export.picture import picture
 from ddcodec.format.claims import check_claim, sheet_claim
 from ddcodec.format.limits import DecodeLimits
 from ddcodec.format.printable import printable
+from ddcodec.kept.writing import write_atomically
 
 if TYPE_CHECKING:
     from PIL.Image import Image

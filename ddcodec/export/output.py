@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ddcodec.errors import OutputError
+from ddcodec.kept.writing import check_name
 
 
 def check_output(path: Path, force: bool) -> None:
@@ -19,6 +19,7 @@ def check_output(path: Path, force: bool) -> None:
     """
     with writing(path):
         check_parent(path)
+        check_name(path)
         if path.is_dir():
             raise OutputError(f"'{path}' is a folder; name a file with -o.")
         if path.exists() and not force:
@@ -59,21 +60,3 @@ def writing(path: Path) -> Iterator[None]:
         if "\0" not in str(path):
             raise
         raise OutputError(f"Cannot write '{path}': it is not a path.") from error
-
-
-@contextmanager
-def replaced_folder(path: Path) -> Iterator[Path]:
-    """Hand out a new folder that takes the place of `path` once it is complete."""
-    target = path.resolve()
-    partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    new, old = partial / "new", partial / "old"
-    new.mkdir()
-    try:
-        yield new
-        if target.exists():
-            target.rename(old)
-        new.rename(target)
-    finally:
-        if old.exists() and not target.exists():
-            old.rename(target)
-        shutil.rmtree(partial, ignore_errors=True)

@@ -25,7 +25,7 @@ BRIGHTNESS = 1.0
 SATURATION = 2.0
 CONTRAST = 0.5
 
-_UNIFORMS = 3  # the colour operation needs the most: brightness, saturation, contrast
+UNIFORMS = 3  # the colour operation needs the most: brightness, saturation, contrast
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def draw(generator: torch.Generator, batch_size: int, siamese: bool) -> Augmenta
     names = list(OPERATIONS)
     index = int(torch.randint(len(names), (1,), generator=generator))
     rows = 1 if siamese else batch_size
-    return AugmentationDraw(names[index], torch.rand(rows, _UNIFORMS, generator=generator))
+    return AugmentationDraw(names[index], torch.rand(rows, UNIFORMS, generator=generator))
 
 
 def apply(images: Tensor, augmentation: AugmentationDraw) -> Tensor:

@@ -2,7 +2,6 @@
 
 import zlib
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,12 +16,11 @@ from ddcodec.codec.encode import (
     encode_content,
     encode_payload,
     encoded_size_bytes,
-    write_atomically,
 )
 from ddcodec.codec.labels.class_counts import labels_of
 from ddcodec.codec.parameters import QuantizedTensor
 from ddcodec.codec.stream import Content
-from ddcodec.errors import DdcError, FormatError, OutputError
+from ddcodec.errors import DdcError, FormatError
 from ddcodec.format.header import CONTEXT_WIDTHS, Header
 from ddcodec.format.labeler_layers import LabelerLayer
 
@@ -249,39 +247,3 @@ def test_encoder_checks_its_own_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ddcodec.codec.encode.content_checksum", lambda *_: 12345)
     with pytest.raises(FormatError, match="checksum"):
         encode_content(header, content)
-
-
-def test_write_atomically(tmp_path: Path) -> None:
-    """A file appears complete, replaces an older one, and nothing else is left."""
-    path = tmp_path / "a.ddc"
-    write_atomically(b"first", path)
-    write_atomically(b"second", path)
-    assert path.read_bytes() == b"second"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_failed_write_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """When the last step fails the old file stays and no partial one does."""
-    path = tmp_path / "a.ddc"
-    path.write_bytes(b"old")
-
-    def fail(self: Path, target: Path) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OutputError, match="No space left on device"):
-        write_atomically(b"new", path)
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_unwritable_places_are_named(tmp_path: Path) -> None:
-    """A missing folder, or a folder in the way, gives one sentence and no partial file."""
-    with pytest.raises(OutputError, match="Cannot write"):
-        write_atomically(b"data", tmp_path / "missing" / "a.ddc")
-    (tmp_path / "a.ddc").mkdir()
-    with pytest.raises(OutputError, match="Cannot write"):
-        write_atomically(b"data", tmp_path / "a.ddc")
-    assert [path.name for path in tmp_path.iterdir()] == ["a.ddc"]

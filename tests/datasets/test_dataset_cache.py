@@ -15,6 +15,8 @@ from ddcodec.datasets import Dataset, cache, load_folder
 from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.datasets.trees import tree
 from ddcodec.errors import DataError
+from ddcodec.kept.notices import KeptWarning
+from ddcodec.kept.writing import claimed_folder
 
 KINDS = ["", ".zip", ".tar.xz"]
 
@@ -189,3 +191,32 @@ def test_default_place(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_cache_dir() == Path("/shared/ddcodec")
     monkeypatch.setenv("DDC_CACHE", "~/mine")
     assert default_cache_dir() == Path("/nobody/mine")
+
+
+def test_changed_pixels_are_found(tmp_path: Path) -> None:
+    """Images inverted on disk, or one bit of one label, are decoded again with a word."""
+    source = write_source(tmp_path, "", split_tree())
+    first = load_folder("insects", source, tmp_path / "cache")
+    pixels, labels = np.array(first.train.images), np.array(first.train.labels)
+    (entry,) = entries(tmp_path / "cache")
+    for name, change in (("train_images", lambda a: 255 - a), ("train_labels", lambda a: a[::-1])):
+        np.save(entry / f"{name}.npy", change(np.load(entry / f"{name}.npy")))
+        with pytest.warns(KeptWarning, match="is damaged; the dataset is decoded again"):
+            second = load_folder("insects", source, tmp_path / "cache")
+        assert np.array_equal(second.train.images, pixels)
+        assert np.array_equal(second.train.labels, labels)
+        assert second.fingerprint == first.fingerprint
+    assert entries(tmp_path / "cache") == [entry]
+
+
+def test_what_a_kill_left_is_removed(tmp_path: Path) -> None:
+    """Half an entry goes with the next that is built, unless somebody is building it."""
+    datasets = tmp_path / "cache" / "datasets"
+    for name in (".building-1", ".building-2", ".damaged-1"):
+        (datasets / name).mkdir(parents=True)
+        (datasets / name / "train_images.npy").write_bytes(b"half")
+    source = write_source(tmp_path, "", split_tree())
+    with claimed_folder(datasets / ".building-2"):
+        load_folder("insects", source, tmp_path / "cache")
+    names = [path.name for path in entries(tmp_path / "cache")]
+    assert len(names) == 2 and names[0] == ".building-2" and names[1].startswith("insects-")

@@ -14,6 +14,7 @@ from ddcodec.evaluation import AccuracyReport, EvaluationSettings, Judgement, Pr
 from ddcodec.evaluation.random_real import draw_random_real
 from ddcodec.evaluation.references import References, cost
 from ddcodec.evaluation.report import label_robust_score
+from ddcodec.kept.notices import KeptWarning
 
 PROTOCOL = Protocol("short", updates=2, batch_size=4, network_width=4)
 SETTINGS = EvaluationSettings(PROTOCOL, (3, 4), 2)
@@ -94,9 +95,14 @@ def test_what_is_kept_may_be_damaged_or_impossible(tmp_path: Path) -> None:
     one = replace(SETTINGS, seeds=(3,))
     accuracy = made.report(made.full_data(), one).accuracies
     (kept,) = (tmp_path / "references").iterdir()
-    for damage in ("", "[]", '{"accuracy": 101}', '{"accuracy": null}'):
+    text = kept.read_text()
+    digit = text[text.index('"accuracy"') :].split(".")[0][-1]
+    changed = text.replace(f"{digit}.", f"{9 - int(digit)}.", 1)
+    assert changed != text
+    for damage in (changed, "", "[]", '{"accuracy": 101}', '{"accuracy": null}'):
         kept.write_text(damage)
-        assert made.missing(made.full_data(), one) == (3,)
+        with pytest.warns(KeptWarning, match="is damaged; the reference is trained again"):
+            assert made.missing(made.full_data(), one) == (3,)
     assert made.report(made.full_data(), one).accuracies == accuracy
     (tmp_path / "file").touch()
     nowhere = References(real, real.test, "test", tmp_path / "file")

@@ -74,8 +74,8 @@ def plot_command(
     picture_format = output.suffix.lower().removeprefix(".")
     if picture_format not in PICTURE_FORMATS:
         raise click.BadParameter(f"'{output}' must end in .png, .svg or .pdf.")
-    from ddcodec.codec.encode import write_atomically
     from ddcodec.export import check_output
+    from ddcodec.kept.writing import write_atomically
 
     check_output(output, force)
     if allocation:

@@ -47,8 +47,8 @@ def report_command(
     The page is a single file that fetches nothing. Settings are shown where the record FILE.json
     lies beside FILE.
     """
-    from ddcodec.codec.encode import write_atomically
     from ddcodec.export import check_output
+    from ddcodec.kept.writing import write_atomically
     from ddcodec.results.report import ReportedFile, report_html
     from ddcodec.results.runs import read_evaluation, read_json
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ddcodec.cli.making.distill_options import distill_options
+from ddcodec.cli.making.outputs import Outputs
 from ddcodec.cli.making.recipes import Request, read_request
 from ddcodec.cli.making.summary import below_floor, run_summary
 from ddcodec.cli.making.watching import Watch
@@ -54,46 +55,35 @@ def distill_command(
     same command with --resume goes on to the same file.
     """
     from ddcodec.distill.running.checkpoint import checkpoint_path
-    from ddcodec.export import check_output
 
     settings["loss_options"] = dict(settings["loss_options"])
     request = read_request(click.get_current_context(), recipe, settings)
     path = output or Path(_default_name(request.dataset, request.data, request.budget))
-    outputs = [path, Path(f"{path}.json")] if record else [path]
-    for file in outputs:
-        check_output(file, force)
     watch = Watch(checkpoint_path(path), resume, log_path)
-    watch.check(force)
-    check_device(request.settings["device"])
-    origin, asked, distilled = _distill(request, watch)
-    try:
-        _write(outputs, force, origin, asked, distilled)
-    except OutputError as error:
-        if not watch.checkpoint.exists():
-            raise
-        raise OutputError(
-            f"{error} '{watch.checkpoint}' holds the finished run; add --resume to write it."
-        ) from error
-    watch.remove_checkpoints()
-    print_facts(run_summary(distilled, path) + [("record", str(name)) for name in outputs[1:]])
+    outputs = Outputs(path, Path(f"{path}.json") if record else None, force, watch)
+    with outputs.held():
+        check_device(request.settings["device"])
+        origin, asked, distilled = _distill(request, watch)
+        _write(outputs, origin, asked, distilled)
+        watch.remove_checkpoints()
+    facts = run_summary(distilled, path)
+    print_facts(facts + ([("record", str(outputs.record))] if record else []))
     if distilled.is_below_floor:
         print(below_floor(asked))
 
 
-def _write(
-    outputs: list[Path], force: bool, origin: DatasetOrigin, asked: Recipe, distilled: Distilled
-) -> None:
+def _write(outputs: Outputs, origin: DatasetOrigin, asked: Recipe, distilled: Distilled) -> None:
     """Write the file, and its record if there is a second output."""
-    from ddcodec.codec.encode import write_atomically
-    from ddcodec.export import check_output
-
-    for file in outputs:
-        check_output(file, force)
-    write_atomically(distilled.encoded.data, outputs[0])
-    if len(outputs) > 1:
+    data = distilled.encoded.data
+    try:
+        outputs.check_record(of=data)
+    except OutputError as error:
+        raise outputs.with_hint(error) from error
+    outputs.write(data)
+    if outputs.record is not None:
         from ddcodec.distill.record import record_json
 
-        write_atomically(record_json(origin, asked, distilled), outputs[1])
+        outputs.write_record(record_json(origin, asked, distilled), of=data)
 
 
 def _distill(request: Request, watch: Watch) -> tuple[DatasetOrigin, Recipe, Distilled]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ddcodec.cli.making.outputs import Outputs
 from ddcodec.cli.making.summary import run_summary
 from ddcodec.cli.making.watching import Watch
 from ddcodec.cli.shared.console import print_facts, waiting
@@ -68,18 +69,16 @@ def encode_command(
     labels. Classes may have different numbers of images, one is enough. The similarity that is
     printed is measured on the images that the finished file decodes to.
     """
-    from ddcodec.codec.encode import write_atomically
     from ddcodec.distill.running.checkpoint import checkpoint_path
-    from ddcodec.export import check_output
 
     path = output or Path(_default_name(images, budget))
-    check_output(path, force)
     watch = Watch(checkpoint_path(path), resume, None)
-    watch.check(force)
-    check_device(settings["device"])
-    encoded = _encode(images, budget, settings, watch)
-    write_atomically(encoded.distilled.encoded.data, path)
-    watch.checkpoint.unlink(missing_ok=True)
+    outputs = Outputs(path, None, force, watch)
+    with outputs.held():
+        check_device(settings["device"])
+        encoded = _encode(images, budget, settings, watch)
+        outputs.write(encoded.distilled.encoded.data)
+        watch.remove_checkpoints()
     print_facts([*run_summary(encoded.distilled, path), ("PSNR", _psnr(encoded))])
     if encoded.distilled.is_below_floor:
         print(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import re
@@ -185,6 +186,13 @@ class Grid:
             raise DataError(
                 f"'{path}' is not a record; delete it and its file, or name another folder with -o."
             )
+        result = record.get("result")
+        digest = result.get("sha256") if isinstance(result, dict) else None
+        if digest != hashlib.sha256(self.file(point).read_bytes()).hexdigest():
+            raise DataError(
+                f"'{self.file(point)}' is damaged, or not the file that '{path}' was written for; "
+                "delete both, and the same command makes them again."
+            )
         changed = [name for name in wanted if made.get(name) != wanted[name]]
         if origin.get("fingerprint") != dataset.fingerprint:
             changed.insert(0, "dataset")
@@ -196,7 +204,7 @@ class Grid:
 
     def _evaluate(self, point: GridPoint, request: Request) -> None:
         """Evaluate a file unless that was done, and keep what `ddc eval --json` prints."""
-        from ddcodec.codec.encode import write_atomically
+        from ddcodec.kept.writing import write_atomically
 
         path, wanted = self.evaluation_path(point), self.evaluation
         if path.exists():

@@ -17,6 +17,7 @@ from ddcodec.cli.shared.console import print_table
 from ddcodec.cli.shared.judging_options import PROTOCOLS
 from ddcodec.cli.shared.options import COUNT, PATH, Size, parse_size, whole_number
 from ddcodec.errors import OutputError
+from ddcodec.kept.lock import only_one
 from ddcodec.results.runs import read_evaluation
 
 Value = TypeVar("Value")
@@ -100,7 +101,8 @@ def sweep_command(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"Cannot make the folder '{folder}': {error.strerror}.") from error
-    grid.run(points, requests)
+    with only_one(folder / "sweep", f"the sweep in '{folder}'"):
+        grid.run(points, requests)
     print_results(grid, points)
 
 

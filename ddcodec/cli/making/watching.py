@@ -64,13 +64,33 @@ class Watch:
 
     def remove_checkpoints(self) -> None:
         """Remove what was kept of a run that is finished and written."""
+        from ddcodec.distill.search.trials import search_path
+        from ddcodec.kept.writing import discard
+
+        # Last the one by which a run that goes on knows that there is one.
+        self.remove_others()
+        discard(search_path(self.checkpoint))
+        discard(self.checkpoint)
+
+    def remove_others(self) -> None:
+        """Remove what was kept of the later files of `--labels auto`, which an earlier run left."""
+        from ddcodec.distill.auto_labels import CANDIDATES, label_checkpoint
+        from ddcodec.distill.search.trials import search_path
+        from ddcodec.kept.writing import discard
+
+        for labels in CANDIDATES[1:]:
+            kept = label_checkpoint(self.checkpoint, labels)
+            discard(search_path(kept))
+            discard(kept)
+
+    def suffixes(self, file: Path) -> tuple[str, ...]:
+        """Return what is added to the name of a file by those that stand beside it."""
         from ddcodec.distill.auto_labels import CANDIDATES, label_checkpoint
         from ddcodec.distill.search.trials import search_path
 
-        for labels in CANDIDATES:
-            kept = label_checkpoint(self.checkpoint, labels)
-            kept.unlink(missing_ok=True)
-            search_path(kept).unlink(missing_ok=True)
+        names = [label_checkpoint(self.checkpoint, labels).name for labels in CANDIDATES]
+        names += [search_path(self.checkpoint.with_name(name)).name for name in names]
+        return tuple(name.removeprefix(file.name) for name in names)
 
     @contextmanager
     def supervision(

@@ -10,16 +10,19 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from ddcodec.datasets.request import LoadProgress, OnProgress
 from ddcodec.errors import DataError
+from ddcodec.kept.lock import claim, is_abandoned
+from ddcodec.kept.writing import PARTIAL, write_through
 
 TIMEOUT = 30.0  # seconds without a byte
 _CHUNK = 2**20
+_BEGINNING = ".{}."  # of the names of what is being fetched
 _RANGE_STARTS_AFTER_THE_END = 416
 
 
@@ -69,7 +72,9 @@ def download(file: OfficialFile, cache_dir: Path, on_progress: OnProgress) -> Pa
             # Going on from damaged bytes would never end well.
             temporary.unlink()
             raise
+        write_through(temporary)
         temporary.replace(target)
+        write_through(target.parent)
     return target
 
 
@@ -102,19 +107,27 @@ def _partial(target: Path, num_bytes: int) -> Iterator[Path]:
     part = target.with_name(f"{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".downloading-", dir=target.parent)
+        begun = _abandoned(target)
+        prefix = _BEGINNING.format(target.name)
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=PARTIAL, dir=target.parent)
         os.close(handle)
         temporary = Path(name)
-        if part.exists():
+        for left in (*begun, part):
             # Of two processes one gets it: a rename takes it away from the other.
-            part.replace(temporary)
+            with suppress(FileNotFoundError):
+                if left.stat().st_size >= temporary.stat().st_size:
+                    left.replace(temporary)
+                else:
+                    left.unlink()
         free = shutil.disk_usage(target.parent).free + temporary.stat().st_size
     except OSError as error:
         raise DataError(
             f"cannot write the cache in '{target.parent}' ({error.strerror}); set DDC_CACHE to a "
             "writable folder."
         ) from error
+    handle = os.open(temporary, os.O_RDONLY)
     try:
+        claim(handle)
         if free < num_bytes:
             raise DataError(
                 f"'{target.name}' has {num_bytes / 1e6:,.0f} MB but '{target.parent}' has room "
@@ -122,11 +135,22 @@ def _partial(target: Path, num_bytes: int) -> Iterator[Path]:
             )
         yield temporary
     finally:
+        os.close(handle)
         if temporary.exists():
             if temporary.stat().st_size:
                 temporary.replace(part)
             else:
                 temporary.unlink()
+
+
+def _abandoned(target: Path) -> list[Path]:
+    """Return what killed processes have fetched of a file."""
+    beginning = _BEGINNING.format(target.name)
+    return [
+        path
+        for path in target.parent.iterdir()
+        if path.name.startswith(beginning) and path.suffix == PARTIAL and is_abandoned(path)
+    ]
 
 
 def _fetch(file: OfficialFile, temporary: Path, target: Path, on_progress: OnProgress) -> None:

@@ -13,6 +13,7 @@ from ddcodec.distill.latents.optimiser import LearningRates, Optimiser
 from ddcodec.distill.rate.rate_control import RateController
 from ddcodec.distill.running.phase import State, Step
 from ddcodec.distill.running.run import Run
+from ddcodec.kept.state import check_like, checked_counts
 
 FIRST_MULTIPLIER = 12.0
 """λ at the start. Starting above the final rate costs quality that does not come back."""
@@ -84,7 +85,9 @@ class GradientStart:
 
     def restore(self, state: State) -> None:
         """Go on where `state` was called."""
-        self._step, self._steps, self._is_done = state["numbers"]
+        step, steps, self._is_done = state["numbers"]
+        self._step, self._steps = checked_counts([step, steps], 2)
+        check_like(self._is_done, False, "numbers")
         self._controller = self._new_controller()
         self._controller.restore(state["controller"])
         self._optimiser.restore(state["optimiser"])

@@ -20,6 +20,7 @@ from ddcodec.distill.rate.rate_control import RateController
 from ddcodec.distill.running.phase import State
 from ddcodec.distill.running.weight_rate import WeightRate
 from ddcodec.distill.trained.random_streams import random_stream
+from ddcodec.kept.state import check_like, restore_optimiser
 
 GAIN = 0.15
 """Integral gain of rate control for a visit to every image: however many steps there are, the rate
@@ -160,6 +161,9 @@ class Joint(JointPhase):
         }
 
     def _restore_own(self, state: State) -> None:
+        images = torch.zeros(self._run.representation.num_images)
+        check_like(state["image_bits"], images, "image_bits")
+        check_like([state["scale"], state["visited_share"]], [1.0, 1.0], "scale")
         self._scale = state["scale"]
         self._visited_share = state["visited_share"]
         self._image_bits = state["image_bits"].clone()
@@ -168,6 +172,5 @@ class Joint(JointPhase):
             self._controller = self._new_controller()
             self._controller.restore(state["controller"])
         self._optimiser = self._new_optimiser()
-        self._optimiser.load_state_dict(state["optimiser"])
-        rate = state["weight_rate"]
-        self._weight_rate = None if rate is None else WeightRate(*rate)
+        restore_optimiser(self._optimiser, state["optimiser"])
+        self._weight_rate = WeightRate.from_state(self._run, state["weight_rate"])

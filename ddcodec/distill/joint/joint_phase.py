@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from ddcodec.distill.rate.utilities import Distillation, student_hints
 from ddcodec.distill.running.phase import State, Step
 from ddcodec.distill.running.run import Run, copied
+from ddcodec.kept.state import check_like, checked_count, checked_counts
 
 PROBED_STEPS = 4
 """Steps that are timed and undone where a time is to be met; the first is not counted."""
@@ -109,7 +110,10 @@ class JointPhase:
 
     def restore(self, state: State) -> None:
         """Go on where `state` was called; the run has been restored before."""
-        self._step, self._steps, self._validations, *flags = state["numbers"]
+        step, steps, self._validations, *flags = state["numbers"]
+        self._step, self._steps = checked_counts([step, steps], 2)
+        checked_count(self._validations)
+        check_like(flags, [False, False], "numbers")
         self._has_begun, self._is_done = flags
         if state["own"] is not None:
             self._restore_own(state["own"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 import time
 from collections.abc import Callable
@@ -15,7 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ddcodec.codec.encode import write_atomically
 from ddcodec.codec.parameters import coded_bits
 from ddcodec.datasets.base import Dataset, has_validation_part, validation_part
 from ddcodec.datasets.cache import default_cache_dir
@@ -26,6 +24,10 @@ from ddcodec.distill.trained import store
 from ddcodec.distill.trained.network_training import ProgressCallback, TrainingProgress
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.errors import BudgetError, DataError, OutputError
+from ddcodec.kept.notices import notify
+from ddcodec.kept.seal import load_sealed, save_sealed
+from ddcodec.kept.state import belonging, checked_count, checked_threads
+from ddcodec.kept.writing import discard
 from ddcodec.networks import precision
 
 TEACHER, LABELER = "teacher", "labeler"
@@ -71,8 +73,17 @@ def make_teacher(
     settings: TeacherSettings,
     device: torch.device,
     on_progress: ProgressCallback,
+    is_cached: bool = False,
 ) -> Made:
     """Train a teacher on the training part, or load the one a folder holds.
+
+    Args:
+        dataset: its validation part is never trained on.
+        folder: made where it does not exist.
+        settings: of the teacher.
+        device: where to compute.
+        on_progress: called at every update.
+        is_cached: see `store.filling`.
 
     Raises:
         DataError: the folder holds a teacher of another dataset or making.
@@ -83,7 +94,7 @@ def make_teacher(
     network = TrainableLabeler(shape, settings.seed, quantised=False).to(device)
     facts = {**part.facts(), **asdict(settings)}
     training = LabelerTraining(part, network, settings.training, settings.seed)
-    _train(folder, TEACHER, facts, network, training, on_progress)
+    _train(folder, TEACHER, facts, network, training, on_progress, is_cached)
     return Made(network, validation_accuracy(network, dataset, device))
 
 
@@ -144,7 +155,7 @@ def make_labeler(
     training = LabelerTraining(
         part, network, settings, seed, weight_bits, None if teacher is None else _asked(teacher)
     )
-    _train(folder, LABELER, facts, network, training, on_progress)
+    _train(folder, LABELER, facts, network, training, on_progress, is_cached=True)
     size = sum(coded_bits(tensor) for tensor in network.tensors().values()) / 8
     if size > budget_bytes:
         raise BudgetError(
@@ -156,7 +167,7 @@ def make_labeler(
 
 def cache_folder(kind: str, name: str, facts: dict[str, Any]) -> Path:
     """Return where a network of some making is kept in the cache."""
-    key = _digest(repr(sorted(facts.items())).encode())[:16]
+    key = _digest(f"{store.KEPT_VERSION} {sorted(facts.items())}".encode())[:16]
     return default_cache_dir() / f"{kind}s" / f"{re.sub(r'[^A-Za-z0-9]+', '-', name)[:40]}-{key}"
 
 
@@ -189,56 +200,81 @@ def _train(
     network: TrainableLabeler,
     training: LabelerTraining,
     on_progress: ProgressCallback,
+    is_cached: bool,
 ) -> None:
     """Bring a network to the end of its training, from wherever the folder says it is."""
     bytes_needed = 16 * sum(value.numel() for value in network.parameters())
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"Cannot make the folder '{folder}': {error.strerror}.") from error
-    missing = store.plan_networks(folder, kind, facts, 1, bytes_needed, lambda count, size: None)
     file, state = store.network_file(folder, 0), folder / _STATE
-    if not missing:
-        _load(network, file)
-        network.eval()
-        return
-    done = _resume(training, state)
-    started, kept, losses = time.monotonic(), time.monotonic(), 0.0
+    filling = store.filling(folder, kind, facts, 1, bytes_needed, _ignore_plan, is_cached)
+    with filling as missing:
+        if not missing:
+            _load(network, file)
+            network.eval()
+        else:
+            _make(training, state, kind, is_cached, on_progress)
+            network.eval()
+            store.save_tensors(file, network.state_dict())
+        discard(state)
+
+
+def _make(
+    training: LabelerTraining,
+    state: Path,
+    kind: str,
+    is_cached: bool,
+    on_progress: ProgressCallback,
+) -> None:
+    done = _resume(training, state, is_cached)
+    started = kept = time.monotonic()
     for number in range(done, training.updates):
-        losses = training.update(number)
+        loss = training.update(number)
         now = time.monotonic()
         left = (now - started) / (number + 1 - done) * (training.updates - number - 1)
-        on_progress(TrainingProgress(kind, 0, 1, number + 1, training.updates, losses, left))
+        on_progress(TrainingProgress(kind, 0, 1, number + 1, training.updates, loss, left))
         if now - kept > CHECKPOINT_SECONDS:
             _keep(training, state, number + 1)
             kept = now
-    network.eval()
-    store.save_tensors(file, network.state_dict())
-    state.unlink(missing_ok=True)
+
+
+def _ignore_plan(missing: int, needed: int) -> None:
+    """Say nothing: there is one network."""
 
 
 def _keep(training: LabelerTraining, path: Path, done: int) -> None:
-    stream = io.BytesIO()
-    torch.save({"done": done, "training": training.state()}, stream)
-    write_atomically(stream.getvalue(), path)
+    content = {"done": done, "threads": torch.get_num_threads(), "training": training.state()}
+    try:
+        save_sealed(content, path)
+    except OutputError as error:
+        # What has been trained is worth more than that it can be gone on with.
+        notify(f"{error} The training goes on and is not kept.")
 
 
-def _resume(training: LabelerTraining, path: Path) -> int:
+def _resume(training: LabelerTraining, path: Path, is_cached: bool) -> int:
     """Return how many updates have been made."""
     if not path.exists():
         return 0
+    before = training.state_copy()
     try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+        saved = load_sealed(path)
+        # Sums that are split among other threads round differently.
+        threads = checked_threads(saved["threads"])
+        done = checked_count(saved["done"], most=training.updates)
         training.restore(saved["training"])
-        return int(saved["done"])
     except Exception as error:
-        # Reading a damaged archive goes wrong in many ways.
-        raise DataError(f"'{path}' is damaged; delete it to begin again.") from error
+        # What somebody made up goes wrong in many ways.
+        if not is_cached:
+            raise DataError(f"'{path}' is damaged; delete it to begin again.") from error
+        notify(f"'{path}' is damaged; the training begins again.")
+        training.restore(before)
+        return 0
+    torch.set_num_threads(threads)
+    return done
 
 
 def _load(network: TrainableLabeler, path: Path) -> None:
-    names = tuple(network.state_dict())
-    network.load_state_dict(store.load_tensors(path, names))
+    tensors = store.load_tensors(path, tuple(network.state_dict()))
+    with belonging(path.parent, "network"):
+        network.load_state_dict(tensors)
 
 
 def _asked(teacher: TrainableLabeler) -> Callable[[Tensor], Tensor]:

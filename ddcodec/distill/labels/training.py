@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import cos, exp, log, pi
@@ -15,6 +16,7 @@ from ddcodec.distill.labels.trainable import TrainableLabeler
 from ddcodec.distill.labels.views import cut_together, shifted
 from ddcodec.distill.trained.random_streams import random_stream
 from ddcodec.distill.trained.training_part import TrainingPart
+from ddcodec.kept.state import check_like, restore_optimiser
 from ddcodec.networks import precision
 from ddcodec.networks.replay import Rate, Replayed
 
@@ -173,6 +175,10 @@ class LabelerTraining:
         self._log_level += max(-largest, min(largest, INTEGRAL * excess * largest / LARGEST_STEP))
         self._multiplier = exp(self._log_level + PROPORTIONAL * excess)
 
+    def state_copy(self) -> dict[str, Any]:
+        """Return a state that later updates leave alone."""
+        return copy.deepcopy(self.state())
+
     def state(self) -> dict[str, Any]:
         """Return everything that updates change."""
         return {
@@ -184,8 +190,11 @@ class LabelerTraining:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was called."""
+        """Go on where `state` was called; something is raised for a state that does not fit."""
         self._network.load_state_dict(state["network"])
-        self._weights.load_state_dict(state["weights"])
-        self._others.load_state_dict(state["others"])
+        restore_optimiser(self._weights, state["weights"])
+        restore_optimiser(self._others, state["others"])
+        check_like(state["log_level"], 0.0)
+        if state["first_bits"] is not None:
+            check_like(state["first_bits"], 0.0)
         self._log_level, self._first_bits = state["log_level"], state["first_bits"]

@@ -6,6 +6,7 @@ from ddcodec.distill.latents.starting_point import wavelet_drift
 from ddcodec.distill.running.phase import State, Step
 from ddcodec.distill.running.run import Run
 from ddcodec.distill.start.fit import STEP_DRIFT
+from ddcodec.kept.state import check_like, checked_count
 
 MOST_ROUNDS = 10
 SETTLED = 0.02
@@ -65,4 +66,7 @@ class Settle:
 
     def restore(self, state: State) -> None:
         """Go on where `state` was called."""
+        check_like(state["numbers"], [0, 0, False, 1.0], "numbers")
         self._round, self._attempt, self._is_done, self._factor = state["numbers"]
+        checked_count(self._round, most=MOST_ROUNDS)
+        checked_count(self._attempt, most=MOST_RESCALINGS)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ddcodec.distill.latents.representation import Representation
+from ddcodec.kept.state import restore_optimiser
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Optimiser:
     def restore(self, states: list[dict[str, Any]]) -> None:
         """Go on where `state` was called."""
         for optimiser, state in zip(self._all(), states, strict=True):
-            optimiser.load_state_dict(state)
+            restore_optimiser(optimiser, state)
 
     def _all(self) -> list[torch.optim.Optimizer]:
         both: list[torch.optim.Optimizer] = [self._latents, self._networks]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import exp, log
 from typing import Any
 
+from ddcodec.kept.state import check_like, checked_count
+
 AIM = 0.988
 """Share of the budget that is aimed at: the middle of what counts as met."""
 
@@ -95,4 +97,8 @@ class RateController:
 
     def restore(self, state: Sequence[Any]) -> None:
         """Go on where `state` was called."""
-        self.multiplier, self.warmup_steps, self._log_integral, self._smoothed = state
+        multiplier, warmup_steps, integral, smoothed = state
+        check_like([multiplier, integral or 0.0, smoothed or 0.0], [1.0, 0.0, 0.0], "controller")
+        checked_count(warmup_steps)
+        self.multiplier, self.warmup_steps = multiplier, warmup_steps
+        self._log_integral, self._smoothed = integral, smoothed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +10,12 @@ from typing import Any
 
 import torch
 
-from ddcodec.codec.encode import write_atomically
 from ddcodec.errors import DataError, RecipeError
+from ddcodec.kept.seal import load_sealed, save_sealed
+from ddcodec.kept.state import checked_count, checked_threads
 from ddcodec.version import __version__
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same settings would go on differently from what is kept."""
 
 DATASET = "dataset"
@@ -87,7 +87,6 @@ class Checkpoint:
         """
         # Counted from the attempt: a full disk is not to be asked after every step.
         self._written = time.monotonic()
-        stream = io.BytesIO()
         content = {
             "version": VERSION,
             "settings": self._settings,
@@ -99,8 +98,7 @@ class Checkpoint:
             "phase_state": phase_state,
             "seconds": seconds,
         }
-        torch.save(content, stream)
-        write_atomically(stream.getvalue(), self.path)
+        save_sealed(content, self.path)
 
     def load(self) -> Saved:
         """Read the state of a run that has these settings.
@@ -112,21 +110,30 @@ class Checkpoint:
         if not self.path.exists():
             raise DataError(f"There is no checkpoint '{self.path}'; leave --resume out to begin.")
         try:
-            content = torch.load(self.path, map_location="cpu", weights_only=True)
-            version = content.pop("version")
+            content = load_sealed(self.path)
+            version, versions = content.pop("version"), content["versions"]
             saved = Saved(**content) if version == VERSION else None
-        except Exception as error:
-            # Reading a damaged archive goes wrong in many ways.
+            if saved is not None:
+                _check(saved)
+        except (DataError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise DataError(
-                f"The checkpoint '{self.path}' is damaged; delete it and begin again."
+                f"The checkpoint '{self.path}' is damaged, or of another release; delete it and "
+                "begin again."
             ) from error
         if saved is None:
             raise DataError(
                 f"The checkpoint '{self.path}' is of another release; go on with ddcodec "
-                f"{content['versions'].get('ddcodec', '?')}, or delete it and begin again."
+                f"{versions.get('ddcodec', '?')}, or delete it and begin again."
             )
         self._compare(saved.settings)
         return saved
+
+    def strange(self) -> DataError:
+        """Return what is raised where a state fits the settings, and yet not the run."""
+        return DataError(
+            f"The checkpoint '{self.path}' does not fit the run it says it is of; delete it and "
+            "begin again."
+        )
 
     def _compare(self, saved: Mapping[str, Any]) -> None:
         for name in {**saved, **self._settings}:
@@ -155,6 +162,20 @@ def version_difference(saved: Saved) -> str | None:
         f"The run was begun with {name} {saved.versions[name]} and goes on with {now.get(name)}; "
         "its result may differ from an uninterrupted one."
     )
+
+
+def _check(saved: Saved) -> None:
+    """Refuse what no run has written: types, and numbers out of range."""
+    checked_threads(saved.threads)
+    checked_count(saved.phase)
+    checked_count(saved.step)
+    for value in (saved.settings, saved.versions, saved.run, saved.phase_state):
+        if not isinstance(value, dict):
+            raise ValueError("no dictionary")
+    if not all(isinstance(text, str) for text in saved.versions.values()):
+        raise ValueError("versions are text")
+    if not 0 <= saved.seconds < 1e12:
+        raise ValueError(f"{saved.seconds} seconds")
 
 
 def _versions() -> dict[str, str]:

@@ -13,7 +13,8 @@ from ddcodec.distill.running.interruption import Interruption, deferred_interrup
 from ddcodec.distill.running.phase import Phase, Step
 from ddcodec.distill.running.progress import Progress, Supervision
 from ddcodec.distill.running.run import Run
-from ddcodec.errors import OutputError, RunInterrupted
+from ddcodec.errors import DdcError, OutputError, RunInterrupted
+from ddcodec.kept.state import check_like
 
 
 class Loop:
@@ -143,9 +144,21 @@ class Loop:
             self._supervision.on_notice(difference)
         # Sums that are split among other threads round differently.
         torch.set_num_threads(saved.threads)
-        self._run.restore(saved.run)
-        phase = self._phases[saved.phase]
-        phase.restore(saved.phase_state)
+        try:
+            self._run.restore(saved.run)
+            phase = self._phases[saved.phase]
+            phase.restore(saved.phase_state)
+            # What was taken over is all there was, of the same form.
+            check_like(saved.phase_state, phase.state(), phase.name)
+        except (
+            LookupError,
+            TypeError,
+            ValueError,
+            RuntimeError,
+            AttributeError,
+            DdcError,
+        ) as error:
+            raise self._checkpoint.strange() from error
         self._run.plan.spent_seconds += saved.seconds
         self._last_step = saved.step
         self._record("resume", phase=phase.name, step=saved.step)

@@ -21,6 +21,7 @@ from ddcodec.distill.rate.post_quantisation import quantise_networks
 from ddcodec.distill.rate.rate_control import AIM, adjusted_multiplier
 from ddcodec.distill.rate.utilities import Distillation, Likeness
 from ddcodec.distill.running.progress import Validate
+from ddcodec.distill.running.run_state import check_run_state
 from ddcodec.distill.running.time_plan import TimePlan
 from ddcodec.format.header import Header
 
@@ -228,7 +229,12 @@ class Run:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take over what `state` returned."""
+        """Take over what `state` returned.
+
+        Something is raised, a ValueError or what torch raises, for what a run like this has not
+        written.
+        """
+        check_run_state(self, state)
         self._restore_judged(state)
         self.other_bits = state["other_bits"]
         self.header = replace(

@@ -14,6 +14,7 @@ from torch import Tensor
 from ddcodec.codec.parameters import fitting_log2_scale, rate_bits_at
 from ddcodec.distill.latents.representation import Parameters
 from ddcodec.distill.running.run import Run
+from ddcodec.kept.state import check_like
 
 
 class WeightRate:
@@ -53,6 +54,19 @@ class WeightRate:
             for name, value in own.items()
         ]
         return torch.stack(costs).sum()
+
+    @classmethod
+    def from_state(cls, run: Run, state: list[Any] | None) -> WeightRate | None:
+        """Return what `state` was called on; raises ValueError for the state of other networks."""
+        if state is None:
+            return None
+        names = [dict(own).keys() for own in run.representation.networks]
+        exponents, scales = (
+            [dict.fromkeys(own, 0) for own in names],
+            [dict.fromkeys(own, 0.0) for own in names],
+        )
+        check_like(state, [exponents, scales], "weight_rate")
+        return cls(*state)
 
     def state(self) -> list[Any]:
         """Return the arguments that make an equal one."""

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ddcodec.codec.encode import write_atomically
 from ddcodec.distill.running.progress import Supervision
 from ddcodec.distill.search.space import Networks
 from ddcodec.errors import DataError
+from ddcodec.kept.seal import sealed_json, unsealed_json
+from ddcodec.kept.writing import write_atomically
 
 SUFFIX = ".search"
 
@@ -70,11 +71,11 @@ class KeptTrials:
         self._trials.append(trial)
         if self._path is not None:
             kept = {"settings": self._settings, "trials": [t.to_json() for t in self._trials]}
-            write_atomically(json.dumps(kept).encode(), self._path)
+            write_atomically(sealed_json(kept), self._path)
 
     def _read(self, path: Path) -> list[Trial]:
         try:
-            kept = json.loads(path.read_bytes())
+            kept = unsealed_json(path.read_bytes())
             settings = kept["settings"]
             trials = [_trial_of(dict(line)) for line in kept["trials"]]
         except (ValueError, KeyError, TypeError) as error:

@@ -6,6 +6,7 @@ from ddcodec.distill.latents.starting_point import wavelet_drift
 from ddcodec.distill.running.phase import State, Step
 from ddcodec.distill.running.run import Run
 from ddcodec.distill.start.network_fit import NetworkFit
+from ddcodec.kept.state import checked_counts
 
 ROUNDS = 8
 PASSES = 3
@@ -89,7 +90,7 @@ class Fit:
 
     def restore(self, state: State) -> None:
         """Go on where `state` was called."""
-        self._step, self._steps = state["numbers"]
+        self._step, self._steps = checked_counts(state["numbers"], 2)
         if state["fit"] is not None:
             self._fit = self._new_fit()
             self._fit.restore(state["fit"])

@@ -10,6 +10,7 @@ from ddcodec.distill.latents.optimiser import cosine
 from ddcodec.distill.latents.representation import unquantized
 from ddcodec.distill.running.run import Run
 from ddcodec.distill.running.weight_rate import WeightRate
+from ddcodec.kept.state import restore_optimiser
 
 NETWORK_RATES = (1e-2, 5e-4)
 """Learning rates of context networks at the start and the end of a phase."""
@@ -71,6 +72,5 @@ class NetworkFit:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on where `state` was called."""
-        self._optimiser.load_state_dict(state["optimiser"])
-        rate = state["weight_rate"]
-        self._weight_rate = None if rate is None else WeightRate(*rate)
+        restore_optimiser(self._optimiser, state["optimiser"])
+        self._weight_rate = WeightRate.from_state(self._run, state["weight_rate"])

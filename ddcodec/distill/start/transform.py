@@ -16,6 +16,7 @@ from ddcodec.distill.latents.starting_point import (
 from ddcodec.distill.running.phase import State, Step
 from ddcodec.distill.running.run import Run
 from ddcodec.distill.start.network_fit import NetworkFit
+from ddcodec.kept.state import check_like, checked_count, checked_counts
 
 FIRST_STEPS = 240
 LATER_STEPS = 120
@@ -96,7 +97,10 @@ class TransformStart:
 
     def restore(self, state: State) -> None:
         """Go on where `state` was called."""
+        check_like(state["numbers"], [0, 0, 0.0, False], "numbers")
         self._attempt, self._step, self._target_bits, self._is_last = state["numbers"]
+        checked_count(self._attempt)
+        checked_counts([self._step, self._steps], 2)
         if state["fit"] is not None:
             self._fit = self._new_fit()
             self._fit.restore(state["fit"])

@@ -12,6 +12,7 @@ from ddcodec.datasets.base import Dataset
 from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.distill.trained.network_training import ProgressCallback
 from ddcodec.distill.trained.pools import PoolSettings, make_pool
+from ddcodec.distill.trained.store import KEPT_VERSION
 from ddcodec.errors import OutputError
 
 AUTOMATIC, OWN, RANDOM = "auto", "own", "random"
@@ -45,7 +46,8 @@ def automatic_pool(dataset: Dataset, device: torch.device, on_progress: Progress
     Raises:
         OutputError: if the cache cannot be written.
     """
-    key = hashlib.sha256(f"{dataset.fingerprint} {SETTINGS}".encode()).hexdigest()[:16]
+    made_of = f"{KEPT_VERSION} {dataset.fingerprint} {SETTINGS}"
+    key = hashlib.sha256(made_of.encode()).hexdigest()[:16]
     name = re.sub(r"\W+", "-", dataset.name)[:40]
     folder = default_cache_dir() / "pools" / f"{name}-{key}"
     try:
@@ -55,7 +57,7 @@ def automatic_pool(dataset: Dataset, device: torch.device, on_progress: Progress
             f"Cannot keep a pool in '{folder.parent}' ({error.strerror}); set DDC_CACHE to a "
             "folder that can be written, or pass --pool random."
         ) from error
-    make_pool(dataset, folder, SETTINGS, device, on_progress, _ignore_plan)
+    make_pool(dataset, folder, SETTINGS, device, on_progress, _ignore_plan, is_cached=True)
     return folder
 
 

@@ -22,6 +22,7 @@ from ddcodec.distill.trained.random_streams import derived_seed
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.errors import DataError, RecipeError
+from ddcodec.kept.state import belonging, checked_count
 
 KIND = "experts"
 SCHEDULE = Schedule(learning_rate=0.01, batch_size=256)
@@ -97,11 +98,11 @@ def make_experts(
     item = DTYPES[settings.dtype].itemsize
     bytes_each = (settings.epochs + 1) * network.num_weights * item + 2048
     facts, count = _facts(part, settings), settings.count
-    missing = store.plan_networks(folder, KIND, facts, count, bytes_each, on_plan)
-    trainer = Trainer(part, network, SCHEDULE)
-    for number in missing:
-        trajectory = _train(trainer, number, settings, on_progress)
-        store.save_tensors(store.network_file(folder, number), {_TRAJECTORY: trajectory})
+    with store.filling(folder, KIND, facts, count, bytes_each, on_plan) as missing:
+        trainer = Trainer(part, network, SCHEDULE)
+        for number in missing:
+            trajectory = _train(trainer, number, settings, on_progress)
+            store.save_tensors(store.network_file(folder, number), {_TRAJECTORY: trajectory})
 
 
 def _train(
@@ -150,11 +151,16 @@ class Experts:
 
     def __init__(self, folder: Path, device: torch.device, wanted: Mapping[str, Any]) -> None:
         facts = store.read_complete(folder, KIND, {"version": _VERSION, **wanted})
-        self.epochs: int = facts["epochs"]
-        self.mean, self.std = tuple(facts["mean"]), tuple(facts["std"])
-        shape, classes = tuple(facts["image_shape"]), facts["num_classes"]
-        self.network = FlatNetwork(facts["arch"], shape, classes, facts["network_width"], device)
         self._device = device
+        with belonging(folder, KIND):
+            self.epochs = checked_count(facts["epochs"], least=1)
+            self.mean, self.std = tuple(facts["mean"]), tuple(facts["std"])
+            shape, classes, width = (
+                facts["image_shape"],
+                facts["num_classes"],
+                facts["network_width"],
+            )
+            self.network = FlatNetwork(facts["arch"], tuple(shape), classes, width, device)
         self._trajectories = []
         for number in range(facts[store.COUNT]):
             file = store.network_file(folder, number)

@@ -27,7 +27,8 @@ from ddcodec.distill.trained.network_training import (
 from ddcodec.distill.trained.random_streams import derived_seed, random_stream
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.distill.trained.weights import FlatNetwork
-from ddcodec.errors import DataError, RecipeError
+from ddcodec.errors import RecipeError
+from ddcodec.kept.state import belonging, check_shapes
 from ddcodec.networks import Classifier, augment
 
 KIND = "pool"
@@ -91,6 +92,7 @@ def make_pool(
     device: torch.device,
     on_progress: ProgressCallback,
     on_plan: store.PlanCallback,
+    is_cached: bool = False,
 ) -> None:
     """Train what is missing from a pool on the training part of a dataset.
 
@@ -103,6 +105,7 @@ def make_pool(
         device: Where to compute.
         on_progress: Called at every update and every member whose statistics are taken.
         on_plan: See `store.PlanCallback`.
+        is_cached: See `store.filling`.
 
     Raises:
         RecipeError: The architecture does not fit the images.
@@ -115,21 +118,33 @@ def make_pool(
     taker = StatisticsTaker(part, settings.draws, settings.frequencies, device)
     bytes_each = _file_bytes(network, part.num_classes, settings)
     facts, count = _facts(part, settings), settings.count
-    missing = store.plan_networks(folder, KIND, facts, count, bytes_each, on_plan)
-    trainer = Trainer(part, network, SCHEDULE)
-    for number in missing:
-        members = _members(trainer, settings, number, on_progress)
-        started = time.monotonic()
-        taken = []
-        for index, weights in enumerate(members):
-            stream = random_stream(settings.seed, _STATISTICS_STREAM, number, index)
-            taken.append(taker.take(network.classifier(weights), stream))
-            left = (time.monotonic() - started) * (len(members) / (index + 1) - 1)
-            progress = (number, settings.count, index + 1, len(members), None, left)
-            on_progress(TrainingProgress("statistics", *progress))
-        tensors = {n: torch.stack([getattr(one, n) for one in taken]) for n in _STATISTICS}
-        tensors[_WEIGHTS] = torch.stack(members)
-        store.save_tensors(store.network_file(folder, number), tensors)
+    with store.filling(folder, KIND, facts, count, bytes_each, on_plan, is_cached) as missing:
+        trainer = Trainer(part, network, SCHEDULE)
+        for number in missing:
+            members = _members(trainer, settings, number, on_progress)
+            tensors = _statistics(members, network, taker, settings, number, on_progress)
+            tensors[_WEIGHTS] = torch.stack(members)
+            store.save_tensors(store.network_file(folder, number), tensors)
+
+
+def _statistics(
+    members: list[Tensor],
+    network: FlatNetwork,
+    taker: StatisticsTaker,
+    settings: PoolSettings,
+    number: int,
+    on_progress: ProgressCallback,
+) -> dict[str, Tensor]:
+    """Return what the members of a training run see, by the names of `MemberStatistics`."""
+    started = time.monotonic()
+    taken = []
+    for index, weights in enumerate(members):
+        stream = random_stream(settings.seed, _STATISTICS_STREAM, number, index)
+        taken.append(taker.take(network.classifier(weights), stream))
+        left = (time.monotonic() - started) * (len(members) / (index + 1) - 1)
+        progress = (number, settings.count, index + 1, len(members), None, left)
+        on_progress(TrainingProgress("statistics", *progress))
+    return {name: torch.stack([getattr(one, name) for one in taken]) for name in _STATISTICS}
 
 
 def _members(
@@ -166,6 +181,21 @@ def _facts(part: TrainingPart, settings: PoolSettings) -> dict[str, Any]:
         "draws": settings.draws,
         "frequencies": settings.frequencies,
         "seed": settings.seed,
+    }
+
+
+def _shapes(
+    members: int, draws: int, classes: int, network: FlatNetwork, frequencies: int
+) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor in a file, by its name."""
+    each, size = (members, draws), network.module.classifier.in_features
+    return {
+        _WEIGHTS: (members, network.num_weights),
+        "operations": each,
+        "uniforms": (*each, augment.UNIFORMS),
+        "means": (*each, classes, size),
+        "spreads": (*each, classes),
+        "characteristic": (*each, classes, 2, frequencies),
     }
 
 
@@ -210,16 +240,23 @@ class Pool:
     def __init__(self, folder: Path, device: torch.device, wanted: Mapping[str, Any]) -> None:
         facts = store.read_complete(folder, KIND, {"version": _VERSION, **wanted})
         self.device = device
-        self.mean = tuple(facts["mean"])
-        self.std = tuple(facts["std"])
-        shape, classes = tuple(facts["image_shape"]), facts["num_classes"]
-        self._network = FlatNetwork(facts["arch"], shape, classes, facts["network_width"], device)
         files = [store.network_file(folder, number) for number in range(facts[store.COUNT])]
         self._networks = [store.load_tensors(file, (_WEIGHTS, *_STATISTICS)) for file in files]
-        for file, tensors in zip(files, self._networks, strict=True):
-            if tensors[_WEIGHTS].shape[1:] != (self._network.num_weights,):
-                raise DataError(f"'{file}' does not belong to its pool; make the pool again.")
-        self._last_member = len(facts["epochs"]) - 1
+        with belonging(folder, KIND):
+            self.mean, self.std = tuple(facts["mean"]), tuple(facts["std"])
+            shape, classes, width = (
+                facts["image_shape"],
+                facts["num_classes"],
+                facts["network_width"],
+            )
+            self._network = FlatNetwork(facts["arch"], tuple(shape), classes, width, device)
+            members = len(facts["epochs"]) + len(facts["mixes"])
+            expected = _shapes(
+                members, facts["draws"], classes, self._network, facts["frequencies"]
+            )
+            for tensors in self._networks:
+                check_shapes(tensors, expected)
+            self._last_member = len(facts["epochs"]) - 1
         self._table: Tensor | None = None
 
     @property

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from ddcodec.codec.encode import write_atomically
 from ddcodec.errors import DataError, OutputError
+from ddcodec.kept.lock import lock_path, only_one
+from ddcodec.kept.notices import notify
+from ddcodec.kept.seal import (
+    is_sound,
+    load_sealed,
+    save_sealed,
+    sealed_json,
+    unsealed_json,
+)
+from ddcodec.kept.state import check_all_tensors, checked_count
+from ddcodec.kept.writing import write_atomically
+
+KEPT_VERSION = 2
+"""Raised whenever networks in the cache are written otherwise."""
 
 COUNT = "count"
 """The fact that says how many networks there are to be."""
@@ -23,16 +35,25 @@ PlanCallback = Callable[[int, int], None]
 
 _SPARE_BYTES = 2**20
 
+LOCKED = "networks"
+"""What the lock of a folder is called after."""
 
-def plan_networks(
+MOST_NETWORKS = 100_000
+
+
+@contextmanager
+def filling(
     folder: Path,
     kind: str,
     facts: Mapping[str, Any],
     count: int,
     bytes_each: int,
     on_plan: PlanCallback,
-) -> list[int]:
-    """Open a folder for networks and return the numbers of those that are missing from it.
+    is_cached: bool = False,
+) -> Iterator[list[int]]:
+    """Hold a folder for networks, and hand out the numbers of those that are missing from it.
+
+    Those that are damaged are missing, too, after a `KeptWarning`.
 
     Args:
         folder: Created where it does not exist.
@@ -41,17 +62,50 @@ def plan_networks(
         count: How many networks there are to be.
         bytes_each: What one of them will take.
         on_plan: Called when the folder is found to be fit.
+        is_cached: Whether nobody named the folder: what is damaged is made anew, and somebody who
+            fills it is waited for. Otherwise both are refused.
 
     Raises:
         OutputError: The folder cannot be written, holds other things, or its disk has no room.
         DataError: It holds networks made of other data or with other settings.
     """
-    missing = [number for number in range(count) if not network_file(folder, number).exists()]
-    needed = len(missing) * bytes_each
-    check_room(folder, needed)
-    open_store(folder, kind, facts, count)
-    on_plan(len(missing), needed)
-    return missing
+    absent = sum(not network_file(folder, number).exists() for number in range(count))
+    check_room(folder, absent * bytes_each)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"Cannot make the folder '{folder}': {error.strerror}.") from error
+    with only_one(folder / LOCKED, f"'{folder}'", notify if is_cached else None):
+        if is_cached:
+            _drop_damaged(folder, kind, facts, count)
+        open_store(folder, kind, facts, count)
+        missing = [number for number in range(count) if not _is_made(folder, number)]
+        needed = len(missing) * bytes_each
+        check_room(folder, needed)
+        on_plan(len(missing), needed)
+        yield missing
+
+
+def _drop_damaged(folder: Path, kind: str, facts: Mapping[str, Any], count: int) -> None:
+    """Replace a damaged description in the cache, where the name of a folder says what it holds."""
+    path = _description(folder, kind)
+    if not path.exists():
+        return
+    try:
+        read_facts(folder, kind)
+    except DataError:
+        notify(f"'{path}' is damaged; it is made anew.")
+        write_atomically(sealed_json({**facts, COUNT: count}), path)
+
+
+def _is_made(folder: Path, number: int) -> bool:
+    file = network_file(folder, number)
+    if not file.exists():
+        return False
+    if is_sound(file):
+        return True
+    notify(f"'{file}' is damaged or of another release; it is made anew.")
+    return False
 
 
 def check_room(folder: Path, needed: int) -> None:
@@ -91,8 +145,7 @@ def open_store(folder: Path, kind: str, facts: Mapping[str, Any], count: int) ->
             return
     else:
         _make_empty(folder)
-    text = json.dumps({**facts, COUNT: count}, indent=1) + "\n"
-    write_atomically(text.encode(), path)
+    write_atomically(sealed_json({**facts, COUNT: count}), path)
 
 
 def read_complete(folder: Path, kind: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,13 +192,19 @@ def read_facts(folder: Path, kind: str) -> dict[str, Any]:
         DataError: The folder was not made by it, or the description is damaged.
     """
     try:
-        facts = json.loads(_description(folder, kind).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        data = _description(folder, kind).read_bytes()
+    except OSError as error:
         raise DataError(
             f"'{folder}' holds no {kind}; run 'ddc {kind} DATASET -o FOLDER' first."
         ) from error
-    if not isinstance(facts, dict) or not isinstance(facts.get(COUNT), int):
-        raise DataError(f"The description in '{folder}' is damaged; make the {kind} again.")
+    try:
+        facts = unsealed_json(data)
+        checked_count(facts.get(COUNT), least=1, most=MOST_NETWORKS)
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"The description in '{folder}' is damaged or of another release; delete the folder "
+            f"and make the {kind} again."
+        ) from error
     return facts
 
 
@@ -179,26 +238,25 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     Raises:
         OutputError: The folder cannot be written.
     """
-    stream = io.BytesIO()
     # Clones, or a view would drag all it is a view of into the file.
-    torch.save({name: tensor.cpu().clone() for name, tensor in tensors.items()}, stream)
-    write_atomically(stream.getvalue(), path)
+    save_sealed({name: tensor.cpu().clone() for name, tensor in tensors.items()}, path)
 
 
 def load_tensors(path: Path, names: tuple[str, ...]) -> dict[str, Tensor]:
-    """Map named tensors; they are read where they are used.
+    """Compare the checksum of a file and map its named tensors, which are read where they are used.
 
     Raises:
         DataError: The file is missing, damaged, or lacks a name.
     """
     try:
-        loaded = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-        return {name: loaded[name] for name in names}
-    except Exception as error:
-        # Reading a damaged archive goes wrong in many ways.
+        loaded = load_sealed(path, mmap=True)
+        tensors = {name: loaded[name] for name in names}
+        check_all_tensors(tensors)
+        return tensors
+    except (DataError, LookupError, TypeError, ValueError) as error:
         raise DataError(
-            f"'{path}' is missing or damaged; delete it and run the command that made "
-            f"'{path.parent}' again."
+            f"'{path}' is missing, damaged or of another release; run the command that made "
+            f"'{path.parent}' again, which makes it anew."
         ) from error
 
 
@@ -209,7 +267,8 @@ def _description(folder: Path, kind: str) -> Path:
 def _make_empty(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        strange = next(folder.iterdir(), None)
+        ours = lock_path(folder / LOCKED)
+        strange = next((path for path in folder.iterdir() if path != ours), None)
     except OSError as error:
         raise OutputError(f"Cannot make the folder '{folder}': {error.strerror}.") from error
     if strange is not None:

@@ -1,9 +1,10 @@
 """Files that spare work the next time; without them the work is done again."""
 
 import contextlib
-import os
-import tempfile
 from pathlib import Path
+
+from ddcodec.errors import OutputError
+from ddcodec.kept.writing import write_atomically
 
 
 def keep(data: bytes, path: Path) -> None:
@@ -11,14 +12,6 @@ def keep(data: bytes, path: Path) -> None:
 
     A disk that is full or cannot be written is no reason to stop: nothing is kept then.
     """
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, OutputError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
-        partial = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-            partial.replace(path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
+        write_atomically(data, path)

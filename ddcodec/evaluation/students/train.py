@@ -51,7 +51,13 @@ def train_network(
     with _repeatable(torch.device(options.device), seed):
         run = TrainingRun(training, num_classes, protocol, seed, arch, options)
         if kept is not None and (state := kept.load()) is not None:
-            run.restore(state)
+            try:
+                run.restore(state)
+            except Exception:
+                # A state that somebody made up fails in many ways, and half-way.
+                kept.warn()
+                torch.random.manual_seed(seed)
+                run = TrainingRun(training, num_classes, protocol, seed, arch, options)
         if options.on_progress:
             options.on_progress(run.done, run.updates, None)
         while run.done < run.updates:

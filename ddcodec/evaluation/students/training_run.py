@@ -16,6 +16,7 @@ from ddcodec.evaluation.students.optimisers import adamw_of, build_optimisers, l
 from ddcodec.evaluation.students.stage_matching import StageMatching
 from ddcodec.evaluation.students.unfinished import State
 from ddcodec.evaluation.students.views import Views
+from ddcodec.kept.state import check_like, checked_count, checked_threads, restore_optimiser
 from ddcodec.networks.replay import Rate, Replayed
 
 
@@ -112,19 +113,22 @@ class TrainingRun:
         }
 
     def restore(self, state: State) -> None:
-        """Go on from the state of a run with the same arguments, by as many threads."""
+        """Go on from the state of a run with the same arguments, by as many threads.
+
+        Something is raised, a ValueError or what torch raises, for a state that does not fit.
+        """
         # Sums that are split among other threads round differently.
-        torch.set_num_threads(state["threads"])
+        torch.set_num_threads(checked_threads(state["threads"]))
         for module, values in zip(self._trained, state["trained"], strict=True):
             module.load_state_dict(values)
         for optimiser, values in zip(self._optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(values)
-        self._order.pending = state["pending"]
+            restore_optimiser(optimiser, values)
+        self._order.restore(state["pending"])
         self._generator.set_state(state["generator"])
         torch.set_rng_state(state["torch_random"])
         if state["cuda_random"] is not None and self._views.images.is_cuda:
             torch.cuda.set_rng_state(state["cuda_random"])
-        self.done = state["done"]
+        self.done = checked_count(state["done"], most=self.updates)
 
 
 class BatchOrder:
@@ -139,6 +143,13 @@ class BatchOrder:
         self._size = min(protocol.batch_size, num_images)
         self._by_epochs = protocol.epochs is not None
         self.pending = torch.empty(0, dtype=torch.int64)
+
+    def restore(self, pending: Tensor) -> None:
+        """Take over rows; raises ValueError for those of another training set."""
+        check_like(pending, torch.empty(len(pending), dtype=torch.int64))
+        if len(pending) and not 0 <= int(pending.min()) <= int(pending.max()) < self._num_images:
+            raise ValueError("rows of other images")
+        self.pending = pending
 
     def next_rows(self) -> Tensor:
         """Return the rows of the next batch."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import time
 from dataclasses import asdict, replace
@@ -16,8 +15,11 @@ import torch
 from ddcodec.evaluation.protocols import Protocol
 from ddcodec.evaluation.students.kept_files import keep
 from ddcodec.evaluation.students.labelled_images import LabelledImages
+from ddcodec.kept.notices import notify
+from ddcodec.kept.seal import load_sealed, sealed_tensors
+from ddcodec.kept.writing import discard
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same network would go on differently from what is kept."""
 
 FOLDER = "unfinished"
@@ -112,26 +114,29 @@ class UnfinishedNetwork:
         if not self.is_kept:
             return None
         try:
-            kept = torch.load(self._path, map_location="cpu", weights_only=True)
+            kept = load_sealed(self._path)
             state: State = kept["state"]
             self.seconds_before = float(kept["seconds"])
         except Exception:
-            # Reading a damaged archive goes wrong in many ways.
+            # A file that somebody made up may hold anything.
+            self.warn()
             return None
         return state
+
+    def warn(self) -> None:
+        """Say that the file is of no use."""
+        notify(f"'{self._path}' is damaged; the network is trained from the beginning.")
 
     def save(self, state: State) -> None:
         """Write the state of a training whole or not at all."""
         self._written = time.monotonic()
         seconds = self.seconds_before + self._written - self._begun
-        stream = io.BytesIO()
-        torch.save({"state": state, "seconds": seconds}, stream)
-        keep(stream.getvalue(), self._path)
+        keep(sealed_tensors({"state": state, "seconds": seconds}), self._path)
 
     def forget(self) -> None:
         """Delete the file."""
         with contextlib.suppress(OSError):
-            self._path.unlink(missing_ok=True)
+            discard(self._path)
 
 
 def _fingerprint(training: LabelledImages) -> str:

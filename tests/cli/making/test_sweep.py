@@ -16,6 +16,7 @@ from ddcodec.cli.making import grid
 from ddcodec.cli.making.sweep import listed
 from ddcodec.cli.shared.options import parse_size
 from ddcodec.evaluation import protocols
+from ddcodec.kept.lock import only_one
 from ddcodec.results.runs import read_points
 
 QUICK = ["--fit-steps", "2", "--spc", "2", "--synthesis", "4", "--repeats", "2"]
@@ -201,3 +202,21 @@ def test_options_are_those_of_distill() -> None:
     names: Iterator[str | None] = (option.name for option in ddc.commands["distill"].params)
     swept = {option.name for option in ddc.commands["sweep"].params}
     assert set(names) - set(grid.OWN_OPTIONS) <= swept
+
+
+def test_two_sweeps_of_one_folder(swept: None) -> None:
+    """The second is told, and leaves what is there."""
+    with only_one(Path("runs", "sweep"), "it"):
+        assert "Another ddc" in _sentence(_sweep("--seeds", "0,1"), 1)
+    assert _left() == FILES
+
+
+def test_a_damaged_file_is_not_taken_for_done(swept: None) -> None:
+    """A file that is not the one its record was written for is refused, not evaluated."""
+    path = Path("runs", FILES[0])
+    data = bytearray(path.read_bytes())
+    data[40] ^= 1
+    path.write_bytes(data)
+    result = _sweep()
+    assert "1 of 1 points failed" in _sentence(result, 1)
+    assert "is damaged, or not the file that" in result.stderr

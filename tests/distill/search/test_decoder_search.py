@@ -23,6 +23,7 @@ from ddcodec.distill.search.space import DecoderSpace, Networks
 from ddcodec.distill.search.trials import Trial, search_path
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.errors import BudgetError, DataError, RecipeError, RunInterrupted
+from ddcodec.kept.seal import sealed_json
 
 DATASET = tiny_dataset(per_class=32)
 PART = TrainingPart.of(DATASET)
@@ -126,8 +127,9 @@ def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (b"{", "damaged"),
-        (b'{"settings": {}, "trials": [{"rung": 0}]}', "damaged"),
-        (b'{"settings": {}, "trials": []}', "other settings"),
+        (b'{"settings": {}, "trials": []}', "damaged"),
+        (sealed_json({"settings": {}, "trials": [{"rung": 0}]}), "damaged"),
+        (sealed_json({"settings": {}, "trials": []}), "other settings"),
     ],
 )
 def test_kept_trials_that_are_no_use(content: bytes, message: str, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_folders_without_whole_experts(tmp_path: Path) -> None:
         Experts(tmp_path, CPU, {})
     build_experts(tmp_path / "e")
     store.network_file(tmp_path / "e", 1).write_bytes(b"")
-    with pytest.raises(DataError, match=r"network-001\.pt.*delete it"):
+    with pytest.raises(DataError, match=r"network-001\.pt.*damaged"):
         Experts(tmp_path / "e", CPU, {})
     store.save_tensors(store.network_file(tmp_path / "e", 1), {"trajectory": torch.zeros(4, 2)})
     with pytest.raises(DataError, match="does not belong"):

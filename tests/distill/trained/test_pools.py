@@ -199,7 +199,7 @@ def test_damaged_pools(tmp_path: Path, damage: bytes | None) -> None:
     build_pool(folder, dataclasses.replace(POOL, count=1))
     file = store.network_file(folder, 0)
     file.write_bytes(file.read_bytes()[:2000] if damage is None else damage)
-    with pytest.raises(DataError, match=r"network-000\.pt.*delete it"):
+    with pytest.raises(DataError, match=r"network-000\.pt.*damaged"):
         Pool(folder, CPU, {})
     (folder / "pool.json").write_text(json.dumps([1]))
     with pytest.raises(DataError, match="damaged"):

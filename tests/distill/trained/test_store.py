@@ -13,6 +13,9 @@ from ddcodec.distill.trained import store
 from ddcodec.distill.trained.experts import Experts, make_experts
 from ddcodec.distill.trained.pools import Pool, make_pool
 from ddcodec.errors import DataError, OutputError
+from ddcodec.kept.lock import only_one
+from ddcodec.kept.notices import KeptWarning
+from ddcodec.kept.seal import load_sealed, save_sealed
 
 CPU = torch.device("cpu")
 
@@ -94,3 +97,76 @@ def test_folders_of_other_things_are_left_alone(kind: Kind, tmp_path: Path) -> N
     with pytest.raises(OutputError, match="holds other things"):
         kind.build(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def _flip(path: Path, place: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[place] ^= 4
+    # A new file: the one before may be mapped.
+    path.unlink()
+    path.write_bytes(data)
+
+
+def test_a_flipped_bit_is_found_and_mended(kind: Kind, tmp_path: Path) -> None:
+    """A damaged network is refused by who uses it and made again by who makes it."""
+    folder = tmp_path / "made"
+    kind.build(folder)
+    file = store.network_file(folder, 1)
+    whole = file.read_bytes()
+    _flip(file, len(whole) // 2)
+    with pytest.raises(DataError, match=r"network-001\.pt' is missing, damaged.*makes it anew"):
+        kind.use(folder, CPU, {})
+    with pytest.warns(KeptWarning, match=r"network-001\.pt' is damaged"):
+        assert kind.build(folder) == 1
+    assert file.read_bytes() == whole
+
+
+def test_a_damaged_description_is_found(kind: Kind, tmp_path: Path) -> None:
+    """A changed digit in what networks were made of is refused by all."""
+    folder = tmp_path / "made"
+    kind.build(folder)
+    path = folder / f"{kind.name}.json"
+    path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))
+    for use in (lambda: kind.use(folder, CPU, {}), lambda: kind.build(folder)):
+        with pytest.raises(DataError, match=r"description in .* is damaged"):
+            use()
+
+
+def test_tensors_of_other_shapes_are_refused(kind: Kind, tmp_path: Path) -> None:
+    """A file with a checksum of its own, made up, does not get as far as torch."""
+    folder = tmp_path / "made"
+    kind.build(folder)
+    file = store.network_file(folder, 0)
+    tensors = load_sealed(file)
+    for name, value in tensors.items():
+        save_sealed({**tensors, name: value[:, :1]}, file)
+        with pytest.raises(DataError, match="does not belong"):
+            kind.use(folder, CPU, {})
+        save_sealed({**tensors, name: "text"}, file)
+        with pytest.raises(DataError, match="damaged"):
+            kind.use(folder, CPU, {})
+
+
+def test_two_processes_do_not_fill_one_folder(kind: Kind, tmp_path: Path) -> None:
+    """The second is told who is at it."""
+    folder = tmp_path / "made"
+    folder.mkdir()
+    with only_one(folder / store.LOCKED, "it"), pytest.raises(OutputError, match="Another ddc"):
+        kind.build(folder)
+    assert list(folder.iterdir()) == []
+    assert kind.build(folder) == 2
+
+
+def test_the_cache_mends_itself(tmp_path: Path) -> None:
+    """Where nobody named the folder a damaged description is written again, with a word."""
+    folder, facts = tmp_path / "made", {"seed": 0}
+    plan = (folder, "pool", facts, 1, 1, lambda missing, needed: None)
+    with store.filling(*plan, is_cached=True):
+        store.save_tensors(store.network_file(folder, 0), {"weights": torch.zeros(2)})
+    (folder / "pool.json").write_text("{}")
+    with (
+        pytest.warns(KeptWarning, match=r"pool\.json' is damaged; it is made anew"),
+        store.filling(*plan, is_cached=True) as missing,
+    ):
+        assert missing == []
+    assert store.read_facts(folder, "pool") == {"seed": 0, "count": 1}

@@ -4,6 +4,7 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,6 +22,8 @@ from ddcodec.evaluation import (
 )
 from ddcodec.evaluation.students.optimisers import OPTIMISERS
 from ddcodec.evaluation.students.unfinished import DAYS_KEPT, UnfinishedNetworks
+from ddcodec.kept.notices import KeptWarning
+from ddcodec.kept.seal import load_sealed, save_sealed
 from ddcodec.networks import NETWORKS, Classifier
 
 PIXELS = torch.randint(256, (10, 3, 32, 32), generator=torch.Generator().manual_seed(0)).byte()
@@ -233,3 +236,40 @@ def test_others_are_left_alone_for_two_weeks(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 3
     UnfinishedNetworks(tmp_path, every_seconds=0)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes", "young.pt"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"threads": 10**6},
+        {"done": UPDATES + 1},
+        {"done": -1},
+        {"pending": torch.tensor([10**6])},
+        {"trained": []},
+        {"optimisers": []},
+        {"generator": torch.zeros(3, dtype=torch.uint8)},
+    ],
+)
+def test_a_made_up_state_is_as_none(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """With a checksum of its own it is refused whole: the network is that of one go."""
+    with pytest.raises(KilledError):
+        _train(tmp_path, SHORT, 4)
+    (path,) = tmp_path.iterdir()
+    kept = load_sealed(path)
+    save_sealed({**kept, "state": {**kept["state"], **changes}}, path)
+    with pytest.warns(KeptWarning, match="is damaged; the network is trained from the beginning"):
+        network, shown = _train(tmp_path, SHORT)
+    assert shown[0] == (0, UPDATES, None)
+    assert _same(network, train_network(TRAINING, 2, SHORT, 3))
+
+
+def test_a_flipped_bit_is_found(tmp_path: Path) -> None:
+    """A weight that has changed on disk is not gone on with."""
+    with pytest.raises(KilledError):
+        _train(tmp_path, SHORT, 4)
+    (path,) = tmp_path.iterdir()
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.warns(KeptWarning, match="is damaged"):
+        assert _train(tmp_path, SHORT)[1][0] == (0, UPDATES, None)

@@ -21,6 +21,7 @@ from ddcodec.distill.losses.embedding import CHUNK_IMAGES
 from ddcodec.distill.losses.real_data import NETWORK, OWN, RealDataLoss
 from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.errors import RecipeError
+from ddcodec.kept.state import check_like
 from ddcodec.networks import augment, precision
 
 _TINY = 1e-12  # under a root: rows of zeros, behind a dead ReLU, have no direction
@@ -129,7 +130,9 @@ class GradientMatching(RealDataLoss):
             self._round = -1
             return
         self._round, self._position = int(state["round"]), int(state["position"])
-        self._weights = state["weights"].to(self.device).clone()
+        weights = state["weights"]
+        check_like(weights, torch.zeros(self._network.num_weights), "weights")
+        self._weights = weights.to(self.device).clone()
 
     def _go_to(self, step: int, images: Tensor, labels: Tensor) -> None:
         """Bring the network to where the step wants it."""
