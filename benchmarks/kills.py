@@ -343,7 +343,7 @@ def _prepare() -> None:
     making.CHECKPOINT_SECONDS = KEPT_EVERY_SECONDS
     transform.FIRST_STEPS, transform.LATER_STEPS = 24, 12
     # A labeler of a few updates has not come down to its share yet, which is no matter here.
-    making.coded_bits = lambda tensor: 0.0  # type: ignore[assignment]
+    making.coded_bits = lambda tensor: 0.0  # type: ignore[attr-defined]
     unfinished.EVERY_SECONDS = KEPT_EVERY_SECONDS
     for name in ("glance", "quick", "tuned"):
         protocol = protocols.PROTOCOLS[name]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ddcodec.format.limits import MAX_HINTS
 from ddcodec.kept.state import check_like, checked_count
 
 if TYPE_CHECKING:
@@ -25,9 +26,10 @@ def check_run_state(run: Run, state: Mapping[str, Any]) -> None:
     check_judged_state(run, state)
     check_like(state["other_bits"], 0.0, "other_bits")
     check_like(state["generator"], run.generator.get_state(), "generator")
+    checked_count(len(state["hints"]), most=MAX_HINTS)
     for key, value in state["hints"]:
         checked_count(key)
-        check_like(value, 0.0 if isinstance(value, float) else 0, "hints")
+        checked_count(value)
     for name, count in state["step_counts"].items():
         check_like(name, "", "step_counts")
         checked_count(count)
