@@ -18,7 +18,7 @@ from math import inf
 from pathlib import Path
 from typing import IO, Any
 
-from ddcodec.datasets.claims import check_claim
+from ddcodec.datasets.claims import check_claim, most_unpacked_bytes
 from ddcodec.errors import DataError
 
 MAX_HEADER_BYTES = 2**18
@@ -42,7 +42,7 @@ class TarStream(io.RawIOBase):
 
     Attributes:
         allowed_bytes: how many may be read until it is set again; None for any number.
-        last: what was read last, which at the end of a sound tar is a block of zeros.
+        last: what was read last while there was a limit: a block of zeros where a tar ends.
 
     Raises:
         DataError: More is read than is allowed, or unpacked than a file of this size may claim.
@@ -53,6 +53,7 @@ class TarStream(io.RawIOBase):
         super().__init__()
         self._path, self._file, self._is_packed = path, file, is_packed
         self._stored_bytes = path.stat().st_size
+        self._most_bytes = most_unpacked_bytes(self._stored_bytes)
         self._position = 0
         self.allowed_bytes: int | None = MAX_HEADER_BYTES
         self.last = b""
@@ -87,22 +88,22 @@ class TarStream(io.RawIOBase):
             if self.allowed_bytes < 0:
                 raise self._long_header()
         self._check(self._position + wanted)
-        pieces = []
-        while wanted > 0 and (piece := self._take(wanted)):
-            pieces.append(piece)
-            wanted -= len(piece)
-        self.last = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        if self.allowed_bytes is not None and _LONG_NUMBER.search(self.last):
-            raise self._long_header()
-        return self.last
+        data = self._take(wanted)
+        while len(data) < wanted and (piece := self._take(wanted - len(data))):
+            data += piece
+        if self.allowed_bytes is not None:
+            self.last = data
+            if wanted > tarfile.BLOCKSIZE and _LONG_NUMBER.search(data):
+                raise self._long_header()
+        return data
 
     def _take(self, most: int) -> bytes:
-        piece = self._file.read(min(most, _PIECE_BYTES))
+        piece = self._file.read(most if most < _PIECE_BYTES else _PIECE_BYTES)
         self._position += len(piece)
         return piece
 
     def _check(self, position: int) -> None:
-        if self._is_packed:
+        if self._is_packed and position > self._most_bytes:
             remedy = "unpack it and pass the folder"
             check_claim(position, self._stored_bytes, f"'{self._path}'", remedy)
 
@@ -129,11 +130,11 @@ def tar_headers(
     archive: tarfile.TarFile, stream: TarStream, path: Path
 ) -> Iterator[tarfile.TarInfo]:
     """Yield the members of a tar, none of which is kept; raises as `TarStream` does."""
-    count = 0
+    count, most_members = 0, stream.most_members
     while (info := archive.next()) is not None:
         stream.allowed_bytes = None
         count += 1
-        if count > stream.most_members:
+        if count > most_members:
             raise DataError(
                 f"'{path}' has over {count - 1:,} members, more than files as small as it hold; "
                 "if you trust it, unpack it and pass the folder."
