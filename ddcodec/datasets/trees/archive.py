@@ -22,6 +22,9 @@ ARCHIVE_SUFFIXES = (
 )  # fmt: skip
 FILES_READ = ".zip, .tar (also .gz, .bz2, .xz, .zst), .parquet, .npz or .pt"
 
+MAX_PATH_CHARACTERS = 4096
+MAX_DEPTH = 64
+
 # What stands before each member of a zip, beside its name.
 _LOCAL_BYTES = 30
 _ENCRYPTED = 1
@@ -72,6 +75,11 @@ def archive_members(path: Path) -> Iterator[Member]:
             raise DataError(f"cannot read '{path}': permission denied; check its mode.") from error
         except _BROKEN as error:
             raise _broken(path, error) from error
+        if len(member.path) > MAX_PATH_CHARACTERS or member.path.count("/") > MAX_DEPTH:
+            raise DataError(
+                f"'{path}' has a member '{member.path[:40]}…' whose path is absurdly long or deep; "
+                "pack it again."
+            )
         # The consumer runs here, outside the try: its errors are not the archive's.
         yield member
 
