@@ -1,4 +1,4 @@
-"""Find images by what lists call them: whole paths, ends of paths, names, with or without suffix."""
+"""Find images by what lists call them: paths, ends of paths, names, with suffix or without."""
 
 from __future__ import annotations
 
