@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -131,7 +130,7 @@ def _of_lines(text: str, suffix: str) -> ListTable | None:
             return None
         rows = [line.split() for line in lines]
     else:
-        rows = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter))
+        rows = list(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter))
     width = len(rows[0])
     if not 2 <= width <= MAX_COLUMNS:
         return None

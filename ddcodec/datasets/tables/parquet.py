@@ -20,6 +20,7 @@ SUFFIX = ".parquet"
 IMAGE_COLUMNS = ("image", "img", "picture", "photo", "jpg", "png", "pixels", "file", "path")
 BATCH_ROWS = 100
 FREE_ROWS = 2**20
+MAX_PATH_CHARACTERS = 4096
 MAX_DESCRIPTION_BYTES = 2**22
 
 _REMEDY = "write it again without compression, or the images as files"
@@ -139,7 +140,7 @@ def _reading(file: Path, dictionaries: Sequence[str] = ()) -> Iterator[Any]:
 
 def _column(schema: Any, known: tuple[str, ...], fits: Any, what: str, file: Path) -> str:
     """Return the first of the known columns, else the only one of a fitting type."""
-    able = [field.name for field in schema if fits(field.type)]
+    able = [field.name for field in schema if fits(_value_type(field.type))]
     lower = {name.lower(): name for name in able}
     for name in known:
         if name in lower:
@@ -151,6 +152,13 @@ def _column(schema: Any, known: tuple[str, ...], fits: Any, what: str, file: Pat
         f"'{file}' has the columns {columns}, none of which is known for {what}; call it "
         f"'{known[0]}'."
     )
+
+
+def _value_type(kind: Any) -> Any:
+    """Return the type of values that a column may keep apart from its rows, as pandas does."""
+    from pyarrow import types
+
+    return kind.value_type if types.is_dictionary(kind) else kind
 
 
 def _holds_images(kind: Any) -> bool:
@@ -192,7 +200,7 @@ def _bytes(picture: Any, file: Path, where: str) -> bytes:
         picture = picture.get("bytes") or picture.get("path")
     if isinstance(picture, bytes):
         return picture
-    if not isinstance(picture, str):
+    if not isinstance(picture, str) or len(picture) > MAX_PATH_CHARACTERS:
         raise DataError(f"{where} has no image; leave it out.")
     path = file.parent / picture
     if not path.resolve().is_relative_to(file.parent.resolve()):
