@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ddcodec.datasets.base import Dataset, ImageSplit
+from ddcodec.datasets.base import CHUNK_BYTES, Dataset, ImageSplit
 from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.datasets.files import load_files
 from ddcodec.datasets.in_arrays.array_labels import settle_labels
@@ -78,7 +78,7 @@ def _from_arrays(arrays: Mapping[str, Any], path: Path) -> GivenImages:
     statistics = _statistics(arrays, values.shape[1], path)
     images = _pixels(values, statistics, path)
     names = arrays.get("class_names")
-    class_names = None if names is None else tuple(str(name) for name in names)
+    class_names = None if names is None else _names(names, path)
     given = _array(arrays["labels"], "labels", path)
     if given.ndim == 0 or len(given) != len(images):
         raise DataError(
@@ -93,7 +93,8 @@ def _from_arrays(arrays: Mapping[str, Any], path: Path) -> GivenImages:
     names = settled.class_names if settled.notes else class_names
     digest = hashlib.sha256(repr((images.shape, names)).encode())
     digest.update(labels.astype("<i8").tobytes())
-    digest.update(images.tobytes())
+    for part in _parts(images):
+        digest.update(part.tobytes())
     split = ImageSplit(images, labels)
     dataset = Dataset(
         path.stem, settled.class_names, split, None, digest.hexdigest(), settled.notes
@@ -130,20 +131,38 @@ def _pixels(images: NDArray[Any], statistics: Statistics | None, path: Path) -> 
     """Return N×C×H×W as uint8."""
     if images.dtype == np.uint8:
         return np.ascontiguousarray(images)
-    if not np.issubdtype(images.dtype, np.floating) or not np.isfinite(images).all():
+    parts = _parts(images)
+    # A few at a time: of all of them wide copies would be made.
+    is_finite = all(np.isfinite(part).all() for part in parts)
+    if not np.issubdtype(images.dtype, np.floating) or not is_finite:
         raise DataError(
             f"The images in '{path}' are neither uint8 nor finite floats; save them as uint8."
         )
+    scale = None
     if images.min() < -_TOLERANCE or images.max() > 1 + _TOLERANCE:
         if statistics is None:
             raise DataError(
                 f"The images in '{path}' run from {images.min():.4g} to {images.max():.4g}; save "
                 "uint8, or floats from 0 to 1, or put 'mean' and 'std' beside normalised ones."
             )
-        mean, std = (np.array(values)[:, None, None] for values in statistics)
-        images = images * std + mean
-    pixels: NDArray[np.uint8] = np.rint(images * 255).clip(0, 255).astype(np.uint8)
-    return np.ascontiguousarray(pixels)
+        scale = tuple(np.array(values)[:, None, None] for values in statistics)
+    pixels = np.empty(images.shape, dtype=np.uint8)
+    for part, room in zip(parts, _parts(pixels), strict=True):
+        unit = part if scale is None else part * scale[1] + scale[0]
+        room[...] = np.rint(unit * 255).clip(0, 255)
+    return pixels
+
+
+def _parts(images: NDArray[Any]) -> list[NDArray[Any]]:
+    """Return views of a few images each."""
+    step = max(1, CHUNK_BYTES // images[0].size)
+    return [images[start : start + step] for start in range(0, len(images), step)]
+
+
+def _names(given: Any, path: Path) -> tuple[str, ...]:
+    if not isinstance(given, list) or not all(isinstance(name, str | bytes) for name in given):
+        raise DataError(f"'class_names' in '{path}' are no list of texts; save them as one.")
+    return tuple(str(name) for name in given)
 
 
 def _statistics(arrays: Mapping[str, Any], channels: int, path: Path) -> Statistics | None:
@@ -155,7 +174,7 @@ def _statistics(arrays: Mapping[str, Any], channels: int, path: Path) -> Statist
         )
         fits = len(mean) == len(std) == channels
         fits = fits and all(0 <= value <= 1 for value in mean) and all(0 < v <= 1 for v in std)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         fits = False
     if not fits:
         raise DataError(

@@ -1,14 +1,19 @@
 """`.npz`, `.npy` and `.pt` files as tensors by name; nothing in them is ever run."""
 
 import zipfile
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ddcodec.datasets.in_arrays.stored_array import read_array
+from ddcodec.datasets.claims import check_claim
+from ddcodec.datasets.in_arrays.array_labels import MOST_CLASSES
+from ddcodec.datasets.in_arrays.stored_array import StoredArray, described, find_array
+from ddcodec.datasets.in_arrays.torch_file import ClaimedTensor, TorchFile
 from ddcodec.errors import DataError
 
 Arrays = dict[str, Any]
@@ -17,6 +22,9 @@ Arrays = dict[str, Any]
 IMAGES = ("images", "image_syn", "x", "data")
 LABELS = ("labels", "label_syn", "y", "targets")
 SUFFIXES = (".npz", ".npy", ".pt", ".pth")
+
+_KNOWN = (*IMAGES, *LABELS, "soft_labels", "class_names", "mean", "std")
+"""What is read; of whatever else is there only the name is kept."""
 
 
 def read_arrays(path: Path, max_bytes: int) -> Arrays:
@@ -70,54 +78,87 @@ def _is_torch(path: Path) -> bool:
 
 
 def _read_numpy(path: Path, max_bytes: int) -> Arrays:
+    file_bytes = path.stat().st_size
     if path.suffix.lower() == ".npy":
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-        _check_size(array.nbytes, max_bytes, path)
-        return {"images": _tensor(np.array(array))}
+        stored = described(lambda: path.open("rb"), file_bytes)
+        _check_size(stored.num_bytes, max_bytes, path)
+        return {"images": _tensor(stored.read())}
     with zipfile.ZipFile(path) as archive:
-        _check_size(sum(info.file_size for info in archive.infolist()), max_bytes, path)
-        arrays = {
-            name.removesuffix(".npy"): read_array(archive, name.removesuffix(".npy"))
-            for name in archive.namelist()
+        names = [name.removesuffix(".npy") for name in archive.namelist()]
+        found = {name: find_array(archive, name) for name in names if name in _KNOWN}
+        total = sum(stored.num_bytes for stored in found.values())
+        _check_size(total, max_bytes, path)
+        remedy = "save it again with numpy.savez, which does not compress"
+        check_claim(total, file_bytes, f"'{path}'", remedy)
+        return {
+            **dict.fromkeys(names),
+            **{name: _read(stored, name, path) for name, stored in found.items()},
         }
-    return {
-        name: array.tolist() if array.dtype.kind in "US" else _tensor(array)
-        for name, array in arrays.items()
-    }
 
 
-def _tensor(array: "np.ndarray[Any, Any]") -> Tensor:
+def _read(stored: StoredArray, name: str, path: Path) -> Tensor | list[Any]:
+    if stored.dtype.kind not in "US":
+        return _tensor(stored.read())
+    if name == "class_names":
+        _check_number(prod(stored.shape), path)
+    texts: list[Any] = stored.read().tolist()
+    return texts
+
+
+def _tensor(array: NDArray[Any]) -> Tensor:
     # Torch can do little with the unsigned integers that labels are often stored in.
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:
         array = array.astype(np.int64)
-    return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), order="C"))
+    native = array.astype(array.dtype.newbyteorder("="), order="C", copy=False)
+    return torch.from_numpy(native)
 
 
 def _read_torch(path: Path, max_bytes: int) -> Arrays:
-    held = torch.load(path, map_location="cpu", weights_only=True)
+    file = TorchFile(path)
+    held = _named(file.content, path)
+    kept = {name: value for name, value in held.items() if name in _KNOWN}
+    tensors = [tensor for value in kept.values() for tensor in _tensors_of(value)]
+    made = iter(file.tensors(tensors, max_bytes))
+    found: Arrays = dict.fromkeys(held)
+    for name, value in kept.items():
+        if isinstance(value, ClaimedTensor):
+            found[name] = next(made)
+        elif _tensors_of(value):
+            found[name] = [next(made) for _ in value]
+        elif isinstance(value, list | tuple):
+            if name == "class_names":
+                _check_number(len(value), path)
+            found[name] = list(value)
+    return found
+
+
+def _named(held: Any, path: Path) -> Arrays:
+    """Return what a file holds by name; see `read_arrays`."""
     if isinstance(held, dict) and isinstance(held.get("data"), list | tuple) and held["data"]:
         held = held["data"][0]
-    if isinstance(held, Tensor):
+    if isinstance(held, ClaimedTensor):
         held = {"images": held}
     elif isinstance(held, list | tuple) and len(held) == 2:
         held = dict(zip(("images", "labels"), held, strict=True))
     if not isinstance(held, dict):
         raise DataError(f"'{path}' holds no images; save a dict of tensors 'images' and 'labels'.")
-    tensors = {str(name): _settled(value) for name, value in held.items()}
-    sizes = [
-        value.numel() * value.element_size()
-        for kept in tensors.values()
-        for value in (kept if isinstance(kept, list | tuple) else [kept])
-        if isinstance(value, Tensor)
-    ]
-    _check_size(sum(sizes), max_bytes, path)
-    return tensors
+    return {str(name): value for name, value in held.items()}
 
 
-def _settled(value: Any) -> Any:
-    if isinstance(value, Tensor) and (value.layout is not torch.strided or value.is_quantized):
-        return None
-    return value.detach() if isinstance(value, Tensor) else value
+def _tensors_of(value: Any) -> list[ClaimedTensor]:
+    """Return the tensors that a value is, or is a list of."""
+    if isinstance(value, ClaimedTensor):
+        return [value]
+    if isinstance(value, list | tuple) and all(isinstance(t, ClaimedTensor) for t in value):
+        return list(value)
+    return []
+
+
+def _check_number(count: int, path: Path) -> None:
+    if count > MOST_CLASSES:
+        raise DataError(
+            f"'{path}' has {count:,} class names; there may be at most {MOST_CLASSES:,}."
+        )
 
 
 def _check_size(size: int, max_bytes: int, path: Path) -> None:

@@ -52,8 +52,20 @@ def settle_labels(
     if len({labels.dtype.kind for labels in flat.values()}) > 1:
         raise DataError("some labels are texts and some are numbers; save all alike.")
     if flat[TRAIN].dtype.kind == "U":
-        return _of_texts(flat)
+        return settle_texts({split: labels.tolist() for split, labels in flat.items()})
     return _of_numbers(flat, class_names)
+
+
+def settle_texts(splits: Mapping[str, Sequence[str]]) -> SettledLabels:
+    """Return texts as numbers of the classes they name; see `settle_labels`."""
+    names = sorted(set(splits[TRAIN]))
+    number = {name: label for label, name in enumerate(names)}
+    settled = {}
+    for split, labels in splits.items():
+        for name in set(labels) - number.keys():
+            raise DataError(f"class '{name}' has {split} images but no training images.")
+        settled[split] = np.array([number[name] for name in labels], dtype=np.int64)
+    return SettledLabels(settled, tuple(names))
 
 
 def flat_numbers(labels: NDArray[Any], what: str) -> NDArray[np.int64]:
@@ -62,17 +74,6 @@ def flat_numbers(labels: NDArray[Any], what: str) -> NDArray[np.int64]:
     if flat.dtype.kind == "U":
         raise DataError(f"the {what} labels are texts; expected one whole number for each image.")
     return flat.astype(np.int64, copy=False)
-
-
-def _of_texts(flat: dict[str, NDArray[Any]]) -> SettledLabels:
-    names = sorted(set(flat[TRAIN].tolist()))
-    number = {name: label for label, name in enumerate(names)}
-    settled = {}
-    for split, labels in flat.items():
-        for name in set(labels.tolist()) - number.keys():
-            raise DataError(f"class '{name}' has {split} images but no training images.")
-        settled[split] = np.array([number[name] for name in labels.tolist()], dtype=np.int64)
-    return SettledLabels(settled, tuple(names))
 
 
 def _of_numbers(flat: dict[str, NDArray[Any]], class_names: Sequence[str] | None) -> SettledLabels:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ddcodec.datasets.base import Dataset, ImageSplit, content_fingerprint
+from ddcodec.datasets.base import CHUNK_BYTES, Dataset, ImageSplit, content_fingerprint
 from ddcodec.datasets.in_arrays.array_labels import settle_labels
 from ddcodec.datasets.trees.resize import MAX_SIDE, ImageSize, fit_pixels
 from ddcodec.errors import DataError
 
 _CHANNELS = (1, 3)
-_WORDS = {"train": "training", "test": "test"}
+WORDS = {"train": "training", "test": "test"}
 
 
 def from_arrays(
@@ -62,44 +62,56 @@ def as_splits(
     See `as_pixels` for images and `array_labels.settle_labels` for labels; raises DataError.
     """
     pixels = {
-        split: _fitted(as_pixels(images, _WORDS[split]), _WORDS[split], size)
+        split: fitted(as_pixels(images, WORDS[split]), WORDS[split], size)
         for split, (images, _) in given.items()
     }
     for split, (_, labels) in given.items():
-        count = len(labels) if labels.ndim else 0
-        if len(pixels[split]) != count or not count:
-            raise DataError(
-                f"there are {len(pixels[split]):,} {_WORDS[split]} images but {count:,} "
-                f"{_WORDS[split]} labels; each image needs one, and there must be some."
-            )
-    shapes = {images.shape[1:] for images in pixels.values()}
-    if len(shapes) > 1:
-        both = " and ".join("x".join(map(str, shape)) for shape in sorted(shapes))
-        raise DataError(f"training and test images have {both} values; they must be alike.")
+        check_count(len(pixels[split]), labels.shape, WORDS[split])
+    check_alike([images.shape[1:] for images in pixels.values()])
     settled = settle_labels({split: labels for split, (_, labels) in given.items()}, class_names)
     splits = {split: ImageSplit(pixels[split], settled.splits[split]) for split in given}
     return splits, settled.class_names, settled.notes
 
 
-def _fitted(
+def check_count(num_images: int, label_shape: tuple[int, ...], what: str) -> None:
+    """Raise DataError unless there are images, and a label for each."""
+    count = label_shape[0] if label_shape else 0
+    if num_images != count or not count:
+        raise DataError(
+            f"there are {num_images:,} {what} images but {count:,} {what} labels; each image needs "
+            "one, and there must be some."
+        )
+
+
+def check_alike(shapes: Iterable[tuple[int, ...]]) -> None:
+    """Raise DataError unless the images of all splits have one shape, C×H×W."""
+    different = set(shapes)
+    if len(different) > 1:
+        both = " and ".join("x".join(map(str, shape)) for shape in sorted(different))
+        raise DataError(f"training and test images have {both} values; they must be alike.")
+
+
+def fitted(
     pixels: NDArray[np.uint8], what: str, size: ImageSize | int | tuple[int, int] | None
 ) -> NDArray[np.uint8]:
+    """Return images brought to `size`; raises DataError where they are larger than may be."""
     if size is not None:
         pixels = np.stack([fit_pixels(image, ImageSize.of(size)) for image in pixels])
-    if max(pixels.shape[2:]) > MAX_SIDE:
-        raise DataError(
-            f"the {what} images have {pixels.shape[2]}x{pixels.shape[3]} pixels; they may be at "
-            f"most {MAX_SIDE}x{MAX_SIDE}, so pass --size N to resize them."
-        )
+    check_sides(pixels.shape, what)
     return pixels
 
 
-def as_pixels(images: NDArray[Any], what: str) -> NDArray[np.uint8]:
-    """Return images as uint8, N×C×H×W, C 1 or 3.
+def check_sides(shape: tuple[int, ...], what: str) -> None:
+    """Raise DataError for images, N×C×H×W, that are larger than the codec can code."""
+    if max(shape[2:]) > MAX_SIDE:
+        raise DataError(
+            f"the {what} images have {shape[2]}x{shape[3]} pixels; they may be at most "
+            f"{MAX_SIDE}x{MAX_SIDE}, so pass --size N to resize them."
+        )
 
-    `images` is N×H×W, N×C×H×W or N×H×W×C (where both could be meant, N×C×H×W), whole numbers from 0
-    to 255 or real numbers from 0 to 1. Raises DataError for other shapes and ranges.
-    """
+
+def channels_first(images: NDArray[Any], what: str) -> NDArray[Any]:
+    """Return images as N×C×H×W, C 1 or 3; see `as_pixels` for what they may be."""
     if images.ndim == 3:
         images = images[:, None]
     elif images.ndim == 4 and images.shape[1] not in _CHANNELS and images.shape[3] in _CHANNELS:
@@ -109,6 +121,16 @@ def as_pixels(images: NDArray[Any], what: str) -> NDArray[np.uint8]:
             f"the {what} images are an array of {'x'.join(map(str, images.shape))}; expected "
             "NxHxW, NxCxHxW or NxHxWxC with 1 or 3 channels."
         )
+    return images
+
+
+def as_pixels(images: NDArray[Any], what: str) -> NDArray[np.uint8]:
+    """Return images as uint8, N×C×H×W, C 1 or 3.
+
+    `images` is N×H×W, N×C×H×W or N×H×W×C (where both could be meant, N×C×H×W), whole numbers from 0
+    to 255 or real numbers from 0 to 1. Raises DataError for other shapes and ranges.
+    """
+    images = channels_first(images, what)
     if images.dtype == np.uint8:
         return images
     if images.dtype.kind not in "iuf":
@@ -122,4 +144,10 @@ def as_pixels(images: NDArray[Any], what: str) -> NDArray[np.uint8]:
         )
     if top == 255:
         return images.astype(np.uint8)
-    return np.rint(images * np.float64(255)).astype(np.uint8)
+    # A few at a time: of all of them three wide copies would be made.
+    pixels = np.empty(images.shape, dtype=np.uint8)
+    step = max(1, CHUNK_BYTES // images[0].size)
+    for start in range(0, len(images), step):
+        part = images[start : start + step]
+        pixels[start : start + step] = np.rint(part * np.float64(255))
+    return pixels

@@ -7,16 +7,26 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ddcodec.datasets.base import Dataset
+from ddcodec.datasets.base import CHUNK_BYTES, Dataset
 from ddcodec.datasets.cache import allocate_split, cached_dataset, keep_notes
-from ddcodec.datasets.in_arrays.arrays import as_splits
-from ddcodec.datasets.in_arrays.stored_array import read_array
+from ddcodec.datasets.claims import check_claim
+from ddcodec.datasets.in_arrays.array_labels import MOST_CLASSES, settle_labels
+from ddcodec.datasets.in_arrays.arrays import (
+    WORDS,
+    as_pixels,
+    channels_first,
+    check_alike,
+    check_count,
+    check_sides,
+    fitted,
+)
+from ddcodec.datasets.in_arrays.stored_array import StoredArray, find_array
 from ddcodec.datasets.request import LoadRequest
 from ddcodec.datasets.trees.resize import ImageSize
 from ddcodec.datasets.trees.source import source_exists, source_key
@@ -50,6 +60,7 @@ _BROKEN = (
     SyntaxError,
     TypeError,
     OverflowError,
+    MemoryError,
 )
 
 
@@ -85,20 +96,61 @@ def _read(path: Path, folder: Path, size: ImageSize | None) -> tuple[str, ...]:
             pairs = ", ".join(f"{images} and {labels}" for images, labels in TRAIN_NAMES)
             found = ", ".join(sorted(held)) or "nothing"
             raise DataError(f"'{path}' holds {found}; expected one of the pairs {pairs}.")
-        given = {"train": _read_pair(archive, train)}
+        used = {"train": train}
         test = _first_pair(archive, TEST_NAMES)
         if test is not None:
-            given["test"] = _read_pair(archive, test)
-        class_names = None
-        if CLASS_NAMES in _names(archive):
-            class_names = [str(name) for name in read_array(archive, CLASS_NAMES).ravel()]
-    splits, names, notes = as_splits(given, class_names, size)
-    for name, split in splits.items():
-        images, labels = allocate_split(folder, name, split.images.shape)
-        np.copyto(images, split.images)
-        labels[:] = split.labels
-    keep_notes(folder, (*notes, *_unused(test, held)))
-    return names
+            used["test"] = test
+        stored = {
+            split: (find_array(archive, images), find_array(archive, labels))
+            for split, (images, labels) in used.items()
+        }
+        names = find_array(archive, CLASS_NAMES) if CLASS_NAMES in held else None
+        _check_bytes(path, [array for pair in stored.values() for array in pair], names)
+        shapes = {split: _shape(images, split, size) for split, (images, _) in stored.items()}
+        for split, (images, labels) in stored.items():
+            check_count(images.shape[0], labels.shape, WORDS[split])
+        check_alike([shape[1:] for shape in shapes.values()])
+        settled = settle_labels(
+            {split: labels.read() for split, (_, labels) in stored.items()},
+            None if names is None else [str(name) for name in names.read().ravel()],
+        )
+        for split, (images, _) in stored.items():
+            to_images, to_labels = allocate_split(folder, split, shapes[split])
+            to_labels[:] = settled.splits[split]
+            _write_images(to_images, images, WORDS[split], size)
+    keep_notes(folder, (*settled.notes, *_unused(test, held)))
+    return settled.class_names
+
+
+def _check_bytes(path: Path, arrays: list[StoredArray], names: StoredArray | None) -> None:
+    """Raise DataError where arrays claim far more than the file stores."""
+    if names is not None and prod(names.shape) > MOST_CLASSES:
+        raise DataError(
+            f"'{path}' has {prod(names.shape):,} class names; there may be {MOST_CLASSES:,}."
+        )
+    claimed = sum(array.num_bytes for array in (*arrays, *([] if names is None else [names])))
+    remedy = "save it again with numpy.savez, which does not compress"
+    check_claim(claimed, path.stat().st_size, f"'{path}'", remedy)
+
+
+def _shape(images: StoredArray, split: str, size: ImageSize | None) -> tuple[int, int, int, int]:
+    """Return N×C×H×W as the images will be."""
+    claimed = np.broadcast_to(np.zeros((), images.dtype), images.shape)
+    count, channels, height, width = channels_first(claimed, WORDS[split]).shape
+    if size is not None:
+        return count, channels, size.height, size.width
+    check_sides((count, channels, height, width), WORDS[split])
+    return count, channels, height, width
+
+
+def _write_images(
+    room: NDArray[np.uint8], images: StoredArray, what: str, size: ImageSize | None
+) -> None:
+    """Read images some at a time, whatever their number."""
+    done = 0
+    for part in images.parts(CHUNK_BYTES):
+        room[done : done + len(part)] = fitted(as_pixels(part, what), what, size)
+        done += len(part)
 
 
 def _unused(test: tuple[str, str] | None, held: set[str]) -> Iterator[str]:
@@ -132,10 +184,3 @@ def _first_pair(
     archive: zipfile.ZipFile, pairs: tuple[tuple[str, str], ...]
 ) -> tuple[str, str] | None:
     return next((pair for pair in pairs if _names(archive).issuperset(pair)), None)
-
-
-def _read_pair(
-    archive: zipfile.ZipFile, pair: tuple[str, str]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    images, labels = (read_array(archive, name) for name in pair)
-    return images, labels

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ddcodec.datasets.layouts.label_list import ImageIndex, LabelList
+from ddcodec.datasets.layouts.image_index import ImageIndex
+from ddcodec.datasets.layouts.label_list import LabelList
 from ddcodec.datasets.layouts.list_table import read_list_table
 from ddcodec.datasets.layouts.split_names import TRAIN
 

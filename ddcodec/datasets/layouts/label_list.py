@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ddcodec.datasets.layouts.image_index import ImageIndex
 from ddcodec.datasets.layouts.list_table import ListTable, read_list_table
 from ddcodec.datasets.layouts.split_names import split_called, split_of_file
 from ddcodec.datasets.trees.image import is_image_name
+from ddcodec.datasets.wording import some_of
 from ddcodec.errors import DataError
 
 LABEL_COLUMNS = (
@@ -55,70 +56,6 @@ class LabelList:
     names: dict[str, str] = field(default_factory=dict)
     missing_images: int = 0
     problem: str | None = None
-
-
-class ImageIndex:
-    """Find images by what lists call them."""
-
-    def __init__(self, images: Iterable[str]) -> None:
-        self._paths = set(images)
-        self._by_name: dict[str, list[str]] = {}
-        self._without_suffix: dict[str, list[str]] = {}
-        for path in sorted(self._paths):
-            stem = path.rpartition(".")[0]
-            self._without_suffix.setdefault(stem, []).append(path)
-            for name in (path.rpartition("/")[2], stem.rpartition("/")[2]):
-                self._by_name.setdefault(name, []).append(path)
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    def find(self, value: str, folder: str, split: str | None) -> str | None:
-        """Return the one image that a list in `folder` calls `value`, or None.
-
-        It may be a path from there or from any folder above, with or without its suffix, or a name
-        that only one image has: of all, of those below `folder`, or of those of the list's split.
-        """
-        name = value.replace("\\", "/").strip().removeprefix("./").lstrip("/")
-        if not name:
-            return None
-        base: str | None = folder
-        while base is not None:
-            path = f"{base}/{name}" if base else name
-            if path in self._paths:
-                return path
-            found = self._without_suffix.get(path, [])
-            if len(found) == 1:
-                return found[0]
-            base = base.rpartition("/")[0] if base else None
-        near = _nearest(self._by_name.get(name.rpartition("/")[2], []), name)
-        inside = [path for path in near if path.startswith(f"{folder}/")] if folder else near
-        for candidates in (near, inside, [p for p in near if split and _is_of(p, split)]):
-            if len(candidates) == 1:
-                return candidates[0]
-        return None
-
-
-def _nearest(paths: list[str], name: str) -> list[str]:
-    """Return those of the paths that end as `name` does, for as many folders as possible.
-
-    Lists have paths of the machine they were made on.
-    """
-    parts = name.split("/")
-    for start in range(len(parts)):
-        end = "/" + "/".join(parts[start:])
-        found = [path for path in paths if _ends(path, end)]
-        if found:
-            return found
-    return []
-
-
-def _ends(path: str, end: str) -> bool:
-    return f"/{path}".endswith(end) or f"/{path.rpartition('.')[0]}".endswith(end)
-
-
-def _is_of(path: str, split: str) -> bool:
-    return any(split_called(part) == split for part in path.split("/")[:-1])
 
 
 def read_label_list(
@@ -208,7 +145,7 @@ class _Reader:
             return hot, None
         if len(others) == 1 and _repeats([row[others[0]] for row in table.rows]):
             return [row[others[0]] for row in table.rows], None
-        names = ", ".join(table.columns)
+        names = some_of(table.columns)
         example = f"{self.path.rpartition('/')[2]}#{table.columns[image]},COLUMN"
         return None, f"none of its columns ({names}) is known for a label; name it: {example}"
 
@@ -217,7 +154,7 @@ class _Reader:
         if name in columns:
             return columns.index(name)
         raise DataError(
-            f"'{self.path}' has no column '{name}'; it has {', '.join(columns) or 'no names'}."
+            f"'{self.path}' has no column '{name}'; it has {some_of(columns) or 'no names'}."
         )
 
     def _collect(self, table: ListTable, image: int, labels: list[str]) -> LabelList:

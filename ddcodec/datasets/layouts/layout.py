@@ -18,8 +18,9 @@ from ddcodec.datasets.layouts.class_folders import (
     splits_inside_classes,
     wrapping_folder,
 )
+from ddcodec.datasets.layouts.image_index import ImageIndex
 from ddcodec.datasets.layouts.joined_lists import join_lists
-from ddcodec.datasets.layouts.label_list import Columns, ImageIndex, LabelList, read_label_list
+from ddcodec.datasets.layouts.label_list import Columns, LabelList, read_label_list
 from ddcodec.datasets.layouts.listed_classes import listed_classes
 from ddcodec.datasets.layouts.listed_images import listed_by_class
 from ddcodec.datasets.layouts.split_names import HELD_OUT, TRAIN

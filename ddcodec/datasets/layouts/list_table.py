@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,13 @@ from typing import Any
 LIST_SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson")
 MAX_LIST_BYTES = 64 * 2**20
 
+MAX_TABLE_BYTES = 2**29
+"""Of the texts and rows that a list is made into; lists of two million images are smaller."""
+
+MAX_COLUMNS = 2**12
+
+_ROW_BYTES, _CELL_BYTES = 200, 64
+_LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 _DELIMITERS = ",;\t|"
 _SAMPLE_LINES = 20
 
@@ -41,9 +47,15 @@ def is_list_name(path: str) -> bool:
 
 
 def read_list_table(data: bytes, path: str) -> ListTable | None:
-    """Return the table in a file, or None where there is none of at least two columns."""
+    """Return the table in a file, or None where there is none of at least two columns.
+
+    Neither is there one in a file that a table of absurd size would be made of, rows and cells
+    together or columns alone.
+    """
     text = data.decode("utf-8-sig", errors="replace").replace("\0", "")
     suffix = path.lower().rpartition(".")[2]
+    if _table_bytes(text, suffix) > MAX_TABLE_BYTES:
+        return None
     try:
         if suffix == "json":
             return _of_json(json.loads(text))
@@ -52,6 +64,13 @@ def read_list_table(data: bytes, path: str) -> ListTable | None:
         return _of_lines(text, suffix)
     except (ValueError, RecursionError, csv.Error):
         return None
+
+
+def _table_bytes(text: str, suffix: str) -> int:
+    """Return about what memory the lines or the values in a text would take."""
+    rows = sum(map(text.count, "{[" if suffix == "json" else f"{_LINE_ENDS}{{["))
+    cells = sum(map(text.count, f"{_DELIMITERS} " if suffix == "txt" else _DELIMITERS))
+    return _ROW_BYTES * rows + _CELL_BYTES * cells
 
 
 def _of_json(value: Any) -> ListTable | None:
@@ -90,6 +109,9 @@ def _of_records(records: list[Any]) -> ListTable | None:
     if not all(isinstance(record, Mapping) for record in records):
         return None
     columns = tuple(dict.fromkeys(str(name) for record in records for name in record))
+    # Each row has a cell of each of them.
+    if len(columns) > MAX_COLUMNS or len(columns) * len(records) * 8 > MAX_TABLE_BYTES:
+        return None
     rows = tuple(tuple(_cell(record.get(name)) for name in columns) for record in records)
     return ListTable(columns, rows) if len(columns) > 1 else None
 
@@ -108,9 +130,9 @@ def _of_lines(text: str, suffix: str) -> ListTable | None:
             return None
         rows = [line.split() for line in lines]
     else:
-        rows = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter))
+        rows = list(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter))
     width = len(rows[0])
-    if width < 2:
+    if not 2 <= width <= MAX_COLUMNS:
         return None
     cells = (tuple(cell.strip() for cell in row) for row in rows)
     # Whatever is shorter or longer than the first line has no column to be of.

@@ -38,6 +38,7 @@ class TreePaths:
     def of(cls, members: Iterable[Member], wants: Callable[[str], bool]) -> TreePaths:
         """Sort the members of a source; the bytes of those lists are read that are wanted."""
         found = cls()
+        list_bytes = 0
         for member in members:
             path = member.path
             if member.is_folder:
@@ -52,12 +53,13 @@ class TreePaths:
                 found.others.add(path)
             elif (
                 is_list_name(path)
-                and member.size <= MAX_LIST_BYTES
+                and list_bytes + member.size <= MAX_LIST_BYTES
                 and wants(path)
                 # Where every image has a file of its own, these are no lists of images.
                 and (len(found.lists) < MAX_LISTS or "/" not in path)
             ):
                 found.lists[path] = member.read()
+                list_bytes += member.size
         return found
 
 

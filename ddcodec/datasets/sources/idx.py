@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
+from ddcodec.datasets.claims import check_claim
 from ddcodec.datasets.trees.resize import MAX_SIDE
 from ddcodec.errors import DataError
 
@@ -37,10 +38,11 @@ def read_idx(data: bytes, path: str, dimensions: int) -> NDArray[np.uint8]:
             int.from_bytes(head[start : start + 4], "big") for start in range(4, header_bytes, 4)
         )
         num_bytes = _checked_bytes(shape, path)
+        check_claim(num_bytes, len(data), f"'{path}'", "unpack it")
         values = unpacked.take(num_bytes)
         if len(values) != num_bytes or not unpacked.is_at_end():
             raise _damaged(path)
-    except zlib.error as error:
+    except (zlib.error, MemoryError) as error:
         raise _damaged(path) from error
     return np.frombuffer(values, dtype=np.uint8).reshape(shape)
 

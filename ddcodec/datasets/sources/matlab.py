@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ddcodec.datasets.claims import check_claim
 from ddcodec.errors import DataError
 
 MAX_BYTES = 2**30
 """No array of a dataset of this kind is longer when unpacked."""
 
+_REMEDY = "save it again without compression"
 _HEADER_BYTES = 128
 _MAX_DIMENSIONS = 8
 
@@ -59,11 +61,17 @@ def read_matlab(data: bytes, path: str, names: Collection[str]) -> dict[str, NDA
     """
     try:
         found = {}
+        unpacked_bytes = 0
         for element in _elements(memoryview(data)[_HEADER_BYTES:], _byte_order(data)):
-            unpacked = _unpack(element) if element.kind == _COMPRESSED else element
+            unpacked = element
+            if element.kind == _COMPRESSED:
+                claim = _PackedElement(element)
+                unpacked_bytes += claim.length
+                check_claim(unpacked_bytes, len(data), f"'{path}'", _REMEDY)
+                unpacked = claim.unpack()
             if unpacked.kind == _MATRIX:
-                found.update(_read_matrix(unpacked, names))
-    except (_DamagedError, zlib.error) as error:
+                found.update(_read_matrix(unpacked, names, len(data), path))
+    except (_DamagedError, zlib.error, MemoryError) as error:
         raise DataError(
             f"'{path}' is not a valid MATLAB 5 file (broken or truncated); replace it."
         ) from error
@@ -107,24 +115,31 @@ def _elements(data: memoryview, order: str) -> Iterator[_Element]:
         start = end
 
 
-def _unpack(element: _Element) -> _Element:
-    """Unpack a compressed element, which is one element."""
-    unpacker = zlib.decompressobj()
-    tag = unpacker.decompress(element.data, 8)
-    byte_order = "little" if element.order == "<" else "big"
-    if len(tag) < 8:
-        raise _DamagedError
-    kind, length = (int.from_bytes(tag[i : i + 4], byte_order) for i in (0, 4))  # type: ignore[arg-type]
-    if length > MAX_BYTES:
-        raise _DamagedError
-    # A byte more than is promised would be too many.
-    content = unpacker.decompress(unpacker.unconsumed_tail, length + 1)
-    if len(content) != length or not unpacker.eof:
-        raise _DamagedError
-    return _Element(kind, memoryview(content), element.order)
+class _PackedElement:
+    """A compressed element, which is one element of `length` bytes."""
+
+    def __init__(self, element: _Element) -> None:
+        self._unpacker = zlib.decompressobj()
+        self._order = element.order
+        tag = self._unpacker.decompress(element.data, 8)
+        byte_order = "little" if element.order == "<" else "big"
+        if len(tag) < 8:
+            raise _DamagedError
+        self._kind, self.length = (int.from_bytes(tag[i : i + 4], byte_order) for i in (0, 4))  # type: ignore[arg-type]
+        if self.length > MAX_BYTES:
+            raise _DamagedError
+
+    def unpack(self) -> _Element:
+        # A byte more than is promised would be too many.
+        content = self._unpacker.decompress(self._unpacker.unconsumed_tail, self.length + 1)
+        if len(content) != self.length or not self._unpacker.eof:
+            raise _DamagedError
+        return _Element(self._kind, memoryview(content), self._order)
 
 
-def _read_matrix(matrix: _Element, names: Collection[str]) -> dict[str, NDArray[np.number]]:
+def _read_matrix(
+    matrix: _Element, names: Collection[str], stored_bytes: int, path: str
+) -> dict[str, NDArray[np.number]]:
     """Read one array if it is one of `names`: its flags, dimensions, name and numbers."""
     parts = _elements(matrix.data, matrix.order)
     flags = _next(parts).numbers(_UINT32)
@@ -142,8 +157,10 @@ def _read_matrix(matrix: _Element, names: Collection[str]) -> dict[str, NDArray[
     count = 1
     for side in dimensions:
         count *= side
-    if count != len(values) or count * np.dtype(dtype).itemsize > MAX_BYTES:
+    num_bytes = count * np.dtype(dtype).itemsize
+    if count != len(values) or num_bytes > MAX_BYTES:
         raise _DamagedError
+    check_claim(num_bytes, stored_bytes, f"'{path}'", _REMEDY)
     return {name: values.astype(dtype, copy=False).reshape(dimensions, order="F")}
 
 

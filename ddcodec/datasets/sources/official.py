@@ -20,8 +20,9 @@ from ddcodec.datasets.trees.member import Member
 from ddcodec.datasets.trees.source import check_source, source_key, source_members
 from ddcodec.errors import DataError
 
-MAX_MEMBER_BYTES = 2**29
-"""No official file that is read whole is half as long."""
+MAX_MEMBER_BYTES = 2**28
+MAX_TOTAL_BYTES = 2**29
+"""No official file that is read whole is as long, and all of a dataset are not, either."""
 
 Decode = Callable[[Path, Path, OnProgress], tuple[str, ...]]
 """Reads a source, writes its splits into an empty folder, and returns the class names."""
@@ -73,15 +74,22 @@ def load_official(request: LoadRequest, form: OfficialFormat) -> Dataset:
 def named_members(source: Path, names: Callable[[str], str | None]) -> Iterator[tuple[str, Member]]:
     """Yield the files of `source` that `names` gives a name for, with it; it takes file names.
 
-    Each can be read until the next is asked for. Raises DataError for a file of absurd length.
+    Each can be read until the next is asked for. Raises DataError for files of absurd length.
     """
+    total_bytes = 0
     for member in source_members(source):
         name = None if member.is_folder else names(member.path.rpartition("/")[2])
         if name is not None:
+            total_bytes += member.size
             if member.size > MAX_MEMBER_BYTES:
                 raise DataError(
                     f"'{member.path}' has {member.size:,} bytes, more than any official file; "
                     "download it again."
+                )
+            if total_bytes > MAX_TOTAL_BYTES:
+                raise DataError(
+                    f"'{source}' has {total_bytes:,} bytes up to '{member.path}', more than all "
+                    "official files; download it again."
                 )
             yield name, member
 

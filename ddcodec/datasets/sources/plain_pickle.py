@@ -8,22 +8,26 @@ array its shape, type and bytes are kept, for `PickledArray.as_bytes` to make so
 
 from __future__ import annotations
 
+import io
 import pickle
 import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+MAX_OPERATIONS = 2**20
+"""No file of a dataset takes a third; a list that is made takes sixty times its byte."""
 
 _UINT8 = ("u1", "|u1")
 _MARK = object()
 
 
 @dataclass(frozen=True)
-class _Name:
+class Name:
     """What a file calls `module.name`."""
 
     module: str
@@ -31,12 +35,18 @@ class _Name:
 
 
 @dataclass
-class _Call:
-    """What a file would have called, and the state it would have given the result."""
+class Call:
+    """What a file would have called.
 
-    called: _Name
+    Attributes:
+        called: its name.
+        arguments: of the call.
+        memos: under which numbers the file keeps the result.
+    """
+
+    called: Name
     arguments: tuple[Any, ...]
-    state: Any = None
+    memos: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -66,28 +76,50 @@ def load_plain(data: bytes) -> Any:
     Strings that Python 2 wrote come back as bytes, arrays as `PickledArray`. Raises
     pickle.UnpicklingError for anything else and for damaged data.
     """
-    machine = _Machine()
-    try:
-        for operation, argument, _ in pickletools.genops(data):
-            machine.do(operation.name, argument)
-        return machine.result()
-    except pickle.UnpicklingError:
-        raise
-    except (ValueError, TypeError, IndexError, KeyError, RecursionError, OverflowError) as error:
-        raise pickle.UnpicklingError(f"damaged: {error}") from error
+    return PlainMachine(len(data)).load(io.BytesIO(data))
 
 
-class _Machine:
-    def __init__(self) -> None:
+class PlainMachine:
+    """The pickle machine without its calls.
+
+    Args:
+        most_encoded_bytes: into which texts may be turned, which is how Python 3 writes bytes for
+            Python 2: no more than the file is long, or a text would be turned again and again.
+    """
+
+    def __init__(self, most_encoded_bytes: int) -> None:
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
+        self._encoded_bytes = most_encoded_bytes
 
-    def result(self) -> Any:
-        """Return the one value that is left."""
-        (value,) = self._stack
-        if value is _MARK or isinstance(value, _Name | _Call):
+    def load(self, stream: IO[bytes]) -> Any:
+        """Return the one value of the next pickle in a stream; see `load_plain`."""
+        self._stack, self._memo = [], {}
+        try:
+            for count, (operation, argument, _) in enumerate(pickletools.genops(stream)):
+                if count >= MAX_OPERATIONS:
+                    raise pickle.UnpicklingError("it is too long")
+                self.do(operation.name, argument)
+            (value,) = self._stack
+        except pickle.UnpicklingError:
+            raise
+        except _DAMAGED as error:
+            raise pickle.UnpicklingError(f"damaged: {type(error).__name__}") from error
+        if value is _MARK or isinstance(value, Name | Call):
             raise pickle.UnpicklingError("it holds no value")
         return value
+
+    def made(self, call: Call) -> Any:
+        """Return what stands for the result of a call; raises UnpicklingError for unknown ones."""
+        if call.called == _ENCODE:
+            return self._encoded(*call.arguments)
+        if call.called not in (*_RECONSTRUCT, _DTYPE):
+            raise pickle.UnpicklingError(f"it asks for {call.called.module}.{call.called.name}")
+        return call
+
+    def persistent(self, value: Any) -> Any:
+        """Return what stands for an object that is kept beside the pickle."""
+        raise pickle.UnpicklingError("it asks for objects beside it")
 
     def do(self, name: str, argument: Any) -> None:
         """Carry out an operation of the pickle machine."""
@@ -96,9 +128,9 @@ class _Machine:
         if name in _VALUES:
             self._stack.append(_VALUES[name](argument))
         elif name in _PUTS:
-            self._memo[argument] = self._stack[-1]
+            self._put(argument)
         elif name == "MEMOIZE":
-            self._memo[len(self._memo)] = self._stack[-1]
+            self._put(len(self._memo))
         elif name in _GETS:
             self._stack.append(self._memo[argument])
         elif name in _TUPLES:
@@ -110,6 +142,11 @@ class _Machine:
             _OTHERS[name](self)
         else:
             raise pickle.UnpicklingError(f"it asks for {name}")
+
+    def _put(self, number: int) -> None:
+        value = self._memo[number] = self._stack[-1]
+        if isinstance(value, Call):
+            value.memos.append(number)
 
     def _last(self, count: int) -> list[Any]:
         if count > len(self._stack):
@@ -149,25 +186,40 @@ class _Machine:
 
     def _stack_global(self) -> None:
         module, name = self._last(2)
-        self._stack[-2:] = [_Name(_expect(module, str), _expect(name, str))]
+        self._stack[-2:] = [Name(_expect(module, str), _expect(name, str))]
 
     def _call(self) -> None:
         called, arguments = self._last(2)
-        call = _Call(_expect(called, _Name), _expect(arguments, tuple))
-        self._stack[-2:] = [_called(call)]
+        call = Call(_expect(called, Name), _expect(arguments, tuple))
+        self._stack[-2:] = [self.made(call)]
+
+    def _encoded(self, text: Any, encoding: Any) -> bytes:
+        if encoding != "latin1":
+            raise pickle.UnpicklingError(f"it asks for {encoding!a:.40}")
+        self._encoded_bytes -= len(_expect(text, str))
+        if self._encoded_bytes < 0:
+            raise pickle.UnpicklingError("it turns texts into more bytes than it has")
+        return _latin(text)
+
+    def _refer(self) -> None:
+        self._stack[-1:] = [self.persistent(*self._last(1))]
 
     def _build(self) -> None:
         target, state = self._last(2)
-        call = _expect(target, _Call)
         del self._stack[-1]
+        if isinstance(target, dict):
+            # Attributes of an OrderedDict.
+            return
+        call = _expect(target, Call)
         array = _array(call, state)
         if array is None:
-            call.state = state
             return
         self._stack[-1] = array
-        for key, value in self._memo.items():
-            if value is call:
-                self._memo[key] = array
+        for number in call.memos:
+            if self._memo[number] is call:
+                self._memo[number] = array
+        # Once is enough, however often the file asks.
+        call.memos.clear()
 
 
 def _expect(value: Any, kind: Any) -> Any:
@@ -176,24 +228,12 @@ def _expect(value: Any, kind: Any) -> Any:
     return value
 
 
-def _called(call: _Call) -> Any:
-    """Return the bytes that Python 3 writes as a call of `encode`; any other call stays one."""
-    if (call.called.module, call.called.name) == ("_codecs", "encode"):
-        text, encoding = call.arguments
-        if encoding != "latin1":
-            raise pickle.UnpicklingError(f"it asks for {encoding}")
-        return _expect(text, str).encode("latin-1")
-    if call.called not in (*_RECONSTRUCT, _DTYPE):
-        raise pickle.UnpicklingError(f"it asks for {call.called.module}.{call.called.name}")
-    return call
-
-
-def _array(call: _Call, state: Any) -> PickledArray | None:
+def _array(call: Call, state: Any) -> PickledArray | None:
     """Return the array whose state a file gives, None for another object."""
     if call.called not in _RECONSTRUCT:
         return None
     _, shape, dtype, is_fortran, data = _expect(state, tuple)
-    kind = _expect(dtype, _Call)
+    kind = _expect(dtype, Call)
     if kind.called != _DTYPE or is_fortran:
         raise pickle.UnpicklingError("it holds an array of another kind")
     sides = tuple(_expect(side, int) for side in _expect(shape, tuple))
@@ -208,16 +248,20 @@ def _latin(text: str) -> bytes:
     return text.encode("latin-1")
 
 
-def _global(text: str) -> _Name:
+def _global(text: str) -> Name:
     module, _, name = text.partition(" ")
-    return _Name(module, name)
+    return Name(module, name)
 
 
-_DTYPE = _Name("numpy", "dtype")
+_DAMAGED = (
+    ValueError, TypeError, IndexError, KeyError, RecursionError, OverflowError, MemoryError,
+)  # fmt: skip
+_ENCODE = Name("_codecs", "encode")
+_DTYPE = Name("numpy", "dtype")
 # NumPy moved its rebuilding function; files of either age ask for it under either name.
 _RECONSTRUCT = (
-    _Name("numpy.core.multiarray", "_reconstruct"),
-    _Name("numpy._core.multiarray", "_reconstruct"),
+    Name("numpy.core.multiarray", "_reconstruct"),
+    Name("numpy._core.multiarray", "_reconstruct"),
 )
 _IGNORED = {"PROTO", "FRAME", "STOP"}
 _VALUES: dict[str, Callable[[Any], Any]] = {
@@ -228,6 +272,7 @@ _VALUES: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("STRING", "BINSTRING", "SHORT_BINSTRING"), _latin),
     **dict.fromkeys(("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"), str),
     **dict.fromkeys(("BINBYTES", "SHORT_BINBYTES", "BINBYTES8"), bytes),
+    **dict.fromkeys(("FLOAT", "BINFLOAT"), float),
     "EMPTY_LIST": lambda _: [],
     "EMPTY_DICT": lambda _: {},
     "EMPTY_TUPLE": lambda _: (),
@@ -237,17 +282,18 @@ _VALUES: dict[str, Callable[[Any], Any]] = {
 _PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
 _GETS = {"GET", "BINGET", "LONG_BINGET"}
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-_OF_MARKED: dict[str, Callable[[_Machine, list[Any]], None]] = {
-    "APPENDS": _Machine._extend,
-    "SETITEMS": _Machine._set,
+_OF_MARKED: dict[str, Callable[[PlainMachine, list[Any]], None]] = {
+    "APPENDS": PlainMachine._extend,
+    "SETITEMS": PlainMachine._set,
     "LIST": lambda machine, items: machine._push(items),
     "TUPLE": lambda machine, items: machine._push(tuple(items)),
     "DICT": lambda machine, items: machine._push(dict(zip(items[::2], items[1::2], strict=True))),
 }
-_OTHERS: dict[str, Callable[[_Machine], None]] = {
-    "APPEND": _Machine._append_one,
-    "SETITEM": _Machine._set_one,
-    "STACK_GLOBAL": _Machine._stack_global,
-    "REDUCE": _Machine._call,
-    "BUILD": _Machine._build,
+_OTHERS: dict[str, Callable[[PlainMachine], None]] = {
+    "APPEND": PlainMachine._append_one,
+    "SETITEM": PlainMachine._set_one,
+    "STACK_GLOBAL": PlainMachine._stack_global,
+    "REDUCE": PlainMachine._call,
+    "BINPERSID": PlainMachine._refer,
+    "BUILD": PlainMachine._build,
 }

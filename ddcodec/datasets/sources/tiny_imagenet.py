@@ -12,7 +12,7 @@ from ddcodec.datasets.layouts.layout import LabelledPaths, Layout
 from ddcodec.datasets.named import NamedDataset
 from ddcodec.datasets.request import LoadRequest, OnProgress
 from ddcodec.datasets.sources.download import OfficialFile
-from ddcodec.datasets.sources.official import MAX_MEMBER_BYTES, OfficialFormat, load_official
+from ddcodec.datasets.sources.official import OfficialFormat, load_official
 from ddcodec.datasets.trees.member import Member
 from ddcodec.datasets.trees.source import source_members
 from ddcodec.datasets.trees.tree import TreeReader
@@ -27,6 +27,8 @@ FILE = OfficialFile(
 )
 
 SHAPE = (3, 64, 64)
+MAX_TEXT_BYTES = 2**23
+"""Thrice the longest of the official texts."""
 
 _TRAIN = re.compile(r"(?:.*/)?train/(n\d{8})/images/[^/]+\.jpe?g", re.IGNORECASE)
 _VAL = re.compile(r"(?:.*/)?val/images/([^/]+\.jpe?g)", re.IGNORECASE)
@@ -64,7 +66,7 @@ class _Contents:
 
 
 def _text(member: Member) -> str:
-    if member.size > MAX_MEMBER_BYTES:
+    if member.size > MAX_TEXT_BYTES:
         raise DataError(f"'{member.path}' is far too long for a text; download {FILE.url} again.")
     return member.read().decode("utf-8", errors="replace")
 

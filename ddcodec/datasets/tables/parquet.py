@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ddcodec.datasets.claims import check_claim
 from ddcodec.datasets.layouts.label_list import LABEL_COLUMNS
 from ddcodec.datasets.tables.rows import Row
 from ddcodec.datasets.tables.table_files import files_by_split, ordered_splits, visible_files
 from ddcodec.datasets.trees.image import MAX_RESIZED_FILE_BYTES
+from ddcodec.datasets.wording import some_of
 from ddcodec.errors import DataError
 
 SUFFIX = ".parquet"
 IMAGE_COLUMNS = ("image", "img", "picture", "photo", "jpg", "png", "pixels", "file", "path")
 BATCH_ROWS = 100
+FREE_ROWS = 2**20
+MAX_PATH_CHARACTERS = 4096
+MAX_DESCRIPTION_BYTES = 2**22
+
+_REMEDY = "write it again without compression, or the images as files"
 
 
 class ParquetRows:
@@ -35,6 +42,12 @@ class ParquetRows:
             self._image = _column(schema, IMAGE_COLUMNS, _holds_images, "images", first)
             self._label = _column(schema, LABEL_COLUMNS, _holds_labels, "labels", first)
             self.class_names = _names(schema, self._label)
+            # As it is stored: a value that many rows have is there once.
+            self._dictionaries = [
+                name
+                for name in (self._image, f"{self._image}.bytes", self._label)
+                if _is_bytes_or_text(schema, name)
+            ]
 
     def splits(self) -> tuple[str, ...]:
         """See `RowSource`."""
@@ -46,24 +59,29 @@ class ParquetRows:
             yield from self._rows_of(file)
 
     def _rows_of(self, file: Path) -> Iterator[Row]:
-        number = 0
-        for pictures, labels in self._batches(file):
-            for picture, label in zip(pictures, labels, strict=True):
+        number = held_bytes = 0
+        stored_bytes = file.stat().st_size
+        for batch in self._batches(file):
+            # One by one: in a column of a hundred rows an image may be there a hundred times.
+            for row in range(batch.num_rows):
                 where = f"{file}, row {number}"
+                label = batch[self._label][row].as_py()
                 if label is None:
                     raise DataError(f"{where} has no label; leave it out.")
+                picture = batch[self._image][row].as_py()
+                held_bytes += _held_bytes(picture)
+                check_claim(held_bytes, stored_bytes, f"'{file}'", _REMEDY)
                 yield where, _bytes(picture, file, where), label
                 number += 1
 
-    def _batches(self, file: Path) -> Iterator[tuple[list[Any], list[Any]]]:
-        with _reading(file) as parquet:
+    def _batches(self, file: Path) -> Iterator[Any]:
+        with _reading(file, self._dictionaries) as parquet:
             missing = {self._image, self._label} - set(parquet.schema_arrow.names)
             if missing:
                 raise DataError(f"'{file}' has no column '{missing.pop()}', as others have.")
+            _check_metadata(parquet, file)
             columns = [self._image, self._label]
-            for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=columns):
-                found = batch.to_pydict()
-                yield found[self._image], found[self._label]
+            yield from parquet.iter_batches(batch_size=BATCH_ROWS, columns=columns)
 
 
 def parquet_files(folder: Path) -> list[Path]:
@@ -71,8 +89,38 @@ def parquet_files(folder: Path) -> list[Path]:
     return visible_files(folder, lambda path: path.name.endswith(SUFFIX))
 
 
+def _check_metadata(parquet: Any, file: Path) -> None:
+    """Raise DataError for a file that claims far more rows, or bytes, than it stores."""
+    stored_bytes, metadata = file.stat().st_size, parquet.metadata
+    if metadata.num_rows > FREE_ROWS + stored_bytes:
+        raise DataError(
+            f"'{file}' claims {metadata.num_rows:,} rows in {stored_bytes:,} bytes; write it again."
+        )
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    claimed_bytes = sum(group.total_byte_size for group in groups)
+    check_claim(claimed_bytes, stored_bytes, f"'{file}'", _REMEDY)
+
+
+def _is_bytes_or_text(schema: Any, path: str) -> bool:
+    from pyarrow import types
+
+    name, _, inner = path.partition(".")
+    kind = schema.field(name).type
+    if inner:
+        if not types.is_struct(kind) or kind.get_field_index(inner) < 0:
+            return False
+        kind = kind.field(inner).type
+    return bool(types.is_binary(kind) or types.is_string(kind))
+
+
+def _held_bytes(picture: Any) -> int:
+    """Return how many bytes of an image file a cell holds."""
+    held = picture.get("bytes") if isinstance(picture, dict) else picture
+    return len(held) if isinstance(held, bytes) else 0
+
+
 @contextmanager
-def _reading(file: Path) -> Iterator[Any]:
+def _reading(file: Path, dictionaries: Sequence[str] = ()) -> Iterator[Any]:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -81,29 +129,36 @@ def _reading(file: Path) -> Iterator[Any]:
             "Parquet needs pyarrow, which is not installed: pip install 'ddcodec[parquet]'."
         ) from error
     try:
-        with pyarrow.parquet.ParquetFile(file) as parquet:
+        with pyarrow.parquet.ParquetFile(file, read_dictionary=list(dictionaries)) as parquet:
             yield parquet
     except DataError:
         raise
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
         reason = (str(error).strip() or "damaged").splitlines()[0][:120].rstrip(".")
         raise DataError(f"cannot read '{file}' ({reason}); download or write it again.") from error
 
 
 def _column(schema: Any, known: tuple[str, ...], fits: Any, what: str, file: Path) -> str:
     """Return the first of the known columns, else the only one of a fitting type."""
-    able = [field.name for field in schema if fits(field.type)]
+    able = [field.name for field in schema if fits(_value_type(field.type))]
     lower = {name.lower(): name for name in able}
     for name in known:
         if name in lower:
             return str(lower[name])
     if len(able) == 1:
         return str(able[0])
-    columns = ", ".join(schema.names)
+    columns = some_of(schema.names)
     raise DataError(
         f"'{file}' has the columns {columns}, none of which is known for {what}; call it "
         f"'{known[0]}'."
     )
+
+
+def _value_type(kind: Any) -> Any:
+    """Return the type of values that a column may keep apart from its rows, as pandas does."""
+    from pyarrow import types
+
+    return kind.value_type if types.is_dictionary(kind) else kind
 
 
 def _holds_images(kind: Any) -> bool:
@@ -129,10 +184,13 @@ def _is_text(kind: Any) -> bool:
 def _names(schema: Any, label: str) -> tuple[str, ...] | None:
     """Return the names that `datasets` keeps of a ClassLabel."""
     try:
-        described = json.loads((schema.metadata or {})[b"huggingface"])
+        text = (schema.metadata or {})[b"huggingface"]
+        if len(text) > MAX_DESCRIPTION_BYTES:
+            return None
+        described = json.loads(text)
         names = described["info"]["features"][label]["names"]
         return tuple(map(str, names))
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, RecursionError):
         return None
 
 
@@ -142,12 +200,15 @@ def _bytes(picture: Any, file: Path, where: str) -> bytes:
         picture = picture.get("bytes") or picture.get("path")
     if isinstance(picture, bytes):
         return picture
-    if not isinstance(picture, str):
+    if not isinstance(picture, str) or len(picture) > MAX_PATH_CHARACTERS:
         raise DataError(f"{where} has no image; leave it out.")
     path = file.parent / picture
     if not path.resolve().is_relative_to(file.parent.resolve()):
         raise DataError(f"{where} names '{picture}', which is outside the folder of the table.")
     try:
+        # A pipe would be waited for.
+        if path.exists() and not path.is_file():
+            raise DataError(f"'{path}', which {where} names, is no file; leave it out.")
         if path.stat().st_size > MAX_RESIZED_FILE_BYTES:
             raise DataError(f"'{path}' is too large to be an image of a dataset; remove it.")
         return path.read_bytes()

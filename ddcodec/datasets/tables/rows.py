@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ddcodec.datasets.base import Dataset
 from ddcodec.datasets.cache import allocate_split, cached_dataset, keep_notes
-from ddcodec.datasets.in_arrays.array_labels import settle_labels
+from ddcodec.datasets.in_arrays.array_labels import SettledLabels, settle_labels, settle_texts
 from ddcodec.datasets.layouts.split_names import HELD_OUT, TRAIN
 from ddcodec.datasets.request import LoadProgress, LoadRequest
 from ddcodec.datasets.trees.image import ImageHeader, check_file_size, decode_image, read_header
 from ddcodec.datasets.trees.source import source_key
 from ddcodec.datasets.trees.tree import PROGRESS_IMAGES
 from ddcodec.errors import DataError
+
+MAX_LABEL_CHARACTERS = 1000
 
 Row = tuple[str, bytes, int | str]
 """What to call an image in messages, its file, its label."""
@@ -70,10 +71,10 @@ def _build(source: RowSource, request: LoadRequest, folder: Path) -> tuple[str, 
     if not used:
         raise DataError(f"'{request.data}' has {', '.join(there)} but no training images.")
     headers: dict[str, list[ImageHeader]] = {}
-    labels: dict[str, NDArray[Any]] = {}
+    labels: dict[str, list[Any]] = {}
     for name, split in used.items():
         headers[name], labels[name] = _first_pass(source, split, request)
-    settled = settle_labels(labels, source.class_names)
+    settled = _settled(labels, source.class_names)
     shape = _common_shape(headers, request)
     for name, split in used.items():
         images, numbers = allocate_split(folder, name, (len(labels[name]), *shape))
@@ -89,13 +90,20 @@ def _build(source: RowSource, request: LoadRequest, folder: Path) -> tuple[str, 
 
 def _first_pass(
     source: RowSource, split: str, request: LoadRequest
-) -> tuple[list[ImageHeader], NDArray[Any]]:
+) -> tuple[list[ImageHeader], list[Any]]:
     headers: list[ImageHeader] = []
     labels: list[int | str] = []
+    known: dict[int | str, int | str] = {}
     for where, data, label in source.rows(split):
         check_file_size(len(data), where, request.size)
         headers.append(read_header(data, where, request.size))
-        labels.append(label)
+        if isinstance(label, str) and len(label) > MAX_LABEL_CHARACTERS:
+            raise DataError(
+                f"{where} has a label of {len(label):,} characters; one may have at most "
+                f"{MAX_LABEL_CHARACTERS}."
+            )
+        # Many labels are one object.
+        labels.append(known.setdefault(label, label))
         _show(request, "listing", len(labels), None)
     if not labels:
         raise DataError(f"'{request.data}' has no images in its split {split}.")
@@ -103,7 +111,15 @@ def _first_pass(
         raise DataError(
             f"some labels in '{request.data}' are texts, others numbers; save them alike."
         )
-    return headers, np.array(labels)
+    return headers, labels
+
+
+def _settled(labels: dict[str, list[Any]], class_names: tuple[str, ...] | None) -> SettledLabels:
+    """Return labels as numbers; an array of texts would have the longest of them in every row."""
+    are_texts = {isinstance(found[0], str) for found in labels.values()}
+    if are_texts == {True}:
+        return settle_texts(labels)
+    return settle_labels({split: np.array(found) for split, found in labels.items()}, class_names)
 
 
 def _common_shape(

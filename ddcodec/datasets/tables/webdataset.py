@@ -10,15 +10,17 @@ from pathlib import Path
 from ddcodec.datasets.tables.rows import Row
 from ddcodec.datasets.tables.table_files import files_by_split, ordered_splits, visible_files
 from ddcodec.datasets.trees.archive import archive_members, archive_stem, is_archive_name
-from ddcodec.datasets.trees.image import is_image_name
+from ddcodec.datasets.trees.image import MAX_RESIZED_FILE_BYTES, is_image_name
 from ddcodec.errors import DataError
 
 DESCRIPTION_FILES = ("dataset.json", "classes.json")
 LABEL_SUFFIXES = ("cls", "cls.txt", "label", "class", "json")
 LABEL_KEYS = ("label", "cls", "class", "class_id", "target")
 MAX_LABEL_BYTES = 2**20
+MAX_DESCRIPTION_BYTES = 2**22
 
 _LOOKED_AT = 64
+_MOST_DIGITS = 18
 
 
 class WebDatasetRows:
@@ -82,6 +84,11 @@ def _rows_of(shard: Path) -> Iterator[Row]:
                 yield _row(shard, image, label)
             key, image, label = found, None, None
         if is_image_name(member.path):
+            if member.size > MAX_RESIZED_FILE_BYTES:
+                raise DataError(
+                    f"'{member.path}' in '{shard}' is too large to be an image of a dataset; "
+                    "leave it out."
+                )
             image = (member.path, member.read())
         elif suffix in LABEL_SUFFIXES and label is None:
             if member.size > MAX_LABEL_BYTES:
@@ -109,7 +116,7 @@ def _parts(path: str) -> tuple[str, str]:
 
 def _of_text(data: bytes) -> int | str | None:
     text = data.decode("utf-8", errors="replace").strip()
-    return int(text) if text.isdecimal() else text or None
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else text or None
 
 
 def _of_json(data: bytes) -> int | str | None:
@@ -128,6 +135,11 @@ def _names(folder: Path) -> tuple[str, ...] | None:
     """Return the class names in the description beside the shards."""
     for name in DESCRIPTION_FILES:
         try:
+            # A pipe would be waited for.
+            if not (folder / name).is_file():
+                continue
+            if (folder / name).stat().st_size > MAX_DESCRIPTION_BYTES:
+                continue
             described = json.loads((folder / name).read_text(encoding="utf-8"))
             names = described["class_names"] if isinstance(described, dict) else described
             return tuple(map(str, names))

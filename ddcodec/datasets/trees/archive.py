@@ -8,20 +8,26 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
+from ddcodec.datasets.claims import check_claim
 from ddcodec.datasets.trees.member import Member
+from ddcodec.datasets.trees.tar_stream import opened_tar, tar_headers, zstandard_errors
 from ddcodec.errors import DataError
 
 ARCHIVE_SUFFIXES = (
     ".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst", ".tzst",
 )  # fmt: skip
 FILES_READ = ".zip, .tar (also .gz, .bz2, .xz, .zst), .parquet, .npz or .pt"
-_ZSTANDARD_SUFFIXES = (".tar.zst", ".tzst")
+
+MAX_PATH_CHARACTERS = 4096
+MAX_DEPTH = 64
+
+# What stands before each member of a zip, beside its name.
+_LOCAL_BYTES = 30
+_ENCRYPTED = 1
 
 # What the standard library raises on damaged, encrypted or exotic archives.
 _BROKEN = (
@@ -34,6 +40,8 @@ _BROKEN = (
     RuntimeError,
     ValueError,
     OSError,
+    MemoryError,
+    OverflowError,
 )
 
 
@@ -67,62 +75,73 @@ def archive_members(path: Path) -> Iterator[Member]:
             raise DataError(f"cannot read '{path}': permission denied; check its mode.") from error
         except _BROKEN as error:
             raise _broken(path, error) from error
+        if len(member.path) > MAX_PATH_CHARACTERS or member.path.count("/") > MAX_DEPTH:
+            raise DataError(
+                f"'{path}' has a member '{member.path[:40]}…' whose path is absurdly long or deep; "
+                "pack it again."
+            )
         # The consumer runs here, outside the try: its errors are not the archive's.
         yield member
 
 
 def _zip_members(path: Path) -> Iterator[Member]:
     with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
+        stored_bytes = path.stat().st_size
+        members = archive.infolist()
+        needed = sum(_LOCAL_BYTES + len(info.filename) + info.compress_size for info in members)
+        if needed > stored_bytes:
+            raise zipfile.BadZipFile("its members overlap")
+        reader = _ZipReader(archive, path, stored_bytes)
+        for info in members:
             name = _harmless(info.filename.replace("\\", "/"))
-            read = partial(_read_zip, archive, info, path)
-            yield Member(name, info.is_dir(), info.file_size, read)
+            yield Member(name, info.is_dir(), info.file_size, partial(reader.read, info))
 
 
-def _read_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> bytes:
-    try:
-        return archive.read(info)
-    except _BROKEN as error:
-        raise _broken(path, error) from error
+@dataclass
+class _ZipReader:
+    """Read members of a zip, as long as all that were read are what the file may claim."""
+
+    archive: zipfile.ZipFile
+    path: Path
+    stored_bytes: int
+    claimed_bytes: int = 0
+
+    def read(self, info: zipfile.ZipInfo) -> bytes:
+        self.claimed_bytes += info.file_size
+        remedy = "unpack it and pass the folder"
+        check_claim(self.claimed_bytes, self.stored_bytes, f"'{self.path}'", remedy)
+        try:
+            if info.flag_bits & _ENCRYPTED:
+                raise zipfile.BadZipFile(f"'{info.filename}' is encrypted")
+            return self.archive.read(info)
+        except _BROKEN as error:
+            raise _broken(self.path, error) from error
 
 
 def _tar_members(path: Path) -> Iterator[Member]:
-    with _opened_tar(path) as archive:
-        for info in archive:
-            if info.islnk() or info.issym():
-                raise DataError(
-                    f"'{path}' stores '{info.name}' as a link; pack the files themselves "
-                    "(tar --dereference --hard-dereference)."
-                )
-            read = partial(_read_tar, archive, info, path)
-            yield Member(_harmless(info.name), info.isdir(), info.size, read)
-        _check_end(archive)
-
-
-@contextmanager
-def _opened_tar(path: Path) -> Iterator[tarfile.TarFile]:
-    if not path.name.lower().endswith(_ZSTANDARD_SUFFIXES):
-        with tarfile.open(path, "r:*") as archive:
-            yield archive
-        return
-    zstd = _zstandard()
     try:
-        with zstd.ZstdFile(path) as file, tarfile.open(fileobj=file, mode="r:") as archive:
-            yield archive
-    except zstd.ZstdError as error:
+        with opened_tar(path) as (archive, stream):
+            for info in tar_headers(archive, stream, path):
+                _check_kind(info, path)
+                read = partial(_read_tar, archive, info, path)
+                yield Member(_harmless(info.name), info.isdir(), info.size, read)
+    except zstandard_errors() as error:
         raise tarfile.ReadError(str(error)) from error
 
 
-def _zstandard() -> Any:
-    """Return the module that reads Zstandard: Python's own since 3.14."""
-    for name in ("compression.zstd", "backports.zstd"):
-        try:
-            return import_module(name)
-        except ImportError:
-            continue
-    raise DataError(
-        "Zstandard needs backports.zstd, which is not installed: pip install 'ddcodec[zstd]'."
-    )
+def _check_kind(info: tarfile.TarInfo, path: Path) -> None:
+    """Raise DataError for a member that is no file or folder with all of its bytes."""
+    if info.islnk() or info.issym():
+        raise DataError(
+            f"'{path}' stores '{info.name}' as a link; pack the files themselves "
+            "(tar --dereference --hard-dereference)."
+        )
+    if info.issparse():
+        raise DataError(
+            f"'{path}' stores '{info.name}' with holes; pack it again without --sparse."
+        )
+    if info.isdev():
+        raise DataError(f"'{path}' stores '{info.name}' as a device or pipe; leave it out.")
 
 
 def _read_tar(archive: tarfile.TarFile, info: tarfile.TarInfo, path: Path) -> bytes:
@@ -133,26 +152,13 @@ def _read_tar(archive: tarfile.TarFile, info: tarfile.TarInfo, path: Path) -> by
         raise _broken(path, error) from error
 
 
-def _check_end(archive: tarfile.TarFile) -> None:
-    """Raise ReadError unless the archive stopped at an end marker, and read what follows it.
-
-    `tarfile` takes a damaged or cut header for the end of the archive and says nothing.
-    """
-    assert archive.fileobj is not None
-    archive.fileobj.seek(archive.offset)
-    if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-        raise tarfile.ReadError("it ends in the middle")
-    # The checksum of a compressed archive comes last and is checked only where it is read.
-    while archive.fileobj.read(2**20):
-        pass
-
-
 def _harmless(name: str) -> str:
     """Drop what would lead out of the archive: a leading `/` and any `..` that climbs out."""
     return posixpath.normpath("/" + name).lstrip("/")
 
 
 def _broken(path: Path, error: Exception) -> DataError:
-    # `tarfile` goes on for a line per compression it tried.
+    if isinstance(error, RecursionError):
+        error = tarfile.ReadError("headers that only announce headers")
     reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
     return DataError(f"cannot read the archive '{path}' ({reason}); download or pack it again.")

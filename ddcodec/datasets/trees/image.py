@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from ddcodec.datasets.trees.image_claims import check_exif, check_file
 from ddcodec.datasets.trees.resize import MAX_SIDE, ImageSize, fit
 from ddcodec.errors import DataError
 
@@ -38,6 +39,8 @@ MAX_RESIZED_PIXELS = 2**26
 MAX_RESIZED_FILE_BYTES = 4 * MAX_FILE_BYTES
 
 _EXIF_ORIENTATION = 0x0112
+_TIFF_WIDTH = 0x0100
+_BAND_PIXELS = 2**20
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def read_header(data: bytes, path: str, size: ImageSize | None = None) -> ImageH
     with _opened(data, path, size) as image:
         width, height = image.size
         # Asking for EXIF can decode the whole file, so ask only where the answer matters.
-        if width != height and image.getexif().get(_EXIF_ORIENTATION, 1) >= 5:
+        if width != height and not _is_upright(image) and _orientation(image, path) >= 5:
             width, height = height, width
         return ImageHeader(height, width, _is_grey(image), getattr(image, "is_animated", False))
 
@@ -99,6 +102,8 @@ def decode_image(
     oversized file and for pixels with no 8-bit meaning.
     """
     with _opened(data, path, size) as image:
+        image.load()
+        check_exif(image, path)
         upright = ImageOps.exif_transpose(image)
         if _is_grey(upright) and upright.mode.startswith("I"):
             upright = _scale_16_bits(upright, path)
@@ -118,6 +123,7 @@ def decode_image(
 def _opened(data: bytes, path: str, size: ImageSize | None) -> Iterator[Image.Image]:
     """Open an image, check its size, and turn every way of failing into a DataError."""
     check_file_size(len(data), path, size)
+    check_file(data, path)
     try:
         with warnings.catch_warnings():
             # Our own limit is far below the one Pillow warns about.
@@ -137,6 +143,20 @@ def _opened(data: bytes, path: str, size: ImageSize | None) -> Iterator[Image.Im
         raise DataError(
             f"'{path}' is not a readable image (broken or truncated); replace or remove it."
         ) from error
+
+
+def _is_upright(image: Image.Image) -> bool:
+    """Tell whether Pillow gives the size as it will be: of TIFF newer versions do."""
+    stored = getattr(image, "tag_v2", None)
+    return stored is not None and stored.get(_TIFF_WIDTH) != image.width
+
+
+def _orientation(image: Image.Image, path: str) -> int:
+    # PNG may have it behind the pixels.
+    if image.format == "PNG" and "exif" not in image.info:
+        image.load()
+    check_exif(image, path)
+    return int(image.getexif().get(_EXIF_ORIENTATION, 1))
 
 
 @lru_cache(maxsize=1)
@@ -170,13 +190,26 @@ def _is_grey(image: Image.Image) -> bool:
 
 def _scale_16_bits(image: Image.Image, path: str) -> Image.Image:
     """Scale 16-bit grey, which Pillow opens as I;16 or I, so that 65535 becomes 255."""
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
-        raise DataError(f"'{path}' has pixels of more than 16 bits; save it as 8-bit PNG.")
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    scaled = Image.new("L", image.size)
+    for box in _bands(image):
+        values = np.asarray(image.crop(box)).astype(np.int64)
+        if values.min() < 0 or values.max() > 65535:
+            raise DataError(f"'{path}' has pixels of more than 16 bits; save it as 8-bit PNG.")
+        scaled.paste(Image.fromarray(((values + 128) // 257).astype(np.uint8)), box)
+    return scaled
 
 
 def _over_white(image: Image.Image) -> Image.Image:
-    colour = image.convert("RGBA")
-    white = Image.new("RGBA", colour.size, (255, 255, 255, 255))
-    return Image.alpha_composite(white, colour)
+    laid = Image.new("RGB", image.size)
+    for box in _bands(image):
+        colour = image.crop(box).convert("RGBA")
+        white = Image.new("RGBA", colour.size, (255, 255, 255, 255))
+        laid.paste(Image.alpha_composite(white, colour).convert("RGB"), box)
+    return laid
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[int, int, int, int]]:
+    """Yield boxes of a few rows each, since of large images wide copies would be made."""
+    step = max(1, _BAND_PIXELS // image.width)
+    for top in range(0, image.height, step):
+        yield 0, top, image.width, min(top + step, image.height)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ddcodec.datasets import Dataset, LoadRequest, default_cache_dir
 from ddcodec.datasets.files import load_files
+from ddcodec.datasets.layouts.list_table import MAX_LIST_BYTES
 from ddcodec.datasets.trees.archive import is_archive_name
 from ddcodec.datasets.trees.image import check_file_size, decode_image
 from ddcodec.errors import DataError
@@ -36,6 +37,8 @@ def read_tree(path: Path, real: Dataset) -> Candidate:
 def read_list(folder: Path, real: Dataset) -> Candidate:
     """Read what `ddc decode` wrote: images by the list beside them; raises DataError."""
     try:
+        if (folder / LIST).stat().st_size > MAX_LIST_BYTES:
+            raise DataError(f"'{folder / LIST}' is too long a list; name fewer images in it.")
         with (folder / LIST).open(encoding="utf-8", newline="") as stream:
             header, *rows = list(csv.reader(stream)) or [[]]
         if header != _COLUMNS or any(len(row) != len(_COLUMNS) for row in rows):
@@ -67,6 +70,8 @@ def _listed_image(folder: Path, name: str, real: Dataset) -> NDArray[np.uint8]:
     path = folder / name
     if not path.resolve().is_relative_to(folder.resolve()):
         raise DataError(f"'{name}' in '{folder / LIST}' is outside the folder; remove that line.")
+    if path.exists() and not path.is_file():
+        raise DataError(f"'{name}' in '{folder / LIST}' is no file; remove that line.")
     check_file_size(path.stat().st_size, str(path))
     pixels = decode_image(path.read_bytes(), str(path), real.channels)
     check_shape(pixels.shape, real, path)

@@ -81,7 +81,7 @@ class _Evil:
         _array_of(b"u1", b"(J\xff\xff\xff\xfft", b""),
         _array_of(b"u1", b"N", b""), pickle.dumps(_Evil()),
         pickle.dumps(np.asfortranarray(np.eye(3))),
-        pickle.dumps(np.float64(1.0)), pickle.dumps({1.5}), pickle.dumps(1.5),
+        pickle.dumps(np.float64(1.0)), pickle.dumps({1.5}),
     ],
 )  # fmt: skip
 def test_everything_else_is_refused(data: bytes) -> None:
