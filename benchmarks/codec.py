@@ -1,6 +1,6 @@
-"""Time encoding and decoding of whole files, pixels included; medians over repeats.
+"""Time encoding and decoding of whole files, pixels included; medians over repeats, CPU seconds.
 
-    python benchmarks/codec.py            # the table of docs/results/speed.md
+    OMP_NUM_THREADS=1 python benchmarks/codec.py  # the table of docs/results/speed.md
     python benchmarks/codec.py --growth   # how the cost grows with images and with resolution
 
 Content is random with a realistic spread, so that sizes and times are those of real files.
@@ -72,23 +72,23 @@ def make_content(num_images: int, side: int, decoder: str) -> tuple[Header, Cont
 
 
 def measure(num_images: int, side: int, decoder: str) -> dict[str, float]:
-    """Return median seconds of encoding, decoding and its two parts."""
+    """Return median CPU seconds of encoding, decoding and its two parts."""
     header, content = make_content(num_images, side, decoder)
     times: dict[str, list[float]] = {"encode": [], "decode": [], "symbols": [], "pixels": []}
     data = b""
     for _ in range(REPEATS):
-        started = time.perf_counter()
+        started = time.process_time()
         data = encode_content(header, content).data
-        times["encode"].append(time.perf_counter() - started)
-        started = time.perf_counter()
+        times["encode"].append(time.process_time() - started)
+        started = time.process_time()
         decoded = decode_bytes(data)
-        times["decode"].append(time.perf_counter() - started)
-        started = time.perf_counter()
+        times["decode"].append(time.process_time() - started)
+        started = time.process_time()
         walk(RangeDecoder(decoded.container.payload), header, None)
-        times["symbols"].append(time.perf_counter() - started)
-        started = time.perf_counter()
+        times["symbols"].append(time.process_time() - started)
+        started = time.process_time()
         render_exact(header, content)
-        times["pixels"].append(time.perf_counter() - started)
+        times["pixels"].append(time.process_time() - started)
     result = {name: statistics.median(values) for name, values in times.items()}
     result["symbols_per_second"] = header.num_symbols / result["symbols"]
     result["file_bytes"] = len(data)

@@ -9,9 +9,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ddcodec.codec.context.context import ContextModel, ExactContext
-from ddcodec.codec.context.neighbours import WAVE_SLOPE, neighbours_at, plane_starts
-from ddcodec.entropy.exact import FRACTION_BITS
+from ddcodec.codec.context.context import ContextModel
+from ddcodec.codec.context.exact import ExactContext
+from ddcodec.codec.context.neighbours import WAVE_SLOPE, Indices
+from ddcodec.codec.context.prediction import Predictor
 from ddcodec.entropy.laplace import LaplaceModel
 from ddcodec.entropy.range_coder import Coder
 
@@ -19,6 +20,10 @@ PlaneArray = NDArray[np.int16]
 
 CHUNK_COLUMNS = 1024
 """Latents whose context network runs at once; the stream does not depend on it."""
+
+WRITTEN_SYMBOLS = 1 << 18
+"""Latents predicted at once when all are known, unless a wave has more; the stream does not depend
+on it."""
 
 
 @lru_cache(maxsize=64)
@@ -47,13 +52,9 @@ class LatentCoder:
         self, context: ContextModel, network: ExactContext, model: LaplaceModel, num_images: int
     ) -> None:
         self._context = context
-        self._network = network
+        self._predictor = Predictor(context, network, num_images, CHUNK_COLUMNS)
         self._model = model
         self._num_images = num_images
-        self._starts = plane_starts(context.planes)
-        total = sum(plane.size for plane in context.planes)
-        # Row 0 stands for everything outside a plane; the other rows fill up plane by plane.
-        self._known: PlaneArray = np.zeros((1 + total, num_images), dtype=np.int16)
 
     def code(self, coder: Coder, number: int, latents: PlaneArray | None) -> PlaneArray:
         """Code plane `number`, all coarser ones being known.
@@ -66,28 +67,51 @@ class LatentCoder:
         Returns:
             The plane as written or read, N × h × w, int16.
         """
-        plane, start = self._context.planes[number], self._starts[number]
-        rows = self._known[start : start + plane.size]
+        plane = self._context.planes[number]
         waves = wave_positions(plane.rows, plane.columns)
-        y, x = np.concatenate(waves).T if waves else np.zeros((2, 0), dtype=np.int64)
-        source = None
-        if latents is not None:
-            flat = latents.reshape(self._num_images, plane.size)
-            source = np.ascontiguousarray(flat.T)
-        seen = neighbours_at(
-            self._context.context_id, self._context.width, self._context.planes, number, y, x
+        if not waves:
+            return np.zeros((self._num_images, plane.rows, plane.columns), dtype=np.int16)
+        y, x = np.concatenate(waves).T
+        ends = np.cumsum([len(wave) for wave in waves])
+        inputs, rows = (
+            self._predictor.inputs_of(number, y, x),
+            self._predictor.rows_of(number, y, x),
         )
-        index, targets = seen.index, y * plane.columns + x
+        if latents is None:
+            self._read(coder, number, inputs, rows, ends)
+        else:
+            self._predictor.learn_plane(number, latents)
+            self._write(coder, number, inputs, rows, ends)
+        return self._predictor.plane(number)
+
+    def _read(
+        self, coder: Coder, number: int, inputs: Indices, rows: Indices, ends: Indices
+    ) -> None:
         first = 0
-        for wave in waves:
-            part = slice(first, first + len(wave))
-            loc, scale = self._predict(index[:, part], seen.magnitude, number)
-            chosen = targets[part]
-            values = None if source is None else source[chosen].reshape(-1).astype(np.int64)
-            coded = self._model.code(coder, values, loc, scale)
-            rows[chosen] = coded.reshape(len(wave), self._num_images)
-            first += len(wave)
-        return np.ascontiguousarray(rows.T).reshape(self._num_images, plane.rows, plane.columns)
+        for end in ends.tolist():
+            loc, scale = self._predictor.predict(number, inputs[:, first:end])
+            symbols = self._model.code(coder, None, loc, scale)
+            self._predictor.learn(rows[first:end], symbols.reshape(end - first, self._num_images))
+            first = end
+
+    def _write(
+        self, coder: Coder, number: int, inputs: Indices, rows: Indices, ends: Indices
+    ) -> None:
+        """Code what is known: as wave by wave, but predicted many waves at a time."""
+        first = 0
+        for end in _grouped(ends, WRITTEN_SYMBOLS // self._num_images):
+            loc, scale = self._predictor.predict(number, inputs[:, first:end])
+            symbols = self._predictor.known(rows[first:end]).reshape(-1).astype(np.int64)
+            # Calls one after another are one call as long as none but the last has escapes.
+            stops = (ends[(ends > first) & (ends <= end)] - first) * self._num_images
+            escapes = np.flatnonzero(self._model.escapes(symbols, loc))
+            calls = np.union1d(stops[np.searchsorted(stops, escapes, side="right")], stops[-1:])
+            start = 0
+            for stop in calls.tolist():
+                call = slice(start, stop)
+                self._model.code(coder, symbols[call], loc[call], scale[call])
+                start = stop
+            first = end
 
     def look_at(self, number: int, latents: PlaneArray) -> NDArray[np.int64]:
         """Take in plane `number`, all coarser ones being known, without coding it.
@@ -99,32 +123,21 @@ class LatentCoder:
         Returns:
             The scale indices that it is coded with, N × h × w.
         """
-        plane, start = self._context.planes[number], self._starts[number]
-        self._known[start : start + plane.size] = latents.reshape(self._num_images, plane.size).T
+        plane = self._context.planes[number]
         if not plane.size:
             return np.zeros(latents.shape, dtype=np.int64)
+        self._predictor.learn_plane(number, latents)
         y, x = np.divmod(np.arange(plane.size, dtype=np.int64), plane.columns)
-        seen = neighbours_at(
-            self._context.context_id, self._context.width, self._context.planes, number, y, x
-        )
-        _, scale = self._predict(seen.index, seen.magnitude, number)
+        _, scale = self._predictor.predict(number, self._predictor.inputs_of(number, y, x))
         return np.ascontiguousarray(scale.reshape(plane.size, -1).T).reshape(latents.shape)
 
-    def _predict(
-        self, index: NDArray[np.int64], magnitude: NDArray[np.bool_], number: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return locations and scales of some positions, position by position, image by image."""
-        per_chunk = max(1, CHUNK_COLUMNS // self._num_images)
-        locs, scales = [], []
-        for start in range(0, index.shape[1], per_chunk):
-            part = index[:, start : start + per_chunk]
-            inputs = self._known.take(part, axis=0).reshape(len(part), -1)
-            # A single position may still hold many images: split its columns too.
-            for first in range(0, inputs.shape[1], CHUNK_COLUMNS):
-                columns = inputs[:, first : first + CHUNK_COLUMNS].astype(np.float64)
-                columns *= 1 << FRACTION_BITS
-                columns[magnitude] = np.abs(columns[magnitude])
-                loc, scale = self._network.predict(columns, number)
-                locs.append(loc)
-                scales.append(scale)
-        return np.concatenate(locs), np.concatenate(scales)
+
+def _grouped(ends: Indices, most: int) -> list[int]:
+    """Return the ends of groups of waves with at most so many positions, unless one has more."""
+    groups, first, before = [], 0, 0
+    for end in ends.tolist():
+        if end - first > most and before > first:
+            groups.append(before)
+            first = before
+        before = end
+    return [*groups, before]

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ddcodec.entropy.exact import FRACTION_BITS, Floats, IntegerLayer
+from ddcodec.entropy.exact import Carried, Floats
 
-CHUNK_PIXELS = 1 << 14
+CHUNK_PIXELS = 1 << 15
 """Pixels decoded together; the result does not depend on it."""
 
 CHUNK_MACS = 1 << 18
@@ -50,6 +50,14 @@ def in_columns(layer: Callable[[Floats], Floats], inputs: Floats, macs_per_colum
     return np.concatenate(parts, axis=1)
 
 
+def product(matrix: Carried, inputs: Carried, outputs: Carried) -> None:
+    """Write a matrix product, a few columns at a time."""
+    step = max(64, CHUNK_MACS // matrix.size)
+    for start in range(0, inputs.shape[1], step):
+        part = slice(start, start + step)
+        np.matmul(matrix, inputs[:, part], out=outputs[:, part])
+
+
 def neighbourhoods(values: Floats, side: int = 3) -> Floats:
     """Return the square surroundings of every pixel, zeros outside: (side² · C) × pixels."""
     channels, _, rows, columns = values.shape
@@ -62,9 +70,3 @@ def neighbourhoods(values: Floats, side: int = 3) -> Floats:
 def kernel_matrix(kernels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return kernels, O × C × side × side, as a matrix over what `neighbourhoods` returns."""
     return kernels.transpose(0, 2, 3, 1).reshape(len(kernels), -1)
-
-
-def pixel_layer(layer: IntegerLayer) -> IntegerLayer:
-    """Return a layer whose outputs are pixels, floor(256 · value): 8 fraction bits stay."""
-    shift = layer.shift + FRACTION_BITS - 8
-    return IntegerLayer(layer.weight, layer.bias, shift, low=0, high=255)

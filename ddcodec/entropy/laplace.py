@@ -92,6 +92,12 @@ class LaplaceModel:
             raise FormatError("The payload holds a value out of range; the file is damaged.")
         return result
 
+    def escapes(self, values: Integers, loc_sixteenths: Integers) -> NDArray[np.bool_]:
+        """Return which values lie beyond the tables, so that `code` writes an escape for them."""
+        loc, _ = table_rows(loc_sixteenths, np.zeros_like(loc_sixteenths))
+        escaped: NDArray[np.bool_] = np.abs(values - loc) > tables.LARGEST_RESIDUAL
+        return escaped
+
 
 def table_rows(loc_sixteenths: Integers, scale_index: Integers) -> tuple[Integers, Integers]:
     """Split locations into the nearest integer and the row of the table for the rest."""

@@ -27,12 +27,12 @@ _ONE = 1 << _FRACTION_BITS
 
 def residual_to_index(residual: NDArray[np.int64]) -> NDArray[np.int64]:
     """Map residuals 0, −1, 1, −2, … to 0, 1, 2, 3, …; likely symbols come first."""
-    return np.where(residual < 0, -2 * residual - 1, 2 * residual)
+    return 2 * residual ^ residual >> 63
 
 
 def index_to_residual(index: NDArray[np.int64]) -> NDArray[np.int64]:
     """Undo `residual_to_index`."""
-    return np.where(index & 1, -(index + 1) // 2, index // 2)
+    return index >> 1 ^ -(index & 1)
 
 
 def _decay(scale_index: int) -> int:
@@ -60,36 +60,33 @@ def _decay_powers(scale_index: int) -> list[int]:
     return powers
 
 
-def _frequencies(powers: list[int], fraction: int) -> list[int]:
-    """Return the 32 frequencies of one table; they sum to 2^24."""
-
-    def doubled_cdf(sixteenths: int) -> int:
-        if sixteenths <= 0:
-            return powers[-sixteenths]
-        return 2 * _ONE - powers[sixteenths]
-
-    half = MEAN_STEPS // 2
-    offset = fraction - half
-    masses = []
-    for index in range(NUM_SYMBOLS - 1):
-        residual = -(index + 1) // 2 if index & 1 else index // 2
-        centre = MEAN_STEPS * residual - offset
-        masses.append(doubled_cdf(centre + half) - doubled_cdf(centre - half))
-    masses.append(2 * _ONE - sum(masses))
+def _frequencies(scale_index: int) -> NDArray[np.int64]:
+    """Return the frequencies of all tables of a scale, 16 × 32; each sums to 2^24."""
+    powers = _decay_powers(scale_index)
+    # Twice the distribution function in steps of 1/16, from −264 to 264.
+    doubled = powers[:0:-1] + [2 * _ONE - power for power in powers]
+    # The mass of a residual is a difference over one step around its distance from the mean.
     free = (1 << PRECISION_BITS) - NUM_SYMBOLS
-    frequencies = [1 + (mass * free >> _FRACTION_BITS + 1) for mass in masses]
-    frequencies[0] += (1 << PRECISION_BITS) - sum(frequencies)
-    return frequencies
+    masses = zip(doubled[MEAN_STEPS:], doubled, strict=False)
+    scaled = [1 + ((above - below) * free >> _FRACTION_BITS + 1) for above, below in masses]
+    half = MEAN_STEPS // 2
+    offsets = np.arange(MEAN_STEPS)[:, None] - half
+    residuals = index_to_residual(np.arange(NUM_SYMBOLS - 1))
+    centres = MEAN_STEPS * residuals - offsets
+    tables = np.empty((MEAN_STEPS, NUM_SYMBOLS), dtype=np.int64)
+    tables[:, :-1] = np.array(scaled)[centres + len(scaled) // 2]
+    # All masses but the escape's add up to one difference as well.
+    for row, offset in enumerate(range(-half, half)):
+        inside = doubled[len(doubled) - 1 - MEAN_STEPS - offset] - doubled[MEAN_STEPS - offset]
+        tables[row, ESCAPE] = 1 + ((2 * _ONE - inside) * free >> _FRACTION_BITS + 1)
+    tables[:, 0] += (1 << PRECISION_BITS) - tables.sum(axis=1)
+    return tables
 
 
 @lru_cache(maxsize=1)
 def laplace_frequencies() -> NDArray[np.int64]:
     """Return all tables, shape (64 · 16, 32), int64; row = 16 · scale index + fraction index."""
-    rows = []
-    for scale_index in range(NUM_SCALES):
-        powers = _decay_powers(scale_index)
-        rows += [_frequencies(powers, fraction) for fraction in range(MEAN_STEPS)]
-    table = np.array(rows, dtype=np.int64)
+    table = np.concatenate([_frequencies(scale_index) for scale_index in range(NUM_SCALES)])
     table.setflags(write=False)
     return table
 

@@ -81,3 +81,22 @@ def test_planes_round_trip(facts: tuple[int, int], shape: tuple[int, int], num_i
     for number in reversed(range(len(latents))):
         assert np.array_equal(reader.code(decoder, number, None), latents[number])
     decoder.finish()
+
+
+@pytest.mark.parametrize("written", [1, 40, 1 << 18])
+def test_waves_may_be_written_together(monkeypatch: pytest.MonkeyPatch, written: int) -> None:
+    """Many waves written at once, escapes among them, are read wave by wave."""
+    monkeypatch.setattr("ddcodec.codec.latents.WRITTEN_SYMBOLS", written)
+    header = sample_header(num_levels=1, channels=1, height=9, width=7)
+    source = IntegerSource(6)
+    context = context_of(header)
+    network = context.exact(sample_networks(header, source))
+    plane = source.peaked(2, 3, 9, 7).astype(np.int16)
+    plane[1, 0, 6] = plane[2, 4, 1] = plane[0, 8, 6] = 900
+    encoder = RangeEncoder()
+    LatentCoder(context, network, LaplaceModel(), 3).code(encoder, 0, plane)
+    decoder = RangeDecoder(encoder.payload())
+    assert np.array_equal(
+        LatentCoder(context, network, LaplaceModel(), 3).code(decoder, 0, None), plane
+    )
+    decoder.finish()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddcodec.entropy.exact import ACTIVATION_LIMIT, IntegerLayer, shift_and_clamp
+from ddcodec.entropy.exact import ACTIVATION_LIMIT, IntegerLayer, carrier, shift_and_clamp
 from ddcodec.errors import FormatError
 
 
@@ -75,3 +75,34 @@ def test_shift_rounds_down() -> None:
     """Dropped bits round towards minus infinity; then comes the clamp."""
     values = np.array([-9.0, -8.0, -1.0, 0.0, 7.0, 8.0, 1e9])
     assert shift_and_clamp(values, 3, -2, 5).tolist() == [-2, -1, -1, 0, 0, 1, 5]
+
+
+@given(layers())
+def test_float32_equals_python_integers(
+    drawn: tuple[list[list[int]], list[int], list[int], int],
+) -> None:
+    """Up to its limit on inputs, float32 computes what unbounded integers compute."""
+    rows, bias, column, shift = drawn
+    weight = np.array(rows) >> 15
+    offsets = np.array(bias) >> 30
+    layer = IntegerLayer(weight.astype(np.float64), offsets[:, None].astype(np.float64), shift)
+    limit = int(layer.single_limit)
+    inputs = [max(-limit, min(limit, value)) for value in column]
+    if limit < 0:
+        return
+    column_of_ones = np.array([[value] for value in [*inputs, 1]], dtype=np.float32)
+    outputs = np.floor(layer.affine_single @ column_of_ones)[:, 0]
+    for row, offset, output in zip(weight.tolist(), offsets.tolist(), outputs, strict=True):
+        total = sum(w * x for w, x in zip(row, inputs, strict=True)) + offset
+        assert int(output) == total >> shift
+
+
+def test_limit_of_float32_at_its_edge() -> None:
+    """The largest sum is below 2^24 at the limit and no longer beyond it."""
+    layer = IntegerLayer(np.array([[3.0, -5.0], [1.0, 0.0]]), np.array([[-7.0], [0.0]]), shift=0)
+    assert layer.single_limit == (2**24 - 1 - 7) // 8 == 2097151
+    assert layer.largest_sums(2097151.0).tolist() == [2**24 - 1, 2097151]
+    assert carrier(2**24 - 1) is np.float32
+    assert carrier(2**24) is np.float64
+    too_much = IntegerLayer(np.zeros((1, 1)), np.array([[2.0**24]]), shift=0)
+    assert too_much.single_limit < 0

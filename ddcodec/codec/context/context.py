@@ -14,27 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from ddcodec.codec.context.exact import ExactContext
 from ddcodec.codec.context.neighbours import COARSER_LEVEL, OWN_LEVEL, PIXEL_COLOURS, WAVELET_BANDS
-from ddcodec.codec.parameters import NetworkTensors, QuantizedTensor
-from ddcodec.entropy import tables
-from ddcodec.entropy.exact import (
-    ACTIVATION_LIMIT,
-    FRACTION_BITS,
-    SYMBOL_INPUT_LIMIT,
-    Floats,
-    IntegerLayer,
-)
-from ddcodec.errors import FormatError
+from ddcodec.codec.parameters import NetworkTensors
 from ddcodec.format.planes import Plane
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
-
-_MEAN_SHIFT = FRACTION_BITS - 4
-_SCALE_SHIFT = FRACTION_BITS - 3
 
 
 @dataclass(frozen=True)
@@ -127,19 +113,7 @@ class ContextModel:
         Raises:
             FormatError: if its arithmetic cannot be proven exact.
         """
-        layers = [
-            dense_layer(tensors[f"context.{layer}.weight"], tensors[f"context.{layer}.bias"], True)
-            for layer in range(self.depth)
-        ]
-        for index, layer in enumerate(layers):
-            layer.check_exact(SYMBOL_INPUT_LIMIT if index == 0 else ACTIVATION_LIMIT)
-        heads = [
-            _head_layer(tensors["context.out.weight"], tensors["context.out.bias"], plane)
-            for plane in range(len(self.planes))
-        ]
-        for head in heads:
-            head.check_exact(ACTIVATION_LIMIT)
-        return ExactContext(layers, heads)
+        return ExactContext(tensors, self.depth, len(self.planes))
 
 
 @dataclass(frozen=True)
@@ -164,64 +138,3 @@ CONTEXT_MODELS: dict[str, int] = {
     "pixels": PIXEL_COLOURS,
 }
 """Names of the context models and their numbers in a file."""
-
-
-def dense_layer(
-    weight: QuantizedTensor, bias: QuantizedTensor, residual: bool, low: int = 0
-) -> IntegerLayer:
-    """Turn quantised weights into an integer layer followed by ReLU (`low` = 0) or a clamp.
-
-    A residual connection is the identity added to the weights.
-
-    Raises:
-        FormatError: if the bias is finer than the accumulator.
-    """
-    matrix = weight.integers.astype(np.float64)
-    if residual:
-        matrix = matrix + np.eye(len(matrix)) * 2.0**weight.step_exponent
-    return IntegerLayer(
-        matrix, _aligned_bias(bias, weight.step_exponent), shift=weight.step_exponent, low=low
-    )
-
-
-def _aligned_bias(bias: QuantizedTensor, weight_exponent: int) -> Floats:
-    lift = FRACTION_BITS + weight_exponent - bias.step_exponent
-    if lift < 0 or (bias.integers.size and int(np.abs(bias.integers).max()) << lift >= 1 << 52):
-        raise FormatError("A bias does not fit exact arithmetic; the file is refused.")
-    aligned: Floats = bias.integers.astype(np.float64)[:, None] * 2.0**lift
-    return aligned
-
-
-def _head_layer(weight: QuantizedTensor, bias: QuantizedTensor, plane: int) -> IntegerLayer:
-    """Return the last layer of one plane without a shift; its outputs are rounded separately."""
-    row = QuantizedTensor(bias.integers[plane], bias.step_exponent)
-    limit = 1 << 53
-    return IntegerLayer(
-        weight.integers.astype(np.float64),
-        _aligned_bias(row, weight.step_exponent),
-        shift=weight.step_exponent,
-        low=-limit,
-        high=limit,
-    )
-
-
-class ExactContext:
-    """A context model in integers."""
-
-    def __init__(self, layers: list[IntegerLayer], heads: list[IntegerLayer]) -> None:
-        self._layers = layers
-        self._heads = heads
-
-    def predict(self, inputs: Floats, plane: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return locations in 1/16 and scale indices for symbol inputs, width × n, in 2^−12."""
-        hidden = inputs
-        for layer in self._layers:
-            hidden = layer(hidden)
-        outputs = self._heads[plane](hidden)
-        loc = np.floor((outputs[0] + 2 ** (_MEAN_SHIFT - 1)) * 2.0**-_MEAN_SHIFT)
-        scale = np.floor((outputs[1] + 2 ** (_SCALE_SHIFT - 1)) * 2.0**-_SCALE_SHIFT)
-        scale += tables.UNIT_SCALE_INDEX
-        loc_limit = (1 << 15) * tables.MEAN_STEPS
-        np.clip(loc, -loc_limit, loc_limit, out=loc)
-        np.clip(scale, 0, tables.NUM_SCALES - 1, out=scale)
-        return loc.astype(np.int64), scale.astype(np.int64)

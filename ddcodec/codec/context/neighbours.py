@@ -27,6 +27,9 @@ CAUSAL_NEIGHBOURS: tuple[tuple[int, int], ...] = (
 WAVE_SLOPE = 3
 """Every neighbour (r, c) satisfies c + 3 r < 0, so positions of equal x + 3 y are independent."""
 
+FURTHEST = 4
+"""Rows and columns that the furthest neighbour is away."""
+
 NUM_COARSER = 4
 
 OWN, PARENT, PREVIOUS_COLOUR, FIRST_COLOUR, HORIZONTAL, VERTICAL = range(6)
@@ -125,16 +128,11 @@ def _level_inputs(
     x: Indices,
 ) -> list[Indices]:
     num_coarser = NUM_COARSER if context_id == COARSER_LEVEL else 0
-    inputs = [
-        _locate(planes[number], starts[number], y + dy, x + dx)
-        for dy, dx in CAUSAL_NEIGHBOURS[: width - num_coarser]
-    ]
+    own = _Map(planes[number], starts[number], y, x)
+    inputs = [own.at(dy, dx) for dy, dx in CAUSAL_NEIGHBOURS[: width - num_coarser]]
     if num_coarser and number + 1 < len(planes):
-        inputs += [
-            _locate(planes[number + 1], starts[number + 1], y // 2 + dy, x // 2 + dx)
-            for dy in (0, own_side(y))
-            for dx in (0, own_side(x))
-        ]
+        coarser = _Map(planes[number + 1], starts[number + 1], y // 2, x // 2)
+        inputs += [coarser.at(dy, dx) for dy in (0, own_side(y)) for dx in (0, own_side(x))]
     return inputs + [np.zeros_like(y)] * (width - len(inputs))
 
 
@@ -166,19 +164,40 @@ def _band_inputs(
         keys[VERTICAL] = (own.level, own.colour, BAND_VERTICAL)
     if own.band == BAND_LOW:
         del keys[PARENT]
+    maps = {}
+    for where, key in keys.items():
+        if key in numbers:
+            target = numbers[key]
+            place = (y // 2, x // 2) if where == PARENT else (y, x)
+            maps[where] = _Map(planes[target], starts[target], *place)
     inputs = []
     for where, _, dy, dx in table:
-        target = numbers.get(keys[where]) if where in keys else None
-        if target is None:
+        if where not in maps:
             inputs.append(np.zeros_like(y))
         elif where == PARENT:
-            row, column = y // 2 + dy * own_side(y), x // 2 + dx * own_side(x)
-            inputs.append(_locate(planes[target], starts[target], row, column))
+            inputs.append(maps[where].at(dy * own_side(y), dx * own_side(x)))
         else:
-            inputs.append(_locate(planes[target], starts[target], y + dy, x + dx))
+            inputs.append(maps[where].at(dy, dx))
     return inputs
 
 
-def _locate(plane: Plane, start: int, y: Indices, x: Indices) -> Indices:
-    inside = (y >= 0) & (y < plane.rows) & (x >= 0) & (x < plane.columns)
-    return np.where(inside, start + y * plane.columns + x, 0)
+class _Map:
+    """Numbers of the latents of a plane around some of its places, 0 outside.
+
+    Args:
+        plane: the plane.
+        start: number of its first latent.
+        y, x: rows and columns, at most one beyond its own.
+    """
+
+    def __init__(self, plane: Plane, start: int, y: Indices, x: Indices) -> None:
+        self._line = plane.columns + 2 * FURTHEST
+        numbers = np.zeros((plane.rows + 2 * FURTHEST, self._line), dtype=np.int64)
+        inner = numbers[FURTHEST : FURTHEST + plane.rows, FURTHEST : FURTHEST + plane.columns]
+        inner[...] = np.arange(start, start + plane.size).reshape(plane.rows, plane.columns)
+        self._numbers = numbers.reshape(-1)
+        self._places = (y + FURTHEST) * self._line + x + FURTHEST
+
+    def at(self, dy: Indices | int, dx: Indices | int) -> Indices:
+        """Return the numbers at an offset from every place."""
+        return self._numbers.take(self._places + (dy * self._line + dx))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ddcodec.codec.context.context import dense_layer
+from ddcodec.codec.layers import dense_layer, pixel_layer
 from ddcodec.codec.parameters import NetworkTensors, QuantizedTensor
 from ddcodec.codec.pyramid.shape import PyramidShape
 from ddcodec.codec.surroundings import (
@@ -14,7 +14,6 @@ from ddcodec.codec.surroundings import (
     in_columns,
     kernel_matrix,
     neighbourhoods,
-    pixel_layer,
 )
 from ddcodec.entropy.exact import (
     ACTIVATION_LIMIT,

@@ -6,9 +6,10 @@ import torch
 from numpy.typing import NDArray
 from sample_content import IntegerSource, sample_content, sample_header, sample_networks
 
-from ddcodec.codec.context.context import CONTEXT_MODELS, ContextModel, dense_layer
+from ddcodec.codec.context.context import CONTEXT_MODELS, ContextModel
 from ddcodec.codec.context.neighbours import neighbours_at, plane_starts
 from ddcodec.codec.latents import wave_positions
+from ddcodec.codec.layers import dense_layer
 from ddcodec.codec.parameters import QuantizedTensor
 from ddcodec.codec.stream import Content, context_of, walk
 from ddcodec.entropy.laplace import LaplaceModel
