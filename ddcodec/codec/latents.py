@@ -22,7 +22,7 @@ CHUNK_COLUMNS = 1024
 
 
 @lru_cache(maxsize=64)
-def wave_positions(rows: int, columns: int) -> tuple[NDArray[np.int64], ...]:
+def wave_positions(rows: int, columns: int) -> tuple[NDArray[np.int16], ...]:
     """Return per wave the positions (k × 2: y, x) in order of rising y."""
     if rows * columns == 0:
         return ()
@@ -30,7 +30,8 @@ def wave_positions(rows: int, columns: int) -> tuple[NDArray[np.int64], ...]:
     wave = x + WAVE_SLOPE * y
     order = np.argsort(wave, kind="stable")
     starts = np.flatnonzero(np.diff(wave[order])) + 1
-    return tuple(np.split(np.stack([y, x], axis=1)[order], starts))
+    # Two bytes each: what is kept for the next file is that of all sizes that files had.
+    return tuple(np.split(np.stack([y, x], axis=1)[order].astype(np.int16), starts))
 
 
 class LatentCoder:
@@ -69,7 +70,7 @@ class LatentCoder:
         plane, start = self._context.planes[number], self._starts[number]
         rows = self._known[start : start + plane.size]
         waves = wave_positions(plane.rows, plane.columns)
-        y, x = np.concatenate(waves).T if waves else np.zeros((2, 0), dtype=np.int64)
+        y, x = np.concatenate(waves or [np.zeros((0, 2))]).T.astype(np.int64)
         source = None
         if latents is not None:
             flat = latents.reshape(self._num_images, plane.size)
