@@ -15,6 +15,7 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 from refusals import fails
+from sample_content import sample_header
 
 from ddcodec import export
 from ddcodec.cli import ddc
@@ -26,6 +27,7 @@ from ddcodec.codec.decode import decode_bytes
 from ddcodec.distill.recipe.recipe import SHARES, Recipe
 from ddcodec.errors import OutputError
 from ddcodec.evaluation import protocols
+from ddcodec.format.container import pack_container
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = sorted((ROOT / "tests" / "golden").glob("*.ddc"))
@@ -330,13 +332,23 @@ def test_wrong_files(kind: str, command: list[str], tmp_path: Path) -> None:
     assert _left() == []
 
 
-@pytest.mark.parametrize("option", ["--max-bytes", "--max-macs"])
+@pytest.mark.parametrize("option", ["--max-bytes", "--max-seconds"])
 def test_limits(option: str) -> None:
     """A file that asks for more than allowed is refused, and the option named."""
     for command in ("inspect", "verify", "decode", "view"):
-        fails(_run(command, COLOUR, option, "10"), 1, option)
+        fails(_run(command, COLOUR, option, "1e-3" if "seconds" in option else "10"), 1, option)
     assert _left() == []
-    assert _run("verify", COLOUR, "--max-bytes", "1M", "--max-macs", "1000000000").exit_code == 0
+    assert _run("verify", COLOUR, "--max-bytes", "10M", "--max-seconds", "1").exit_code == 0
+
+
+def test_header_of_a_refused_file() -> None:
+    """Whatever a file claims, its header can be looked at, and what it claims."""
+    header = sample_header(num_images=1 << 20, num_levels=1)
+    Path("large.ddc").write_bytes(pack_container(header, b"", 0))
+    fails(_run("verify", "large.ddc"), 1, "claims 1,048,576 images of 7x5", "--max-bytes")
+    result = _run("inspect", "--header", "large.ddc")
+    assert result.exit_code == 0, result.stderr
+    assert re.search(r"at most \d+ s and [\d,]+ MB; needs --max-seconds \d+ --max", result.stdout)
 
 
 # decode, view

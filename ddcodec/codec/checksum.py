@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,9 @@ class ContentChecksum:
 
     def __init__(self, header: Header, content: Content) -> None:
         self._header, self._content = header, content
-        crc = zlib.crc32(symbol_bytes(content))
+        crc = 0
+        for part in symbol_parts(content):
+            crc = zlib.crc32(part.data, crc)
         self._crc = zlib.crc32(label_bytes(labels_of(content.class_counts)), crc)
         self._seen = 0
         self._probes: list[NDArray[np.uint8]] = []
@@ -85,11 +88,14 @@ def content_checksum(header: Header, content: Content, images: NDArray[np.uint8]
 
 def symbol_bytes(content: Content) -> bytes:
     """Return all latents as little-endian int16: per set, coarse level first, image by image."""
-    return b"".join(
-        np.ascontiguousarray(level, dtype="<i2").tobytes()
-        for latents in content.latents
-        for level in reversed(latents)
-    )
+    return b"".join(part.tobytes() for part in symbol_parts(content))
+
+
+def symbol_parts(content: Content) -> Iterator[NDArray[np.int16]]:
+    """Yield the latents of each plane of each set, little-endian int16; see `symbol_bytes`."""
+    for latents in content.latents:
+        for level in reversed(latents):
+            yield np.ascontiguousarray(level, dtype="<i2").reshape(-1)
 
 
 def label_bytes(labels: NDArray[np.int64]) -> bytes:

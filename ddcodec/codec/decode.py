@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,9 @@ from ddcodec.errors import FormatError
 from ddcodec.format.container import Container, unpack_container
 from ddcodec.format.header import Header
 from ddcodec.format.limits import DecodeLimits
+from ddcodec.format.pixel_claims import WINDOW_POSITIONS
 
-BATCH_PIXELS = 1 << 20
+BATCH_PIXELS = WINDOW_POSITIONS
 """Positions of the images that are rendered at once, at most, where one image has fewer."""
 
 
@@ -44,6 +45,11 @@ class DecodedSymbols:
         return self.container.header
 
     @property
+    def file_bytes(self) -> int:
+        """Size of the file."""
+        return self.container.file_bytes
+
+    @cached_property
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes; their numbers where the file keeps no names."""
         count = self.header.num_classes
@@ -132,23 +138,35 @@ def render_batches(
     decoders: dict[int, ExactDecoder] = {}
     rendered = [0] * len(content.networks)
     most = max(1, BATCH_PIXELS // (header.height * header.width))
-    for set_index, count in _runs(content):
-        if set_index not in decoders:
-            decoders[set_index] = synthesis.exact(content.networks[set_index])
-        for start in range(0, count, most):
+    for rows_of_sets in _windows(content, most):
+        images = np.empty(
+            (sum(map(len, rows_of_sets.values())), header.channels, header.height, header.width),
+            dtype=np.uint8,
+        )
+        for set_index, rows in rows_of_sets.items():
+            if set_index not in decoders:
+                decoders[set_index] = synthesis.exact(content.networks[set_index])
             first = rendered[set_index]
-            rows = slice(first, first + min(most, count - start))
-            yield decoders[set_index].decode([part[rows] for part in latents[set_index]])
-            rendered[set_index] = rows.stop
+            part = slice(first, first + len(rows))
+            images[rows] = decoders[set_index].decode([plane[part] for plane in latents[set_index]])
+            rendered[set_index] = part.stop
+            if part.stop == len(latents[set_index][0]):
+                del decoders[set_index]
+        yield images
 
 
-def _runs(content: Content) -> Iterator[tuple[int, int]]:
-    """Yield (set of networks, images of classes in a row that use it)."""
-    classes = zip(content.class_sets.tolist(), content.class_counts.tolist(), strict=True)
-    for set_index, members in groupby(classes, key=lambda pair: pair[0]):
-        count = sum(images for _, images in members)
-        if count:
-            yield set_index, count
+def _windows(content: Content, most: int) -> Iterator[dict[int, NDArray[np.int64]]]:
+    """Yield for at most so many images in a row the rows of each set of networks among them.
+
+    However classes and sets alternate, each set is asked once.
+    """
+    sets = content.class_sets.repeat(content.class_counts)
+    for start in range(0, len(sets), most):
+        window = sets[start : start + most]
+        order = np.argsort(window, kind="stable")
+        found, firsts = np.unique(window[order], return_index=True)
+        rows = np.split(order, firsts[1:])
+        yield dict(zip(found.tolist(), rows, strict=True))
 
 
 def _check_crc(crc: int, container: Container) -> None:

@@ -15,9 +15,10 @@ from ddcodec.codec.labels.soft_labels import SoftLabels
 from ddcodec.codec.stream import Content, Sections, walk
 from ddcodec.entropy.range_coder import RangeEncoder
 from ddcodec.errors import DdcError, OutputError
+from ddcodec.format.claims import options_to_read
 from ddcodec.format.container import pack_container
 from ddcodec.format.header import Header
-from ddcodec.format.limits import DecodeLimits
+from ddcodec.format.limits import UNBOUNDED
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,13 @@ class EncodedFile:
     Attributes:
         data: its bytes.
         section_bits: information content of each part of the payload, in bits.
+        options_to_read: without which `ddc` does not decode it, where it takes more time or memory
+            than a file of its size may by default.
     """
 
     data: bytes
     section_bits: dict[str, float]
+    options_to_read: str = ""
 
 
 def encode_payload(header: Header, content: Content) -> tuple[bytes, dict[str, float]]:
@@ -56,10 +60,10 @@ def encode_content(header: Header, content: Content) -> EncodedFile:
     payload, section_bits = encode_payload(header, content)
     images = render_exact(header, content)
     data = pack_container(header, payload, content_checksum(header, content, images))
-    decoded = decode_bytes(data, DecodeLimits(max_bytes=1 << 62, max_macs=1 << 62))
+    decoded = decode_bytes(data, UNBOUNDED)
     if not _same(decoded, content) or not np.array_equal(decoded.images, images):
         raise DdcError("The encoder's own check failed: the file decodes to something else.")
-    return EncodedFile(data, section_bits)
+    return EncodedFile(data, section_bits, options_to_read(header, len(data)))
 
 
 def _same(decoded: DecodedFile, content: Content) -> bool:

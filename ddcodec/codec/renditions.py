@@ -24,6 +24,7 @@ from ddcodec.codec.surroundings import Latents
 from ddcodec.entropy import tables
 from ddcodec.entropy.laplace import SYMBOL_LIMIT, LaplaceModel
 from ddcodec.errors import FormatError
+from ddcodec.format.claims import check_claim, drawing_claim
 from ddcodec.format.header import Header
 from ddcodec.format.limits import DecodeLimits
 from ddcodec.format.planes import PIXELS
@@ -39,11 +40,18 @@ for details as strong as predicted."""
 ZERO_REACH, OTHER_REACH = 12, 5
 """Largest detail of a symbol 0, whose step is wide, and of another, in sixteenths."""
 
+LARGE_FILE_BYTES = 1_000_000
+"""A file that may take as much as any, where nobody says how large it is."""
+
 _DOMAIN = b"ddc rendition"
 
 
 def draw_renditions(
-    header: Header, content: Content, count: int, limits: DecodeLimits | None = None
+    header: Header,
+    content: Content,
+    count: int,
+    limits: DecodeLimits | None = None,
+    file_bytes: int = LARGE_FILE_BYTES,
 ) -> NDArray[np.uint8]:
     """Return every image `count` times, count × N × C × H × W; the first is the image itself.
 
@@ -52,12 +60,13 @@ def draw_renditions(
         content: of the file, verified.
         count: 1 … 64.
         limits: bounds on memory and work; None for the defaults.
+        file_bytes: size of the file, by which the defaults go.
 
     Raises:
         FormatError: if that exceeds the limits, or pixels, which leave nothing open, are asked for
             more than one rendition.
     """
-    check_renditions(header, count, limits or DecodeLimits())
+    check_renditions(header, count, limits or DecodeLimits(), file_bytes)
     shape = (count, header.num_images, header.channels, header.height, header.width)
     images = np.empty(shape, dtype=np.uint8)
     scales = [_scales(header, content, index) for index in range(header.num_sets)]
@@ -76,7 +85,7 @@ def draw_renditions(
     return images
 
 
-def check_renditions(header: Header, count: int, limits: DecodeLimits) -> None:
+def check_renditions(header: Header, count: int, limits: DecodeLimits, file_bytes: int) -> None:
     """Refuse a number of renditions before anything is drawn.
 
     Raises:
@@ -88,18 +97,7 @@ def check_renditions(header: Header, count: int, limits: DecodeLimits) -> None:
         return
     if header.synthesis_id == PIXELS:
         raise FormatError("Pixels are coded without loss and have one rendition only.")
-    pixels = header.num_images * header.channels * header.height * header.width
-    # Latents with details take eight bytes each, the numbers they are drawn from eight more.
-    if count * pixels + header.decoded_bytes + 16 * header.num_symbols > limits.max_bytes:
-        raise FormatError(
-            f"{count} renditions take more than {limits.max_bytes} bytes; ask for fewer, or raise "
-            "--max-bytes if you trust the file."
-        )
-    if count * header.num_macs > limits.max_macs:
-        raise FormatError(
-            f"{count} renditions take more than {limits.max_macs} multiply-adds; ask for fewer, or "
-            "raise --max-macs if you trust the file."
-        )
+    check_claim(header, file_bytes, limits, drawing_claim(header, file_bytes, count))
 
 
 def detailed(

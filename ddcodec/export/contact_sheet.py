@@ -13,6 +13,8 @@ from ddcodec.codec.encode import write_atomically
 from ddcodec.errors import RecipeError
 from ddcodec.export.output import check_output
 from ddcodec.export.picture import picture
+from ddcodec.format.claims import check_claim, sheet_claim
+from ddcodec.format.limits import DecodeLimits
 from ddcodec.format.printable import printable
 
 if TYPE_CHECKING:
@@ -27,51 +29,74 @@ _LONGEST_LABEL = 24
 
 
 def write_contact_sheet(
-    decoded: DecodedFile, path: Path, per_class: int = 10, scale: int = 2, force: bool = False
+    decoded: DecodedFile,
+    path: Path,
+    per_class: int = 10,
+    scale: int = 2,
+    force: bool = False,
+    limits: DecodeLimits | None = None,
 ) -> tuple[int, int]:
     """Write a PNG with one labelled row of images per class; returns its width and height.
 
     Raises:
+        FormatError: if drawing it exceeds the limits.
         RecipeError: if the sheet would be too large.
         OutputError: if the file cannot be written.
     """
     check_output(path, force)
-    sheet = draw_contact_sheet(decoded, per_class, scale)
+    sheet = draw_contact_sheet(decoded, per_class, scale, limits)
     stream = io.BytesIO()
     sheet.save(stream, "PNG")
     write_atomically(stream.getvalue(), path)
     return sheet.size
 
 
-def draw_contact_sheet(decoded: DecodedFile, per_class: int, scale: int) -> Image:
+def draw_contact_sheet(
+    decoded: DecodedFile, per_class: int, scale: int, limits: DecodeLimits | None = None
+) -> Image:
     """Draw one row per class: its name, then its first images, nearest-neighbour scaled.
 
     Raises:
+        FormatError: if that exceeds the limits.
         RecipeError: if the sheet would be too large.
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    font = ImageFont.load_default(_FONT_SIZE)
-    names = [printable(name)[:_LONGEST_LABEL] for name in decoded.class_names]
-    label_width = round(max(font.getlength(name) for name in names)) + 4 * MARGIN
-    counts = np.bincount(decoded.labels, minlength=len(names))
+    counts = decoded.content.class_counts
     columns = min(per_class, int(counts.max()))
     cell_height = scale * decoded.header.height + MARGIN
     cell_width = scale * decoded.header.width + MARGIN
     row_height = max(cell_height, _FONT_SIZE + 2 * MARGIN)
+    _check_size(columns * cell_width, len(counts) * row_height)
+    # No letter is wider than it is high.
+    widest = _LONGEST_LABEL * _FONT_SIZE + columns * cell_width
+    num_pictures = int(np.minimum(counts, columns).sum())
+    header, file_bytes = decoded.header, decoded.file_bytes
+    claim = sheet_claim(header, file_bytes, num_pictures, widest * len(counts) * row_height)
+    check_claim(header, file_bytes, limits or DecodeLimits(), claim)
+    font = ImageFont.load_default(_FONT_SIZE)
+    names = [printable(name)[:_LONGEST_LABEL] for name in decoded.class_names]
+    label_width = round(max(font.getlength(name) for name in names)) + 4 * MARGIN
     size = (label_width + columns * cell_width, len(names) * row_height + MARGIN)
-    if size[0] * size[1] > LARGEST_SHEET_PIXELS:
-        raise RecipeError(
-            f"The sheet would have {size[0]} x {size[1]} pixels, which is too large; lower "
-            "--per-class or --scale."
-        )
+    _check_size(*size)
     sheet = Image.new("RGB", size, "white")
     pen = ImageDraw.Draw(sheet)
+    # Images are sorted by class.
+    firsts = np.cumsum(counts) - counts
     for label, name in enumerate(names):
         top = MARGIN + label * row_height
         pen.text((2 * MARGIN, top + row_height / 2), name, "black", font, anchor="lm")
-        members = np.flatnonzero(decoded.labels == label)[:columns]
-        for column, index in enumerate(members):
-            pixels = decoded.images[index].repeat(scale, axis=1).repeat(scale, axis=2)
+        for column in range(min(columns, int(counts[label]))):
+            pixels = (
+                decoded.images[firsts[label] + column].repeat(scale, axis=1).repeat(scale, axis=2)
+            )
             sheet.paste(picture(pixels), (label_width + column * cell_width, top))
     return sheet
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > LARGEST_SHEET_PIXELS:
+        raise RecipeError(
+            f"The sheet would have {width} x {height} pixels, which is too large; lower "
+            "--per-class or --scale."
+        )

@@ -12,7 +12,7 @@ from ddcodec.codec.decode import DecodedSymbols
 from ddcodec.codec.labels.labeler import ExactLabeler
 from ddcodec.codec.labels.soft_labels import probabilities_of
 from ddcodec.codec.renditions import draw_renditions
-from ddcodec.errors import FormatError
+from ddcodec.format.claims import check_claim, exporting_claim, labelling_claim
 from ddcodec.format.limits import DecodeLimits
 
 
@@ -114,7 +114,9 @@ class ExportSource:
         for _ in self.symbols.image_batches():
             pass
         header, content = self.symbols.header, self.symbols.content
-        drawn = draw_renditions(header, content, self.renditions, self.limits)
+        drawn = draw_renditions(
+            header, content, self.renditions, self.limits, self.symbols.file_bytes
+        )
         for number in self.numbers:
             yield drawn[:, number]
 
@@ -125,6 +127,16 @@ class ExportSource:
             # All images are decoded, whatever is selected: only all of them can be verified.
             yield images[self.numbers[low:high] - first]
             first += len(images)
+
+    def check_writing(self) -> None:
+        """Refuse to write more pictures and classes than the limits allow.
+
+        Raises:
+            FormatError: says how long that takes.
+        """
+        header, file_bytes = self.symbols.header, self.symbols.file_bytes
+        claim = exporting_claim(header, file_bytes, len(self))
+        check_claim(header, file_bytes, self.limits or DecodeLimits(), claim)
 
     def labelling(self) -> SoftLabelling:
         """Return what collects soft labels while batches pass by."""
@@ -163,11 +175,8 @@ class SoftLabelling:
         self._parts: list[NDArray[np.int64]] = []
         if header.labeler is None or content.labeler is None:
             return
-        if header.labeler.macs_per_image * len(source) > DecodeLimits().max_macs:
-            raise FormatError(
-                f"Labelling {len(source)} images takes the labeler too long; select fewer with "
-                "--images, or export as png."
-            )
+        claim = labelling_claim(header, len(source))
+        check_claim(header, source.symbols.file_bytes, source.limits or DecodeLimits(), claim)
         self._labeler = ExactLabeler(header.labeler, content.labeler)
 
     def see(self, images: NDArray[np.uint8]) -> None:

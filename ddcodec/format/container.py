@@ -5,6 +5,7 @@ import zlib
 from dataclasses import dataclass
 
 from ddcodec.errors import FormatError
+from ddcodec.format.claims import check_claim
 from ddcodec.format.header import Header
 from ddcodec.format.header_bytes import parse_header, serialize_header
 from ddcodec.format.limits import MAX_HEADER_BYTES, DecodeLimits
@@ -34,6 +35,11 @@ class Container:
     payload: bytes
     content_crc: int
     header_bytes: int
+
+    @property
+    def file_bytes(self) -> int:
+        """Size of the file."""
+        return self.header_bytes + len(self.payload) + CHECKSUM_BYTES
 
 
 def pack_container(header: Header, payload: bytes, content_crc: int) -> bytes:
@@ -67,7 +73,7 @@ def unpack_container(data: bytes, limits: DecodeLimits | None = None) -> Contain
     payload = data[end:-CHECKSUM_BYTES]
     if len(payload) % WORD_BYTES:
         raise FormatError("The payload is not whole 32-bit words; the file is damaged.")
-    _check_demands(header, limits)
+    check_claim(header, len(data), limits)
     content_crc = struct.unpack("<I", data[-8:-4])[0]
     return Container(header, payload, content_crc, header_bytes=end)
 
@@ -92,16 +98,3 @@ def _check_envelope(data: bytes, limits: DecodeLimits) -> None:
         raise FormatError("The file is damaged or truncated: its checksum does not match.")
     if flags & ~FLAG_CLASS_NAMES:
         raise FormatError("The file uses features this release does not know; install a newer one.")
-
-
-def _check_demands(header: Header, limits: DecodeLimits) -> None:
-    if header.decoded_bytes > limits.max_bytes:
-        raise FormatError(
-            f"Decoding needs {header.decoded_bytes} bytes, over the limit of {limits.max_bytes}; "
-            "raise it with --max-bytes if you trust the file."
-        )
-    if header.num_macs > limits.max_macs:
-        raise FormatError(
-            f"Decoding needs {header.num_macs} multiply-adds, over the limit of {limits.max_macs}; "
-            "raise it with --max-macs if you trust the file."
-        )

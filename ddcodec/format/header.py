@@ -26,16 +26,6 @@ CONTEXT_WIDTHS = (8, 16, 24, 32)
 SYNTHESIS_KERNEL_TAPS = 9
 UPSAMPLING_TAPS = 4
 WAVELET_TAPS = 9
-MACS_PER_WAVE = 10**6
-MACS_PER_SET = 10**7
-MACS_PER_LOGIT = 4000
-"""What reading a logit takes, which no network precedes."""
-
-MACS_PER_VALUE = 32
-"""What copying a number takes, or adding and clamping it."""
-
-BYTES_PER_LABEL_NUMBER = 96
-"""Memory of one of many numbers read in a single call: its table, what was read, the result."""
 
 
 @dataclass(frozen=True)
@@ -126,59 +116,12 @@ class Header:
         return self.num_images * self.num_classes if soft else 0
 
     @property
-    def decoded_bytes(self) -> int:
-        """Memory of the result, of latents and labels in work and of a plane's inputs, in bytes."""
-        pixels = self.num_images * self.height * self.width * self.channels
-        largest = max(plane.size for plane in self.planes)
-        inputs = 8 * self.context_width * largest
-        return pixels + 4 * self.num_symbols + inputs + self._label_bytes
-
-    @property
-    def num_macs(self) -> int:
-        """Work in multiply-adds: all networks over the whole set, and the cost of many small steps.
-
-        A wave of latents and a set of networks take time however few their images are.
-        """
-        inputs = self.context_width
-        context = self.num_symbols * (self.context_depth * inputs * inputs + 2 * inputs)
-        pixels = self.num_images * self.height * self.width
-        waves = sum(plane.columns + 3 * (plane.rows - 1) for plane in self.planes if plane.size)
-        steps = self.num_sets * (waves * MACS_PER_WAVE + MACS_PER_SET)
-        decoder = pixels * (self._synthesis_weights + self._transform_macs)
-        return context + decoder + steps + self._label_macs
-
-    @property
-    def _label_macs(self) -> int:
-        if self.labeler is None:
-            return MACS_PER_LOGIT * self.num_label_symbols
-        image = self.labeler.macs_per_image + MACS_PER_VALUE * self.labeler.values_per_image
-        return LABELER_PROBES * image
-
-    @property
-    def _label_bytes(self) -> int:
-        """Memory of soft labels and the largest of their tables, or of the labeler at work."""
-        if self.label_mode == LABEL_MODE_SOFT:
-            return BYTES_PER_LABEL_NUMBER * (self.num_label_symbols + self.num_classes**2)
-        if self.labeler is None:
-            return 0
-        return BYTES_PER_LABEL_NUMBER * self.labeler.num_weights + self.labeler.working_bytes
-
-    @property
     def _transform_weights(self) -> int:
         if self.synthesis_id == PIXELS:
             return 0
         if self.synthesis_id == PYRAMID:
             return UPSAMPLING_TAPS
         return WAVELET_TAPS + len({(plane.level, plane.colour) for plane in self.planes})
-
-    @property
-    def _transform_macs(self) -> int:
-        """Return the multiply-adds of the upsampling or the transform for each pixel."""
-        if self.synthesis_id == PIXELS:
-            return self.channels
-        if self.synthesis_id == PYRAMID:
-            return 4 * UPSAMPLING_TAPS * self.num_levels
-        return 2 * self.channels * (self.height + self.width)
 
     @property
     def _synthesis_weights(self) -> int:

@@ -16,6 +16,19 @@ MAX_HINTS = 64
 MAX_LABELER_LAYERS = 64
 MAX_LABELER_CHANNELS = 1024
 
+SMALL_FILE_BYTES = 200
+"""A file of so many bytes or fewer gets the least of time and memory; each further byte adds."""
+
+LEAST_SECONDS, SECONDS_PER_BYTE, ENOUGH_SECONDS = 0.05, 0.005, 10.0
+SECONDS_PER_LARGE_BYTE, MOST_SECONDS = 180e-6, 60.0
+"""Beyond 10 s time grows as ordinary files need it: examples of 187 kB and 1 MB claim 30 s."""
+
+LEAST_BYTES, BYTES_PER_BYTE, MOST_BYTES = 50_000_000, 50_000, 500_000_000
+
+FURTHER_WORK = 8
+"""Times the limit of decoding that renditions and the labels of an export may take: as many
+renditions as files advise, before students train for minutes."""
+
 
 @dataclass(frozen=True)
 class DecodeLimits:
@@ -23,14 +36,32 @@ class DecodeLimits:
 
     Attributes:
         max_file_bytes: largest file that is read at all.
-        max_bytes: largest decoded training set, pixels and symbols, in bytes.
-        max_macs: largest number of multiply-adds spent on the networks of one file.
+        max_bytes: most memory that decoding may claim, in bytes; None for what the size of the
+            file earns: 50 MB for up to 200 bytes, 50 kB for each further byte, at most 500 MB.
+        max_seconds: most time that decoding may claim, in seconds of one core; None likewise:
+            0.05 s for up to 200 bytes, 5 ms for each further byte up to 10 s (2,190 bytes), then
+            0.18 ms for each byte of the file, at most 60 s.
     """
 
     max_file_bytes: int = 64 << 20
-    max_bytes: int = 2 << 30
-    max_macs: int = 10**12
+    max_bytes: int | None = None
+    max_seconds: float | None = None
+
+    def bytes_for(self, file_bytes: int) -> int:
+        """Return the memory that a file of this size may claim, in bytes."""
+        if self.max_bytes is not None:
+            return self.max_bytes
+        further = max(0, file_bytes - SMALL_FILE_BYTES)
+        return min(MOST_BYTES, LEAST_BYTES + BYTES_PER_BYTE * further)
+
+    def seconds_for(self, file_bytes: int) -> float:
+        """Return the time that a file of this size may claim, in seconds."""
+        if self.max_seconds is not None:
+            return self.max_seconds
+        further = max(0, file_bytes - SMALL_FILE_BYTES)
+        small = min(ENOUGH_SECONDS, LEAST_SECONDS + SECONDS_PER_BYTE * further)
+        return min(MOST_SECONDS, max(small, SECONDS_PER_LARGE_BYTE * file_bytes))
 
 
-UNBOUNDED = DecodeLimits(max_file_bytes=1 << 62, max_bytes=1 << 62, max_macs=1 << 62)
+UNBOUNDED = DecodeLimits(max_file_bytes=1 << 62, max_bytes=1 << 62, max_seconds=float("inf"))
 """For files that this very process has made."""

@@ -223,7 +223,7 @@ def naming(path: Path) -> Iterator[None]:
 
 def file_bytes(container: Container) -> int:
     """Return the size of the file a container was read from."""
-    return container.header_bytes + len(container.payload) + CHECKSUM_BYTES
+    return container.file_bytes
 
 
 def inspect_file(decoded: DecodedFile) -> Inspection:

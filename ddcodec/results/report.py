@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ddcodec.budget import format_bytes
 from ddcodec.export import draw_contact_sheet
+from ddcodec.format.limits import DecodeLimits
 from ddcodec.format.printable import printable
 from ddcodec.results.inspection import Inspection, Part, describe_decoder, inspect_file
 from ddcodec.results.runs import Evaluation
@@ -64,15 +65,19 @@ class ReportedFile:
     record: Mapping[str, Any] | None
 
 
-def report_html(reported: ReportedFile, per_class: int, scale: int) -> str:
+def report_html(
+    reported: ReportedFile, per_class: int, scale: int, limits: DecodeLimits | None = None
+) -> str:
     """Return the page.
 
     Args:
         reported: the file and what is known of it.
         per_class: images of each class on the contact sheet.
         scale: screen pixels to a pixel of an image.
+        limits: bounds on drawing the contact sheet; None for the defaults.
 
     Raises:
+        FormatError: if the contact sheet exceeds the limits.
         RecipeError: if the contact sheet would be too large.
     """
     inspection = inspect_file(reported.decoded)
@@ -85,7 +90,7 @@ def report_html(reported: ReportedFile, per_class: int, scale: int) -> str:
     ]
     if reported.evaluations:
         sections += ["<h2>Accuracy</h2>", _accuracies(reported.evaluations)]
-    sections += ["<h2>Images</h2>", _sheet(reported.decoded, per_class, scale)]
+    sections += ["<h2>Images</h2>", _sheet(reported.decoded, per_class, scale, limits)]
     if reported.record is not None:
         sections += ["<h2>Settings</h2>", _settings(reported.record)]
     return _page(reported.name, sections)
@@ -187,9 +192,9 @@ def _accuracies(evaluations: Sequence[Evaluation]) -> str:
     )
 
 
-def _sheet(decoded: DecodedFile, per_class: int, scale: int) -> str:
+def _sheet(decoded: DecodedFile, per_class: int, scale: int, limits: DecodeLimits | None) -> str:
     stream = io.BytesIO()
-    draw_contact_sheet(decoded, per_class, scale).save(stream, "PNG")
+    draw_contact_sheet(decoded, per_class, scale, limits).save(stream, "PNG")
     data = base64.b64encode(stream.getvalue()).decode()
     names = ", ".join(decoded.class_names)
     return (

@@ -114,7 +114,9 @@ class TrainingSet(Dataset[tuple[Any, int]]):
 
     def _drawn(self, decoded: DecodedFile, count: int, limits: DecodeLimits | None) -> TrainingSet:
         """Return every image in `count` renditions, those of an image one after another."""
-        drawn = draw_renditions(decoded.header, decoded.content, count, limits)
+        drawn = draw_renditions(
+            decoded.header, decoded.content, count, limits, self.file_size_bytes
+        )
         images = drawn.swapaxes(0, 1).reshape(-1, *drawn.shape[2:])
         labels, soft = self.labels, self.soft_labels
         return replace(

@@ -1,5 +1,7 @@
 """Renditions: literal numbers, bounds, and that only details differ."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from ddcodec.codec.renditions import (
     uniform_numbers,
 )
 from ddcodec.errors import FormatError
+from ddcodec.format.claims import drawing_claim
 from ddcodec.format.limits import DecodeLimits
 
 
@@ -97,9 +100,9 @@ def test_limits_come_first() -> None:
     """More renditions than memory or work allow are refused before anything is drawn."""
     header = sample_header()
     content = sample_content(header, 5)
-    need = 64 * 3 * 35 + header.decoded_bytes + 16 * header.num_symbols
-    draw_renditions(header, content, 64, DecodeLimits(max_bytes=need))
-    with pytest.raises(FormatError, match=r"more than \d+ bytes"):
-        draw_renditions(header, content, 64, DecodeLimits(max_bytes=need - 1))
-    with pytest.raises(FormatError, match="multiply-adds"):
-        draw_renditions(header, content, 64, DecodeLimits(max_macs=64 * header.num_macs - 1))
+    claim = drawing_claim(header, 1000, 64)
+    exact = DecodeLimits(max_bytes=claim.memory_bytes, max_seconds=claim.seconds)
+    draw_renditions(header, content, 64, exact, 1000)
+    for less in ({"max_bytes": claim.memory_bytes - 1}, {"max_seconds": 0.99 * claim.seconds}):
+        with pytest.raises(FormatError, match=f"--{next(iter(less))}".replace("_", "-")):
+            draw_renditions(header, content, 64, replace(exact, **less), 1000)

@@ -3,13 +3,15 @@
 import struct
 import tracemalloc
 import zlib
+from dataclasses import replace
 
 import pytest
 
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.errors import FormatError
+from ddcodec.format.claims import decoding_claim
 from ddcodec.format.container import unpack_container
-from ddcodec.format.limits import DecodeLimits
+from ddcodec.format.limits import UNBOUNDED, DecodeLimits
 from ddcodec.format.varint import encode_varint
 
 # The fields of docs/format.md, section 3, in order.
@@ -147,7 +149,7 @@ def test_each_header_field_is_bounded(changes: dict[str, list[int]], message: st
                 "context_width": [32],
                 "context_depth": [8],
             },
-            "multiply-adds, over the limit of 1000000000000",
+            "s of work .latents .* over the 0.05 s allowed, and .*; give --max-seconds",
         ),
         # Logits, alone and together with latents; their tables grow with the square of the classes.
         (
@@ -156,23 +158,23 @@ def test_each_header_field_is_bounded(changes: dict[str, list[int]], message: st
         ),
         ({"label_mode": [1], "num_classes": [2300], "num_images": [1]}, "10000000 weights"),
         ({"label_mode": [1], "num_classes": [65_536], "num_images": [1]}, "10000000 weights"),
-        ({"label_mode": [1], "num_classes": [100], "num_images": [1 << 20]}, "bytes, over"),
+        ({"label_mode": [1], "num_classes": [100], "num_images": [1 << 20]}, "--max-bytes"),
         # A labeler of many weights; one of few weights with large outputs, before pooling, too.
         ({"label_mode": [2], "labeler_layers": [64] + [1024, 5, 0, 0] * 64}, "10000000 weights"),
         (
             {"label_mode": [2], "height": [512], "width": [512], "num_levels": [9],
              "labeler_layers": [1, 1024, 1, 1, 0]},
-            "bytes, over the limit",
+            "MB of memory, over the 50 MB allowed",
         ),
         (
             {"label_mode": [2], "height": [512], "width": [512], "num_levels": [9],
              "labeler_layers": [64] + [16, 5, 0, 0] * 64},
-            "bytes, over the limit",
+            "MB of memory, over",
         ),
         (
             {"label_mode": [2], "height": [128], "width": [128], "num_levels": [1],
              "labeler_layers": [64] + [64, 5, 0, 0] * 64},
-            "multiply-adds, over the limit",
+            "s of work .labels .*--max-seconds",
         ),
     ],
 )  # fmt: skip
@@ -184,30 +186,28 @@ def test_default_limits_refuse_huge_totals(changes: dict[str, list[int]], messag
 def test_limits_of_the_user_hold() -> None:
     """File size, decoded bytes and multiply-adds are refused beyond what the user allows."""
     data = _file(b"\0" * 64, num_images=[100])
-    # Pixels, symbols twice, and where the 8 inputs of the finest plane lie.
-    pixels_and_symbols = 100 * (35 + 4 * (35 + 12)) + 8 * 8 * 35
-    macs = 100 * (47 * (8 * 8 + 16) + 35 * (2 * 4 + 4 + 18 + 4 * 4 * 2))
-    macs += (5 + 3 * 6 + 3 + 3 * 3) * 10**6 + 10**7
-    _refused(data, "bytes, over the limit", DecodeLimits(max_file_bytes=len(data) - 1))
-    _refused(data, "--max-bytes", DecodeLimits(max_bytes=pixels_and_symbols - 1))
-    _refused(data, "--max-macs", DecodeLimits(max_macs=macs - 1))
+    header = unpack_container(data).header
+    claim = decoding_claim(header, len(data))
+    exact = DecodeLimits(len(data), claim.memory_bytes, claim.seconds)
+    _refused(data, "bytes, over the limit", replace(exact, max_file_bytes=len(data) - 1))
+    _refused(data, "--max-bytes", replace(exact, max_bytes=claim.memory_bytes - 1))
+    _refused(data, "--max-seconds", replace(exact, max_seconds=0.999 * claim.seconds))
     # At the limit itself the payload is looked at.
-    exact = DecodeLimits(len(data), pixels_and_symbols, macs)
     _refused(data, "The payload|class counts|The classes", exact)
 
 
 def test_limits_of_the_user_hold_for_labels() -> None:
     """What labels need is compared with what the user allows, too."""
     plain = _file(b"\0" * 64)
-    header = unpack_container(plain).header
+    claim = decoding_claim(unpack_container(plain).header, len(plain) + 10)
     for changes in ({"label_mode": [1]}, {"label_mode": [2], "labeler_layers": [1, 9, 5, 0, 0]}):
         data = _file(b"\0" * 64, **changes)
         for limits in (
-            DecodeLimits(max_bytes=header.decoded_bytes),
-            DecodeLimits(max_macs=header.num_macs),
+            DecodeLimits(max_bytes=claim.memory_bytes),
+            DecodeLimits(max_seconds=claim.seconds),
         ):
             _refused(plain, "The payload|class counts|The classes", limits)
-            _refused(data, "over the limit", limits)
+            _refused(data, "allowed; give", limits)
 
 
 @pytest.mark.parametrize("filler", [b"\0", b"\xff", b"\x5a"])
@@ -224,8 +224,8 @@ def test_short_payload_does_not_buy_many_labels(
 ) -> None:
     """A file that claims many logits or weights but holds few bits is refused within its claim."""
     data = _file(filler * 64, **changes)
-    claimed_bytes = unpack_container(data).header.decoded_bytes
-    assert _refused(data, "file is") < claimed_bytes + (1 << 20)
+    claimed = decoding_claim(unpack_container(data, UNBOUNDED).header, len(data))
+    assert _refused(data, "file is", UNBOUNDED) < claimed.memory_bytes
 
 
 @pytest.mark.parametrize("filler", [b"\0", b"\xff", b"\x5a"])
@@ -234,11 +234,11 @@ def test_short_payload_does_not_buy_long_work(filler: bytes) -> None:
     data = _file(
         filler * 64, num_classes=[1], num_images=[2000], height=[32], width=[32], num_levels=[6]
     )
-    assert _refused(data, "file is") < 64 << 20
+    assert _refused(data, "file is", UNBOUNDED) < 64 << 20
 
 
 def test_many_sets_and_names_end_with_the_payload() -> None:
     """A claim of 65,536 classes and as many network sets ends where the payload does."""
     data = _file(b"\x80" * 400, num_classes=[65_536], num_sets=[50_000], num_images=[65_536])
-    assert _refused(data, "--max-macs") < 1 << 20
-    assert _refused(data, "file is", DecodeLimits(max_macs=1 << 62)) < 64 << 20
+    assert _refused(data, "--max-seconds .* --max-bytes") < 1 << 20
+    assert _refused(data, "file is", UNBOUNDED) < 64 << 20

@@ -13,7 +13,7 @@ from ddcodec.codec.decode import decode_bytes
 from ddcodec.errors import FormatError
 from ddcodec.format.limits import DecodeLimits
 
-_MODEST = DecodeLimits(max_file_bytes=4096, max_bytes=1 << 20, max_macs=1 << 28)
+_MODEST = DecodeLimits(max_file_bytes=4096, max_bytes=6 << 20, max_seconds=0.1)
 _BIT_FLIP_MEMORY_BYTES = 8 << 20
 
 
@@ -86,7 +86,7 @@ def test_resealed_bit_flips_of_labels_are_harmless(name: str) -> None:
     data = (Path(__file__).parents[1] / "golden" / f"{name}.ddc").read_bytes()
     original = decode_bytes(data)
     labels = soft_label_bytes(original.header, original.content, original.images)
-    limits = DecodeLimits(max_file_bytes=4096, max_bytes=8 << 20, max_macs=1 << 30)
+    limits = DecodeLimits(max_file_bytes=4096, max_bytes=12 << 20, max_seconds=0.5)
     flips = list(_single_bit_flips(data[:-4]))
     # Much of the header, and some of the payload.
     tried = [*flips[: 8 * 64 : 5], *flips[8 * 64 :: 211]]

@@ -70,6 +70,7 @@ def decode_command(
     numbers = export.select_images(symbols, ranges, names)
     source = export.ExportSource(symbols, numbers, renditions, limits)
     with naming(file):
+        source.check_writing()
         export.write_export(source, output, kind, force)
     print(f"{output}: {_count(source)}")
 

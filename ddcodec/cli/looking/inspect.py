@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -12,9 +12,10 @@ from ddcodec.budget import format_bytes
 from ddcodec.cli.shared.console import print_facts, print_table
 from ddcodec.cli.shared.options import file_argument, json_option, limit_options
 from ddcodec.errors import FormatError
+from ddcodec.format.claims import decoding_claim, options_to_read
 from ddcodec.format.container import VERSION, Container, unpack_container
 from ddcodec.format.header import Header
-from ddcodec.format.limits import DecodeLimits
+from ddcodec.format.limits import UNBOUNDED, DecodeLimits
 from ddcodec.format.student_recipe import StudentRecipe
 from ddcodec.results.inspection import (
     EXPLICIT,
@@ -63,7 +64,8 @@ def inspect_command(file: Path, header_only: bool, as_json: bool, limits: Decode
 def _inspect_header(file: Path, as_json: bool, limits: DecodeLimits) -> None:
     data = read_ddc(file, limits)
     try:
-        container = unpack_container(data, limits)
+        # Nothing is decoded: whatever the header claims can be looked at.
+        container = unpack_container(data, replace(UNBOUNDED, max_file_bytes=len(data)))
     except FormatError as error:
         raise FormatError(f"'{file}': {error}") from error
     if as_json:
@@ -122,7 +124,16 @@ def _header_facts(container: Container) -> list[tuple[str, str]]:
         ("header", format_bytes(container.header_bytes)),
         ("payload", format_bytes(len(container.payload))),
         ("per class", _per_class(8 * size / header.num_classes)),
+        ("decoding", _claimed(header, size)),
     ]
+
+
+def _claimed(header: Header, size: int) -> str:
+    """Return in words what decoding takes at most, and the options it needs."""
+    claim = decoding_claim(header, size)
+    options = options_to_read(header, size)
+    needs = f"; needs {options}" if options else ""
+    return f"at most {claim.seconds:,.2g} s and {claim.memory_bytes / 1e6:,.0f} MB{needs}"
 
 
 def _per_class(bits: float) -> str:

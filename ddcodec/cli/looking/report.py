@@ -67,6 +67,7 @@ def report_command(
             )
     record_path = Path(f"{file}.json")
     record = read_json(record_path) if record_path.exists() else None
-    page = report_html(ReportedFile(file.name, decoded, evaluations, record), per_class, scale)
+    reported = ReportedFile(file.name, decoded, evaluations, record)
+    page = report_html(reported, per_class, scale, limits)
     write_atomically(page.encode(), output)
     print(f"{output}: {len(page.encode()):,} bytes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -23,18 +24,27 @@ def verify_command(file: Path, limits: DecodeLimits) -> None:
     Prints the SHA-256 of symbols, labels and pixels, which are the same on every machine.
     """
     decoded = decode_file(file, limits)
-    from ddcodec.codec.checksum import label_bytes, symbol_bytes
+    import numpy as np
 
-    parts = {
-        "symbols": symbol_bytes(decoded.content),
-        "labels": label_bytes(decoded.labels),
-        "pixels": decoded.images.tobytes(),
+    from ddcodec.codec.checksum import label_bytes, symbol_parts
+
+    parts: dict[str, Iterable[bytes | memoryview]] = {
+        "symbols": (part.data for part in symbol_parts(decoded.content)),
+        "labels": [label_bytes(decoded.labels)],
+        "pixels": (np.ascontiguousarray(image).data for image in decoded.images),
     }
     print_facts(
         [
             ("file", str(file)),
             ("size", format_bytes(file_bytes(decoded.container))),
-            *((name, hashlib.sha256(data).hexdigest()) for name, data in parts.items()),
+            *((name, _sha256(data)) for name, data in parts.items()),
             ("checksums", "both match"),
         ]
     )
+
+
+def _sha256(parts: Iterable[bytes | memoryview]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()

@@ -44,5 +44,5 @@ def view_command(
         raise click.BadParameter("the contact sheet is a PNG; give it a name ending in .png.")
     check_output(output, force)
     decoded = decode_file(file, limits)
-    width, height = write_contact_sheet(decoded, output, per_class, scale, force)
+    width, height = write_contact_sheet(decoded, output, per_class, scale, force, limits)
     print(f"{output}: {width} x {height} pixels")

@@ -55,8 +55,15 @@ def run_summary(distilled: Distilled, path: Path) -> list[tuple[str, str]]:
         ("network sets", f"{allocation.num_sets}"),
         *_selection(distilled),
         *_label_choice(distilled),
+        *_reading(distilled.encoded.options_to_read),
         ("time", format_duration(distilled.seconds)),
     ]
+
+
+def _reading(options: str) -> list[tuple[str, str]]:
+    return (
+        [("to read it", f"give {options}: it takes more than such a file may")] if options else []
+    )
 
 
 def _label_choice(distilled: Distilled) -> list[tuple[str, str]]:

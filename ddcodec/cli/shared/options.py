@@ -106,30 +106,31 @@ def with_options(options: Sequence[Decorator], command: Command) -> Command:
 
 
 def limit_options(command: Command) -> Command:
-    """Add --max-bytes and --max-macs, and hand them to a command as `limits`."""
-    defaults = DecodeLimits()
+    """Add --max-seconds and --max-bytes, and hand them to a command as `limits`."""
 
+    @click.option(
+        "--max-seconds",
+        type=parse_positive,
+        metavar="S",
+        show_default="by the size of the file",
+        help="Most seconds of one core that decoding a .ddc may claim.",
+    )
     @click.option(
         "--max-bytes",
         type=parse_size,
         metavar="SIZE",
-        show_default="2 GiB decoded, 64 MiB of file",
-        help="Most memory a decoded file may take; also how large the file itself may be.",
-    )
-    @click.option(
-        "--max-macs",
-        type=COUNT,
-        default=defaults.max_macs,
-        metavar="N",
-        help="Most multiply-adds decoding may take.",
+        show_default="by the size of the file, at most 500 MB; 64 MiB of file",
+        help="Most memory that decoding a .ddc may claim; also how large it may be itself.",
     )
     @functools.wraps(command)
-    def limited(*arguments: Any, max_bytes: Size | None, max_macs: int, **settings: Any) -> Any:
-        limits = DecodeLimits(max_macs=max_macs)
+    def limited(
+        *arguments: Any, max_seconds: float | None, max_bytes: Size | None, **settings: Any
+    ) -> Any:
+        limits = DecodeLimits(max_seconds=max_seconds)
         if max_bytes is not None:
             largest = int(max_bytes.num_bytes)
             file_limit = max(largest, limits.max_file_bytes)
-            limits = DecodeLimits(file_limit, max_bytes=largest, max_macs=max_macs)
+            limits = DecodeLimits(file_limit, max_bytes=largest, max_seconds=max_seconds)
         return command(*arguments, limits=limits, **settings)
 
     return limited  # type: ignore[return-value]

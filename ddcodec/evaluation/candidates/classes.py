@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import torch
@@ -35,16 +36,17 @@ def renumbered(labels: Tensor, names: tuple[str, ...], real: Dataset) -> Tensor:
     _check_count(len(names), real)
     if names == real.class_names or _are_numbers(names):
         return labels
-    strange = [name for name in names if name not in real.class_names]
+    numbers = {name: number for number, name in reversed([*enumerate(real.class_names)])}
+    strange = [name for name in names if name not in numbers]
     if strange:
         raise not_a_class(strange[0], real)
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = Counter(names).most_common(1)[0][0]
         raise DataError(
             f"The class '{twice}' names several classes, but not in '{real.name}'; evaluate on the "
             "dataset that the training set was made of."
         )
-    order = torch.tensor([real.class_names.index(name) for name in names])
+    order = torch.tensor([numbers[name] for name in names])
     if labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < len(names):
         raise DataError(f"Labels must lie in 0…{len(names) - 1}.")
     return order[labels]

@@ -55,7 +55,8 @@ class ReadOptions:
     @property
     def max_bytes(self) -> int:
         """Most bytes that arrays may take."""
-        return MAX_BYTES if self.limits is None else self.limits.max_bytes
+        given = None if self.limits is None else self.limits.max_bytes
+        return MAX_BYTES if given is None else given
 
 
 def read_candidate(path: Path, load_real: Callable[[], Dataset], options: ReadOptions) -> Candidate:

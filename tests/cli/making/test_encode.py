@@ -1,6 +1,7 @@
 """`ddc encode` and `ddc compare` as a user meets them."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,18 @@ def test_encode_then_compare() -> None:
     assert all("accuracy" not in row for row in rows)
     table = _run("compare", "set.npz", "set-1k.ddc").stdout
     assert "accuracy" not in table and f"{len(data):,}" in table
+
+
+def test_file_that_needs_an_option_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes more to decode than such a file may is written, and its readers' option named."""
+    monkeypatch.setattr("ddcodec.format.limits.MOST_SECONDS", 1e-3)
+    _save("set.npz", count=2)
+    result = _run("encode", "set.npz", "--bpc", "1k", "--fit-steps", "1")
+    assert result.exit_code == 0, result.stderr
+    option = re.search(r"to read it +give (--max-seconds \S+): it takes more", result.stdout)
+    assert option is not None, result.stdout
+    fails(_run("verify", "set-1k.ddc"), 1, option[1], "over the 0.001 s allowed")
+    assert _run("verify", "set-1k.ddc", *option[1].split()).exit_code == 0
 
 
 def test_compare_tests_all_alike(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
