@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,9 +91,9 @@ class Environment:
         return interpreter
 
 
-def environments() -> Iterator[Environment]:
+def environments(pythons: Sequence[str]) -> Iterator[Environment]:
     """Yield what decoding is tried with; torch is not needed."""
-    for python in PYTHONS:
+    for python in pythons:
         numpy, coder = OLDEST
         if python in WITHOUT_NUMPY_1:
             numpy = NEWEST[0]
@@ -131,9 +131,13 @@ def _run(interpreter: str, code: str, variables: dict[str, str]) -> dict[str, li
         check=False,
     )
     if result.returncode:
-        return {"same": [], "error": [result.stderr.strip().splitlines()[-1]]}
+        return {"same": [], "error": [_last_line(result.stderr)]}
     read: dict[str, list[str]] = json.loads(result.stdout)
     return read
+
+
+def _last_line(text: str) -> str:
+    return ([line.strip() for line in text.splitlines() if line.strip()] or ["no reason given"])[-1]
 
 
 def decode_in(environment: Environment, folder: Path) -> tuple[int, int] | None:
@@ -144,8 +148,8 @@ def decode_in(environment: Environment, folder: Path) -> tuple[int, int] | None:
     try:
         interpreter = environment.make(folder)
     except subprocess.CalledProcessError as error:
-        lines = [line.strip() for line in error.stderr.splitlines() if line.strip()]
-        print(f"Python {environment.python}, {environment.packages}: not to be had, {lines[-1]}")
+        why = _last_line(error.stderr)
+        print(f"Python {environment.python}, {environment.packages}: not to be had, {why}")
         return None
     facts = _run(interpreter, FACTS, {})
     same = different = 0
@@ -167,11 +171,16 @@ def decode_in(environment: Environment, folder: Path) -> tuple[int, int] | None:
 
 def test_torch(version: str, python: str, folder: Path) -> bool:
     """Run the tests of training sets under a version of torch."""
-    requirements = (f"torch=={version}", str(ROOT), "pytest", "hypothesis")
-    interpreter = Environment(python, requirements).make(folder)
+    needed = ("-r", str(ROOT / "pyproject.toml"), "pytest", "hypothesis")
+    try:
+        interpreter = Environment(python, (f"torch=={version}", *needed)).make(folder)
+    except subprocess.CalledProcessError as error:
+        print(f"Python {python}, torch {version}: not to be had, {_last_line(error.stderr)}")
+        return False
     tests = [str(ROOT / "tests" / name) for name in ("training_set", "golden")]
     command = [interpreter, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
-    passed = subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+    variables = os.environ | {"PYTHONPATH": str(ROOT)}
+    passed = subprocess.run(command, cwd=ROOT, env=variables, check=False).returncode == 0
     print(f"Python {python}, torch {version}: {'passed' if passed else 'FAILED'}", flush=True)
     return passed
 
@@ -179,12 +188,13 @@ def test_torch(version: str, python: str, folder: Path) -> bool:
 def main() -> None:
     """Try everything; the exit status is 1 if anything differs."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pythons", nargs="*", default=PYTHONS, help="versions to decode with")
     parser.add_argument("--torch", nargs="*", default=[], help="versions of torch to try as well")
     parser.add_argument("--torch-python", default="3.11", help="the Python they are tried with")
     options = parser.parse_args()
     outcomes, passed = [], []
     with tempfile.TemporaryDirectory() as scratch:
-        for number, environment in enumerate(environments()):
+        for number, environment in enumerate(environments(options.pythons)):
             outcomes.append(decode_in(environment, Path(scratch) / str(number)))
             shutil.rmtree(Path(scratch) / str(number), ignore_errors=True)
         for version in options.torch:
@@ -197,7 +207,7 @@ def main() -> None:
         f"{len(had)} of {len(outcomes)} environments: "
         f"{same} decodings of all golden files the same, {different} different"
     )
-    sys.exit(different > 0 or not had or not all(passed))
+    sys.exit(int(different > 0 or (bool(outcomes) and not had) or not all(passed)))
 
 
 if __name__ == "__main__":

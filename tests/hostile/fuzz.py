@@ -25,8 +25,6 @@ from random import Random
 from examine import examine
 from mutations import cheap_giant, golden_files, mutation, tiny_files
 
-from ddcodec.format.limits import DecodeLimits
-
 MEMORY_BYTES = 1 << 30
 CPU_SECONDS = 5
 MOST_FILE_BYTES = 1 << 20
@@ -83,7 +81,7 @@ class State:
 def made(seed: int, number: int) -> bytes:
     """Return mutation `number`: mostly of tiny files, some of golden ones, a few giants."""
     if number % GIANTS_EVERY == GIANTS_EVERY - 1:
-        return cheap_giant(Random(f"giant {seed}/{number}"), DecodeLimits())
+        return cheap_giant(Random(f"giant {seed}/{number}"))
     files = golden_files() if number % GOLDEN_EVERY == GOLDEN_EVERY - 1 else tiny_files()
     return mutation(seed, number, files)
 
