@@ -21,7 +21,7 @@ sys.path.append(str(Path(__file__).parents[1] / "golden"))
 
 import reference_decoder
 
-DECODED_AGAIN_EVERY = 4
+DECODED_AGAIN_EVERY = 8
 """Of how many files one is compared with what the reference decoder makes of it."""
 
 LONGEST_TO_COMPARE = 500

@@ -15,7 +15,7 @@ from ddcodec.format.limits import DecodeLimits
 _LIMITS = DecodeLimits(max_seconds=0.05)
 _SEED = int(os.environ.get("DDC_FUZZ_SEED", date.today().toordinal()))
 _NUM_MUTATIONS = 20_000
-_RETOLD_SHARE = 0.1
+_RETOLD_SHARE = 0.05
 """Fewer than in `make fuzz`: these take five times as long as others."""
 
 
