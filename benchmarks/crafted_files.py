@@ -59,6 +59,8 @@ STRESSES = [
            "context_width": 32, "context_depth": 1}, loud=True),
     Stress("symbols pixels", {"num_images": 400, "height": 32, "width": 32, "channels": 3,
            "synthesis_id": PIXELS, "context_id": 4, "context_width": 8}),
+    Stress("pixels many", {"num_images": 1500, "height": 32, "width": 32, "channels": 3,
+           "synthesis_id": PIXELS, "context_id": 4, "context_width": 8}),
     Stress("sets small", {"num_classes": 2000, "num_sets": 2000, "num_images": 2000,
            "height": 1, "width": 1, "num_levels": 1}),
     Stress("sets without images", {"num_classes": 4000, "num_sets": 4000, "num_images": 1,

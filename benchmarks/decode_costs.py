@@ -3,6 +3,7 @@
     python benchmarks/decode_costs.py                    # one line a stress
     python benchmarks/decode_costs.py waves              # only those whose names begin so
     python benchmarks/decode_costs.py examples/*.ddc     # files
+    python benchmarks/decode_costs.py --edge             # with as many images as 200 bytes may have
 
 Each line is a crafted file that keeps one loop busy (`crafted_files.py`), decoded in a process of
 its own with one thread: CPU seconds and growth of resident memory, what `ddcodec/format/claims.py`
@@ -22,7 +23,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from crafted_files import STRESSES, crafted, encoded
+from crafted_files import STRESSES, Stress, crafted, encoded, header_of
 
 from ddcodec.codec.decode import decode_bytes, decode_symbols
 from ddcodec.codec.renditions import draw_renditions
@@ -37,7 +38,7 @@ from ddcodec.format.claims import (
 )
 from ddcodec.format.container import unpack_container
 from ddcodec.format.header import Header
-from ddcodec.format.limits import UNBOUNDED
+from ddcodec.format.limits import LEAST_BYTES, LEAST_SECONDS, SMALL_FILE_BYTES, UNBOUNDED
 
 
 def _status_bytes(field: str) -> int:
@@ -124,10 +125,25 @@ def print_row(name: str, data: bytes, work: str = "decode") -> None:
     )
 
 
+def at_the_edge(stress: Stress) -> Stress | None:
+    """Return a stress with as many images as a small file may have; None where one is too much."""
+    if stress.loud or stress.work != "decode":
+        return None
+    images = header_of(stress).num_images
+    while images:
+        facts = stress.header | {"num_images": images}
+        claim = decoding_claim(header_of(Stress(stress.name, facts)), SMALL_FILE_BYTES)
+        if claim.seconds <= LEAST_SECONDS and claim.memory_bytes <= LEAST_BYTES:
+            return Stress(stress.name, facts)
+        images = images * 9 // 10
+    return None
+
+
 def main() -> None:
     """Print one line per stress, or per file named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="how names of stresses begin, or .ddc files")
+    parser.add_argument("--edge", action="store_true", help="shrink stresses to the least limit")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -140,10 +156,12 @@ def main() -> None:
     files = [name for name in arguments.names if name.endswith(".ddc")]
     for file in files:
         print_row(Path(file).stem, Path(file).read_bytes())
-    for stress in STRESSES:
+    stresses = filter(None, map(at_the_edge, STRESSES)) if arguments.edge else STRESSES
+    for stress in stresses:
         if not arguments.names or any(map(stress.name.startswith, arguments.names)):
             data = encoded(stress) if stress.work != "decode" else crafted(stress)
-            print_row(stress.name, data, stress.work)
+            if not arguments.edge or len(data) <= SMALL_FILE_BYTES:
+                print_row(stress.name, data, stress.work)
 
 
 if __name__ == "__main__":

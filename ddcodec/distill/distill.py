@@ -15,10 +15,11 @@ from ddcodec.distill.comparison.pixel_recipe import distill_pixel_recipe
 from ddcodec.distill.latent_run import distill_latents
 from ddcodec.distill.losses import LOSSES
 from ddcodec.distill.losses.by_name import find_loss
-from ddcodec.distill.recipe.recipe import AUTO_LABELS, NO_LOSS, PIXELS, Recipe
+from ddcodec.distill.recipe.recipe import AUTO_LABELS, NO_LOSS, PIXELS, SEARCH, Recipe
 from ddcodec.distill.running.checkpoint import DATASET
 from ddcodec.distill.running.distilled import Distilled
 from ddcodec.distill.running.progress import Supervision
+from ddcodec.distill.search.decoder_search import distill_searched
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.errors import RecipeError
 from ddcodec.version import __version__
@@ -47,6 +48,8 @@ def distill(dataset: Dataset, recipe: Recipe, supervision: Supervision | None = 
         supervision.on_record(start)
 
     def distill_one(recipe: Recipe, supervision: Supervision) -> Distilled:
+        if recipe.synthesis == SEARCH:
+            return distill_searched(dataset, part, recipe, supervision, distill_one)
         settings = checkpoint_settings(dataset, recipe)
         return distill_latents(dataset, part, recipe, supervision, device, settings)
 

@@ -21,7 +21,7 @@ from ddcodec.distill.comparison.pixel_task import PixelTask
 from ddcodec.distill.distill import checkpoint_settings, find_device
 from ddcodec.distill.latent_run import finish_run, new_run
 from ddcodec.distill.rate.allocation import allocate_counts
-from ddcodec.distill.recipe.recipe import NO_LOSS, PIXELS, Recipe
+from ddcodec.distill.recipe.recipe import NO_LOSS, PIXELS, SEARCH, Recipe
 from ddcodec.distill.running.checkpoint import DATASET
 from ddcodec.distill.running.distilled import Distilled
 from ddcodec.distill.running.progress import Supervision
@@ -61,6 +61,8 @@ def encode_given_images(
     """
     if recipe.loss != NO_LOSS or recipe.images_per_class is not None:
         raise RecipeError("Given images are coded as they are: set loss='none' and no number.")
+    if recipe.synthesis == SEARCH:
+        raise RecipeError("Decoders are searched by ddc distill alone; name one.")
     supervision = supervision or Supervision()
     dataset = given.dataset
     part = _part(given)

@@ -67,6 +67,8 @@ def record_json(origin: DatasetOrigin, recipe: Recipe, distilled: Distilled) -> 
             "seconds": round(distilled.seconds, 3),
         },
     }
+    if distilled.trials:
+        record["search"] = list(distilled.trials)
     return (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
 
 

@@ -68,14 +68,14 @@ def draw_contact_sheet(
     cell_width = scale * decoded.header.width + MARGIN
     row_height = max(cell_height, _FONT_SIZE + 2 * MARGIN)
     _check_size(columns * cell_width, len(counts) * row_height)
+    names = [printable(name)[:_LONGEST_LABEL] for name in decoded.class_names]
     # No letter is wider than it is high.
-    widest = _LONGEST_LABEL * _FONT_SIZE + columns * cell_width
+    widest = max(map(len, names)) * _FONT_SIZE + 4 * MARGIN + columns * cell_width
     num_pictures = int(np.minimum(counts, columns).sum())
     header, file_bytes = decoded.header, decoded.file_bytes
     claim = sheet_claim(header, file_bytes, num_pictures, widest * len(counts) * row_height)
     check_claim(header, file_bytes, limits or DecodeLimits(), claim)
     font = ImageFont.load_default(_FONT_SIZE)
-    names = [printable(name)[:_LONGEST_LABEL] for name in decoded.class_names]
     label_width = round(max(font.getlength(name) for name in names)) + 4 * MARGIN
     size = (label_width + columns * cell_width, len(names) * row_height + MARGIN)
     _check_size(*size)

@@ -210,7 +210,8 @@ def _seconds_per_labelled_image(header: Header) -> float:
     labeler = header.labeler
     if labeler is None:
         return 0.0
-    numbers = TIME.mac * labeler.macs_per_image + TIME.value * labeler.values_per_image
+    numbers = TIME.mac * labeler.macs_per_image
+    numbers += TIME.labeler_value * labeler.values_per_image
     return numbers + TIME.call * (len(labeler.layers) + 1)
 
 
@@ -221,8 +222,9 @@ def _latents_seconds(header: Header, capacity_bits: int) -> float:
     neighbours = busy_sets * inputs * header.positions_per_image
     macs = depth * inputs * inputs + 2 * inputs
     symbol = TIME.symbol + TIME.symbol_input * inputs * (1 + depth) + TIME.mac * macs
-    escapes = min(waves, capacity_bits // BITS_PER_ESCAPE)
-    steps = TIME.wave * waves + TIME.escape * escapes + TIME.neighbour * neighbours
+    escaped = min(header.num_symbols, capacity_bits // BITS_PER_ESCAPE)
+    escapes = TIME.escape * min(waves, escaped) + TIME.escaped * escaped
+    steps = TIME.wave * waves + escapes + TIME.neighbour * neighbours
     return steps + symbol * header.num_symbols
 
 

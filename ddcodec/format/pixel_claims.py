@@ -57,7 +57,9 @@ def rendering_bytes(header: Header) -> int:
     counts = pixel_counts(header)
     area = header.height * header.width
     window = min(header.num_images * area, max(area, WINDOW_POSITIONS))
-    chunk = min(header.num_images * area, max(area, CHUNK_POSITIONS))
+    # Pixels themselves pass a whole window at a time.
+    largest = WINDOW_POSITIONS if header.synthesis_id == PIXELS else CHUNK_POSITIONS
+    chunk = min(header.num_images * area, max(area, largest))
     pixels = header.channels * (header.num_images * area + 3 * window)
     latents = MEMORY.symbol * header.positions_per_image * -(-window // area)
     basis = MEMORY.basis * counts.basis // WAVELET_TAPS
@@ -96,13 +98,14 @@ def _pyramid_counts(header: Header) -> PixelCounts:
         tall = halved(header.height, level - 1)
         numbers = (rows + DOUBLING_REACH + 2 * rows) * columns
         numbers += tall * (columns + DOUBLING_REACH + 2 * columns)
-        doubled += 2 * (header.num_levels - level) * numbers
+        doubled += (header.num_levels - level) * numbers
         largest = max(largest, (header.num_levels - level) * numbers)
     # A pixel by itself has a surrounding of nine, padded and then gathered.
     surroundings = 2 * (2 * SYNTHESIS_KERNEL_TAPS + 4) * channels
-    values = doubled + area * (sum(widths) + surroundings)
+    # Padded, gathered, summed up tap by tap.
+    values = 3 * doubled + area * (sum(widths) + surroundings)
     working = 3 * header.num_levels + 2 * -(-largest // area) + surroundings // 2 + 4 * channels
-    macs = area * (dense + spatial) + UPSAMPLING_TAPS * doubled // 2
+    macs = area * (dense + spatial) + UPSAMPLING_TAPS * doubled
     return PixelCounts(macs, values, 4 * header.num_levels + len(widths) + 2, 0, working)
 
 

@@ -19,11 +19,12 @@ class TimePrices:
         plane: setting up a latent plane, for each network set.
         neighbour: finding an input of a latent, once for each network set.
         wave: coding what does not depend on each other, however little.
-        escape: a wave in which something escapes its table, on top.
+        escape, escaped: a wave in which something escapes its table, on top; each that does.
         symbol, symbol_input: a latent; fetching one of the inputs of its prediction.
         logit: reading one of the soft labels.
         mac: a multiply-add of a matrix product.
         value: a number that is copied, added to or clamped.
+        labeler_value: likewise in a labeler, whose arrays are of a whole image and leave the cache.
         call: a few numpy calls, on however little.
         basis: an entry of the matrix of a wavelet.
         detail: drawing the detail of a latent of a rendition.
@@ -33,18 +34,20 @@ class TimePrices:
 
     file: float = 5e-3
     label: float = 1e-7
-    letter: float = 2e-5
+    letter: float = 1.2e-5
     tensor: float = 1.5e-4
     weight: float = 6e-7
     plane: float = 3e-4
     neighbour: float = 3e-8
     wave: float = 2e-4
     escape: float = 4e-4
+    escaped: float = 4e-7
     symbol: float = 3e-7
     symbol_input: float = 3e-9
     logit: float = 8e-7
     mac: float = 1.3e-10
     value: float = 4.5e-9
+    labeler_value: float = 1.8e-8
     call: float = 1.2e-4
     basis: float = 3e-9
     detail: float = 4e-7

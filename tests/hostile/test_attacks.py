@@ -1,6 +1,6 @@
 """Small valid files that ask for much: refused by default with what they claim, bounded if trusted.
 
-Each file is one that kept an earlier decoder busy, or its like: networks of zeros whose predictions
+Each keeps one loop of a decoder busy. Networks are zeros whose predictions
 are so sure that images take no bits.
 """
 
@@ -18,12 +18,13 @@ from sample_content import sample_header
 from ddcodec.codec import decode as decode_module
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.encode import encode_content, encode_payload
+from ddcodec.codec.labels.soft_labels import SoftLabels
 from ddcodec.codec.parameters import NetworkTensors, QuantizedTensor
 from ddcodec.codec.stream import Content, context_of, synthesis_of
 from ddcodec.codec.wavelet.exact import ExactWavelet
 from ddcodec.errors import FormatError
 from ddcodec.export import write_contact_sheet
-from ddcodec.format.claims import decoding_claim
+from ddcodec.format.claims import decoding_claim, options_to_read
 from ddcodec.format.container import pack_container, unpack_container
 from ddcodec.format.header import Header
 from ddcodec.format.labeler_layers import LabelerLayer
@@ -58,8 +59,13 @@ def _content(header: Header) -> Content:
     labeler = None
     if header.labeler is not None:
         labeler = {name: _zeros(shape) for name, shape in header.labeler.tensor_shapes().items()}
+    soft = None
+    if header.label_mode == 1:
+        square = np.zeros((header.num_classes, header.num_classes), dtype=np.int64)
+        logits = np.zeros((header.num_images, header.num_classes), dtype=np.int16)
+        soft = SoftLabels(logits, 0, square, square - 40)
     networks = (_networks(header),) * header.num_sets
-    return Content(counts, None, sets, networks, latents, None, labeler)
+    return Content(counts, None, sets, networks, latents, soft, labeler)
 
 
 def _claiming(num_bytes: int, **changes: object) -> bytes:
@@ -188,12 +194,31 @@ def test_ordinary_files_need_no_option(path: Path) -> None:
     assert 0 < claim.memory_bytes < DecodeLimits().bytes_for(len(data))
 
 
+@pytest.mark.parametrize(
+    ("num_bytes", "changes"),
+    [
+        (260, {"num_classes": 2, "num_images": 8, "height": 32, "has_class_names": True,
+               "context_depth": 1, "context_width": 8, "synthesis_widths": ()}),
+        (100_000, {"num_classes": 10, "num_images": 1620, "height": 32}),
+        (1_000_000, {"num_classes": 10, "num_images": 8100, "height": 32,
+                     "synthesis_widths": (32,)}),
+        (190_000, {"num_classes": 10, "num_images": 440, "height": 128}),
+    ],
+)  # fmt: skip
+def test_usual_sets_need_no_option(num_bytes: int, changes: dict[str, object]) -> None:
+    """What `ddc distill` makes by default in so many bytes claims less than it may."""
+    usual = {"channels": 3, "num_levels": 5, "synthesis_id": 3, "context_id": 3,
+             "context_width": 24, "context_depth": 2, "synthesis_widths": (16,)}  # fmt: skip
+    header = sample_header(**(usual | {"width": changes["height"]} | changes))
+    assert options_to_read(header, num_bytes) == ""
+
+
 def test_limits_grow_with_the_file() -> None:
     """200 bytes get 50 ms and 50 MB; what larger files get is as written down."""
     limits = DecodeLimits()
     sizes = (20, 200, 300, 2190, 50_000, 200_000, 10**6, 1 << 26)
     assert [limits.seconds_for(size) for size in sizes] == pytest.approx(
-        [0.05, 0.05, 0.55, 10, 10, 36, 60, 60]
+        [0.05, 0.05, 0.55, 10, 10, 40, 60, 60]
     )
     assert [limits.bytes_for(size) // 10**6 for size in sizes] == [50, 50, 55, 149, *[500] * 4]
     own = DecodeLimits(max_bytes=7, max_seconds=3)
@@ -205,7 +230,7 @@ def test_limits_grow_with_the_file() -> None:
 def _headers(draw: st.DrawFn) -> Header:
     family = draw(st.sampled_from([(1, 1), (1, 2), (2, 3), (3, 3), (4, 4)]))
     num_classes = draw(st.integers(1, 40))
-    labels = draw(st.sampled_from([0, 0, 2]))
+    labels = draw(st.sampled_from([0, 1, 2]))
     layers = draw(st.lists(st.builds(LabelerLayer, st.integers(1, 40), st.sampled_from([1, 3, 5])),
                            min_size=1, max_size=3))  # fmt: skip
     widths = draw(st.lists(st.sampled_from([1, 8, 40, 300]), min_size=1, max_size=2))
@@ -223,7 +248,7 @@ def _headers(draw: st.DrawFn) -> Header:
         context_depth=draw(st.integers(1, 3)),
         synthesis_widths=tuple(widths),
         label_mode=labels,
-        labeler_layers=tuple(layers) if labels else (),
+        labeler_layers=tuple(layers) if labels == 2 else (),
     )
 
 

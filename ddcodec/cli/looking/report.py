@@ -16,7 +16,7 @@ from ddcodec.cli.shared.options import (
 )
 from ddcodec.errors import DataError
 from ddcodec.format.limits import DecodeLimits
-from ddcodec.results.inspection import decode_file, file_bytes
+from ddcodec.results.inspection import decode_file, file_bytes, naming
 
 
 @click.command("report")
@@ -68,6 +68,7 @@ def report_command(
     record_path = Path(f"{file}.json")
     record = read_json(record_path) if record_path.exists() else None
     reported = ReportedFile(file.name, decoded, evaluations, record)
-    page = report_html(reported, per_class, scale, limits)
+    with naming(file):
+        page = report_html(reported, per_class, scale, limits)
     write_atomically(page.encode(), output)
     print(f"{output}: {len(page.encode()):,} bytes")

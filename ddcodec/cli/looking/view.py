@@ -15,7 +15,7 @@ from ddcodec.cli.shared.options import (
     whole_number,
 )
 from ddcodec.format.limits import DecodeLimits
-from ddcodec.results.inspection import decode_file
+from ddcodec.results.inspection import decode_file, naming
 
 
 @click.command("view")
@@ -44,5 +44,6 @@ def view_command(
         raise click.BadParameter("the contact sheet is a PNG; give it a name ending in .png.")
     check_output(output, force)
     decoded = decode_file(file, limits)
-    width, height = write_contact_sheet(decoded, output, per_class, scale, force, limits)
+    with naming(file):
+        width, height = write_contact_sheet(decoded, output, per_class, scale, force, limits)
     print(f"{output}: {width} x {height} pixels")

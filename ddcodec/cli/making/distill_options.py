@@ -23,9 +23,9 @@ from ddcodec.cli.shared.run_options import (
     names_option,
     output_option,
     resume_option,
+    searched_synthesis_option,
     seed_option,
     share_option,
-    synthesis_option,
     time_option,
 )
 
@@ -110,7 +110,7 @@ _OPTIONS = (
         help="Images of each class: equal, as many of each or all there are; or natural, in "
         "proportion to its training images.",
     ),
-    synthesis_option,
+    searched_synthesis_option,
     share_option,
     click.option(
         "--context", type=click.Choice(CONTEXTS), default="coarser",

@@ -53,6 +53,7 @@ def run_summary(distilled: Distilled, path: Path) -> list[tuple[str, str]]:
             describe_decoder(allocation.synthesis.synthesis_id, allocation.synthesis.widths),
         ),
         ("network sets", f"{allocation.num_sets}"),
+        *_search(distilled),
         *_selection(distilled),
         *_label_choice(distilled),
         *_reading(distilled.encoded.options_to_read),
@@ -61,9 +62,13 @@ def run_summary(distilled: Distilled, path: Path) -> list[tuple[str, str]]:
 
 
 def _reading(options: str) -> list[tuple[str, str]]:
-    return (
-        [("to read it", f"give {options}: it takes more than such a file may")] if options else []
-    )
+    return [("to read it", f"give {options}: more than such a file may take")] if options else []
+
+
+def _search(distilled: Distilled) -> list[tuple[str, str]]:
+    if not distilled.trials:
+        return []
+    return [("searched", f"{len(distilled.trials)} short fits")]
 
 
 def _label_choice(distilled: Distilled) -> list[tuple[str, str]]:

@@ -43,11 +43,11 @@ class Watch:
         """
         from ddcodec.export import check_output
 
-        if self.resume and not self.checkpoint.exists():
+        if self.resume and not self.is_kept:
             raise DataError(
                 f"There is no checkpoint '{self.checkpoint}'; leave --resume out to begin."
             )
-        if self.checkpoint.exists() and not self.resume and not force:
+        if self.is_kept and not self.resume and not force:
             raise OutputError(
                 f"'{self.checkpoint}' holds an interrupted run; go on with --resume, or start anew "
                 "with --force."
@@ -55,12 +55,22 @@ class Watch:
         if self.log_path is not None:
             check_output(self.log_path, force or self.resume)
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether there is anything of an interrupted run: of its search for a decoder or later."""
+        from ddcodec.distill.search.trials import search_path
+
+        return self.checkpoint.exists() or search_path(self.checkpoint).exists()
+
     def remove_checkpoints(self) -> None:
         """Remove what was kept of a run that is finished and written."""
         from ddcodec.distill.auto_labels import CANDIDATES, label_checkpoint
+        from ddcodec.distill.search.trials import search_path
 
         for labels in CANDIDATES:
-            label_checkpoint(self.checkpoint, labels).unlink(missing_ok=True)
+            kept = label_checkpoint(self.checkpoint, labels)
+            kept.unlink(missing_ok=True)
+            search_path(kept).unlink(missing_ok=True)
 
     @contextmanager
     def supervision(
@@ -81,7 +91,7 @@ class Watch:
                     resume=self.resume,
                 )
             except KeyboardInterrupt as error:
-                if not self.checkpoint.exists():
+                if not self.is_kept:
                     raise
                 raise Interrupted(
                     f"Interrupted; '{self.checkpoint}' holds the last state that was kept, and the "

@@ -41,7 +41,10 @@ def parse_size(text: str) -> Size:
 def parse_decoder(text: str) -> str:
     """Check the value of --synthesis."""
     from ddcodec.codec import synthesis
+    from ddcodec.distill.recipe.recipe import SEARCH
 
+    if text == SEARCH:
+        return text
     try:
         return str(synthesis.parse_decoder(text))
     except RecipeError as error:

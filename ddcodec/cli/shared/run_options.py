@@ -20,9 +20,14 @@ from ddcodec.cli.shared.options import (
 SHARES = ("class", "groups", "all")
 PARAMETERIZATIONS = ("latents", "pixels")
 
+_SYNTHESIS = "Decoder: wavelet, wavelet-16 (width of its refinement), or a pyramid: v4 or 160,40"
 synthesis_option = click.option(
     "--synthesis", type=parse_decoder, metavar="NAME", show_default="from the budget",
-    help="Decoder: wavelet, wavelet-16 (width of its refinement), or a pyramid: v4 or 160,40.",
+    help=f"{_SYNTHESIS}.",
+)  # fmt: skip
+searched_synthesis_option = click.option(
+    "--synthesis", type=parse_decoder, metavar="NAME", show_default="from the budget",
+    help=f"{_SYNTHESIS}; search takes what short fits of the images find best.",
 )  # fmt: skip
 share_option = click.option(
     "--share", type=click.Choice(SHARES), show_default="from the budget",

@@ -29,6 +29,9 @@ PARAMETERIZATIONS = (LATENTS, PIXELS)
 DESCENT = "descent"
 QUANTIZERS = (DESCENT, "soft", "ste")
 
+SEARCH = "search"
+"""The decoder that short fits of the images find best."""
+
 HARD_LABELS, SOFT_LABELS, LABELER_LABELS, AUTO_LABELS = "hard", "soft", "labeler", "auto"
 LABELS = (HARD_LABELS, SOFT_LABELS, LABELER_LABELS, AUTO_LABELS)
 
@@ -50,7 +53,8 @@ class Recipe:
         images_per_class: synthetic images of each class; None follows from the budget.
         balance: `equal` gives every class as many images, or all it has; `natural` shares as many
             in all out in proportion to the training images of each class.
-        synthesis: a decoder as `parse_decoder` reads it; None follows from the budget.
+        synthesis: a decoder as `parse_decoder` reads it, or `search`, which fits some and takes the
+            best, with its context model and share; None follows from the budget.
         share: one set of networks per class, per group of classes or for all; None likewise.
         context: the context model of a pyramid decoder, `own` or `coarser`.
         context_width: inputs of the context model, 8, 16, 24 or 32; None follows from the budget.
@@ -147,6 +151,12 @@ class Recipe:
             if value is not None and not 0 < value < float("inf"):
                 raise RecipeError(f"{name} must be above 0, not {value}.")
         _ = self.decoder
+        given = (self.context_width, self.context_depth, self.share)
+        if self.synthesis == SEARCH and given != (None, None, None):
+            raise RecipeError(
+                "A search chooses context model and sharing, too; leave --share, context_width and "
+                "context_depth out."
+            )
         if self.renditions is not None and not 1 <= self.renditions <= MAX_RENDITIONS:
             raise RecipeError(f"renditions must be 1 to {MAX_RENDITIONS}, not {self.renditions}.")
         for name in ("images_per_class", "fit_steps"):
@@ -196,7 +206,7 @@ class Recipe:
     @property
     def decoder(self) -> DecoderChoice | None:
         """The decoder asked for, or None."""
-        return None if self.synthesis is None else parse_decoder(self.synthesis)
+        return None if self.synthesis in (None, SEARCH) else parse_decoder(self.synthesis)
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> Recipe:

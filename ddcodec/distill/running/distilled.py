@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ class Distilled:
         accuracy: that validation gave them then, in percent; None without validation.
         label_accuracies: percentages on the validation part by kind of label, where a run chose
             among them.
+        trials: of a search for the decoder, as JSON has them; empty without one.
     """
 
     encoded: EncodedFile
@@ -43,6 +45,7 @@ class Distilled:
     selected_step: int | None = None
     accuracy: float | None = None
     label_accuracies: Mapping[str, float] = field(default_factory=dict)
+    trials: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def size_bytes(self) -> int:

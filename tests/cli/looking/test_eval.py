@@ -34,7 +34,7 @@ DDC = Path(__file__).parents[2] / "golden" / "colour.ddc"
 @pytest.fixture(autouse=True)
 def _short_and_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two updates of narrow networks, a cache and a folder of one's own."""
-    for name in ("quick", "tuned"):
+    for name in ("quick", "tuned", "glance"):
         settings = {"updates": 2, "batch_size": 4, "network_width": 8}
         short = {**vars(PROTOCOLS[name]), "epochs": None, **settings}
         monkeypatch.setitem(protocols.PROTOCOLS, name, protocols.Protocol(**short))

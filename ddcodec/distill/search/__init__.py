@@ -1,0 +1,1 @@
+"""Decoders found by short fits of the images at hand."""
