@@ -110,7 +110,8 @@ def limit_memory() -> None:
     """Forbid this process more than `MEMORY_BYTES` of address space beyond what it has now."""
     baseline_pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = baseline_pages * resource.getpagesize() + MEMORY_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard_limit))
 
 
 def write_find(folder: Path, seed: int, number: int, data: bytes, what: str) -> None:
