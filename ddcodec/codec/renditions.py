@@ -67,8 +67,9 @@ def draw_renditions(
             more than one rendition.
     """
     check_renditions(header, count, limits or DecodeLimits(), file_bytes)
-    shape = (count, header.num_images, header.channels, header.height, header.width)
-    images = np.empty(shape, dtype=np.uint8)
+    # Those of an image lie together, as training sets have them.
+    shape = (header.num_images, count, header.channels, header.height, header.width)
+    images = np.empty(shape, dtype=np.uint8).swapaxes(0, 1)
     scales = [_scales(header, content, index) for index in range(header.num_sets)]
     strength = StudentRecipe.from_hints(header.hints).detail
     for rendition in range(count):

@@ -135,7 +135,7 @@ class ExportSource:
             FormatError: says how long that takes.
         """
         header, file_bytes = self.symbols.header, self.symbols.file_bytes
-        claim = exporting_claim(header, file_bytes, len(self))
+        claim = exporting_claim(header, file_bytes, len(self), self.renditions)
         check_claim(header, file_bytes, self.limits or DecodeLimits(), claim)
 
     def labelling(self) -> SoftLabelling:

@@ -11,7 +11,7 @@ from math import ceil, floor, log10
 
 from ddcodec.errors import FormatError
 from ddcodec.format.header import LABEL_MODE_SOFT, LABELER_PROBES, Header
-from ddcodec.format.limits import FURTHER_WORK, DecodeLimits
+from ddcodec.format.limits import FURTHER_MEMORY, FURTHER_WORK, DecodeLimits
 from ddcodec.format.pixel_claims import rendering_bytes, rendering_seconds
 from ddcodec.format.planes import PIXELS, PYRAMID, Plane
 from ddcodec.format.prices import MEMORY, TIME
@@ -33,12 +33,14 @@ class Claim:
     Attributes:
         seconds_of: of one core, by what takes them.
         memory_bytes: at the peak.
-        allowance: times the usual limit that it may take, in seconds.
+        allowance: times the usual limit of seconds that it may take.
+        memory_allowance: likewise of memory.
     """
 
     seconds_of: dict[str, float]
     memory_bytes: int
     allowance: int = 1
+    memory_allowance: int = 1
 
     @property
     def seconds(self) -> float:
@@ -68,8 +70,11 @@ def drawing_claim(header: Header, file_bytes: int, renditions: int) -> Claim:
         "latents": _latents_seconds(header, 0) + (renditions - 1) * details,
         "pixels": renditions * rendering_seconds(header),
     }
-    memory = _memory_bytes(header, file_bytes) + MEMORY.detail * header.num_symbols
-    return Claim(seconds, memory + 2 * renditions * _image_bytes(header), FURTHER_WORK)
+    largest = header.num_images * max(plane.size for plane in header.planes)
+    details_bytes = MEMORY.detail * header.num_symbols + MEMORY.drawing * largest
+    images_bytes = renditions * _image_bytes(header)
+    memory = _memory_bytes(header, file_bytes) + details_bytes + images_bytes
+    return Claim(seconds, memory, FURTHER_WORK, FURTHER_MEMORY)
 
 
 def labelling_claim(header: Header, num_images: int) -> Claim:
@@ -79,13 +84,17 @@ def labelling_claim(header: Header, num_images: int) -> Claim:
     return Claim({"labels": seconds}, MEMORY.probability * numbers, FURTHER_WORK)
 
 
-def exporting_claim(header: Header, file_bytes: int, num_images: int) -> Claim:
-    """Return what decoding a file and writing so many images and all classes takes at most."""
+def exporting_claim(header: Header, file_bytes: int, num_images: int, renditions: int = 1) -> Claim:
+    """Return what decoding a file and writing so many images and all classes takes at most.
+
+    Drawing the renditions, which are among the images, claims by itself.
+    """
     decoding = decoding_claim(header, file_bytes)
     pixels = header.channels * header.height * header.width
     writing = num_images * (TIME.export_image + pixels * TIME.export_byte)
     writing += header.num_classes * TIME.export_image
-    return Claim(decoding.seconds_of | {"writing": writing}, decoding.memory_bytes)
+    allowance = FURTHER_WORK if renditions > 1 else 1
+    return Claim(decoding.seconds_of | {"writing": writing}, decoding.memory_bytes, allowance)
 
 
 def sheet_claim(header: Header, file_bytes: int, num_pictures: int, sheet_pixels: int) -> Claim:
@@ -116,7 +125,10 @@ def check_claim(
     seconds = limits.seconds_for(file_bytes)
     if limits.max_seconds is None:
         seconds *= claim.allowance
-    excess = _excess(claim, seconds, limits.bytes_for(file_bytes))
+    memory_bytes = limits.bytes_for(file_bytes)
+    if limits.max_bytes is None:
+        memory_bytes *= claim.memory_allowance
+    excess = _excess(claim, seconds, memory_bytes)
     if not excess:
         return
     count = header.num_images

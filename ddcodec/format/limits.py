@@ -30,6 +30,10 @@ FURTHER_WORK = 8
 renditions as files advise, before students train for minutes."""
 
 
+FURTHER_MEMORY = 2
+"""Times the limit of memory that renditions may take."""
+
+
 @dataclass(frozen=True)
 class DecodeLimits:
     """Bounds a user may raise for files they trust.

@@ -76,7 +76,8 @@ class MemoryPrices:
         input: an input of a latent of the wave in work.
         number: a number in work.
         basis: an entry of the matrices of a wavelet.
-        detail: a latent with the details of a rendition, and what they are drawn from.
+        detail: a latent with the details of a rendition, and its scale.
+        drawing: a latent of the plane whose details are drawn.
         probability: what a labeler says of an image and a class of an export.
         sheet_pixel: a pixel of a contact sheet and of the PNG made of it.
     """
@@ -95,7 +96,8 @@ class MemoryPrices:
     input: int = 3
     number: int = 8
     basis: int = 100
-    detail: int = 60
+    detail: int = 16
+    drawing: int = 120
     probability: int = 48
     sheet_pixel: int = 7
 

@@ -24,7 +24,15 @@ from ddcodec.codec.stream import Content, context_of, synthesis_of
 from ddcodec.codec.wavelet.exact import ExactWavelet
 from ddcodec.errors import FormatError
 from ddcodec.export import write_contact_sheet
-from ddcodec.format.claims import decoding_claim, options_to_read
+from ddcodec.format.claims import (
+    check_claim,
+    decoding_claim,
+    drawing_claim,
+    exporting_claim,
+    labelling_claim,
+    options_to_read,
+    sheet_claim,
+)
 from ddcodec.format.container import pack_container, unpack_container
 from ddcodec.format.header import Header
 from ddcodec.format.labeler_layers import LabelerLayer
@@ -192,6 +200,22 @@ def test_ordinary_files_need_no_option(path: Path) -> None:
     claim = decoding_claim(header, len(data))
     assert 0 < claim.seconds < DecodeLimits().seconds_for(len(data))
     assert 0 < claim.memory_bytes < DecodeLimits().bytes_for(len(data))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_usual_work_needs_no_option(path: Path) -> None:
+    """Renditions as advised, labels, exports and sheets of every example are within its limits."""
+    data = path.read_bytes()
+    header, size = unpack_container(data).header, len(data)
+    height, width = 2 * header.height + 2, 336 + 20 * (header.width + 1)
+    for claim in (
+        drawing_claim(header, size, 8),
+        labelling_claim(header, header.num_images),
+        exporting_claim(header, size, header.num_images),
+        exporting_claim(header, size, 8 * header.num_images, 8),
+        sheet_claim(header, size, 100, 10 * height * width),
+    ):
+        check_claim(header, size, DecodeLimits(), claim)
 
 
 @pytest.mark.parametrize(
