@@ -17,7 +17,11 @@ DEMO_EVAL := --protocol glance --repeats 1 --references coded
 # One core for each thread, and none that spins while it waits.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help install lint check test dist docs demo kills clean
+MUTATIONS := 100000
+FINDS := finds
+FUZZ_SECONDS := 1800
+
+.PHONY: help install lint check test dist docs demo fuzz fuzz-coverage kills matrix clean
 
 help:
 	@echo "make demo   distill glyphs, decode, evaluate beside real images (minutes)"
@@ -26,6 +30,9 @@ help:
 	@echo "make dist   wheel and sdist, the wheel tried in a fresh environment"
 	@echo "make docs   the documentation site, in site/"
 	@echo "make kills  kill commands at random moments, go on, compare (half an hour)"
+	@echo "make fuzz   hostile files by the thousand (MUTATIONS=100000)"
+	@echo "make fuzz-coverage  the same guided by coverage, for half an hour (FUZZ_SECONDS=1800)"
+	@echo "make matrix the golden files in many environments, each made by uv"
 	@echo "make clean  remove the environments and what was made"
 
 # The package is installed in place: only its dependencies can be out of date.
@@ -46,6 +53,10 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 
 $(VENV)/.installed-dist: $(VENV)/.installed
 	$(PIP) install --quiet -c constraints.txt -e '.[dist]'
+	@touch $@
+
+$(VENV)/.installed-fuzz: $(VENV)/.installed
+	$(PIP) install --quiet -c constraints.txt -e '.[fuzz]'
 	@touch $@
 
 lint: $(VENV)/.installed-dev
@@ -89,5 +100,18 @@ demo: $(VENV)/.installed
 kills: $(VENV)/.installed
 	nice $(BIN)/python benchmarks/kills.py
 
+# A find of either is a file in $(FINDS), and the exit status is not 0.
+fuzz: $(VENV)/.installed
+	OMP_NUM_THREADS=1 $(BIN)/python tests/hostile/fuzz.py --mutations $(MUTATIONS) --finds $(FINDS)
+
+fuzz-coverage: $(VENV)/.installed-fuzz
+	mkdir -p $(FINDS)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/hostile/coverage_guided.py $(FINDS)/corpus \
+		-artifact_prefix=$(FINDS)/ -max_total_time=$(FUZZ_SECONDS)
+
+# Environments are made anew, without torch, which decoding does not need.
+matrix: $(VENV)/.installed
+	$(BIN)/python tests/matrix.py
+
 clean:
-	rm -rf $(VENV) $(FRESH) $(DEMO) build dist site
+	rm -rf $(VENV) $(FRESH) $(DEMO) $(FINDS) build dist site

@@ -27,7 +27,7 @@ on it."""
 
 
 @lru_cache(maxsize=64)
-def wave_positions(rows: int, columns: int) -> tuple[NDArray[np.int64], ...]:
+def wave_positions(rows: int, columns: int) -> tuple[NDArray[np.int16], ...]:
     """Return per wave the positions (k × 2: y, x) in order of rising y."""
     if rows * columns == 0:
         return ()
@@ -35,7 +35,8 @@ def wave_positions(rows: int, columns: int) -> tuple[NDArray[np.int64], ...]:
     wave = x + WAVE_SLOPE * y
     order = np.argsort(wave, kind="stable")
     starts = np.flatnonzero(np.diff(wave[order])) + 1
-    return tuple(np.split(np.stack([y, x], axis=1)[order], starts))
+    # Two bytes each: what is kept for the next file is that of all sizes that files had.
+    return tuple(np.split(np.stack([y, x], axis=1)[order].astype(np.int16), starts))
 
 
 class LatentCoder:
@@ -71,7 +72,7 @@ class LatentCoder:
         waves = wave_positions(plane.rows, plane.columns)
         if not waves:
             return np.zeros((self._num_images, plane.rows, plane.columns), dtype=np.int16)
-        y, x = np.concatenate(waves).T
+        y, x = np.concatenate(waves).T.astype(np.int64)
         ends = np.cumsum([len(wave) for wave in waves])
         inputs, rows = (
             self._predictor.inputs_of(number, y, x),

@@ -80,14 +80,15 @@ def gain_numbers(planes: tuple[Plane, ...]) -> dict[tuple[int, int], int]:
 
 
 @lru_cache(maxsize=32)
-def synthesis_basis(size: int) -> NDArray[np.float64]:
-    """Return for each tap its part in a line of `size` ≥ 2: 9 × size × size.
+def synthesis_basis(size: int) -> NDArray[np.int8]:
+    """Return for each tap its part in a line of `size` ≥ 2: 9 × size × size, 0 … 2.
 
     Low and high coefficients lie in turns on the line, which goes on mirrored at both ends without
     repeating the last one; columns are ordered low half first.
     """
     num_low = halved(size, 1)
-    basis = np.zeros((NUM_TAPS, size, size))
+    # One byte each: what is kept for the next file is that of all sizes that strangers' files had.
+    basis = np.zeros((NUM_TAPS, size, size), dtype=np.int8)
     for row in range(size):
         for distance in range(-NUM_HIGH_TAPS + 1, NUM_HIGH_TAPS):
             source = (row + distance) % (2 * size - 2)
