@@ -16,11 +16,14 @@ WINDOW_POSITIONS = 1 << 20
 """Positions of the images that are rendered between two looks at who wants them, at most, where one
 image has fewer."""
 
-CHUNK_POSITIONS = 1 << 14
+CHUNK_POSITIONS = 1 << 15
 """Positions of the images that run through a decoder together, likewise."""
 
-CACHED_WIDTH = 512
-"""Hidden width of a refinement at which its surroundings take twice the time for each number."""
+CHUNK_VALUES = 1 << 17
+"""Numbers of a layer of a refinement in work at once, unless a line of pixels has more."""
+
+BAND = 48
+"""Coefficients that a sample of a wavelet is made of, those that are 0 in a block included."""
 
 DOUBLING_REACH = 4
 """Rows or columns that an upsampling adds at the ends."""
@@ -35,6 +38,7 @@ class PixelCounts:
         steps: groups of numpy calls for a chunk, however small.
         basis: entries of the matrices of a wavelet, made again for every chunk.
         working: numbers in work at once for each position of a chunk.
+        block: numbers in work at once, however few positions.
     """
 
     macs: int
@@ -42,6 +46,7 @@ class PixelCounts:
     steps: int
     basis: int
     working: int
+    block: int = 0
 
 
 def rendering_seconds(header: Header) -> float:
@@ -63,7 +68,8 @@ def rendering_bytes(header: Header) -> int:
     pixels = header.channels * (header.num_images * area + 3 * window)
     latents = MEMORY.symbol * header.positions_per_image * -(-window // area)
     basis = MEMORY.basis * counts.basis // WAVELET_TAPS
-    return pixels + latents + MEMORY.number * counts.working * chunk + basis
+    numbers = counts.working * chunk + counts.block
+    return pixels + latents + MEMORY.number * numbers + basis
 
 
 def num_chunks(header: Header) -> int:
@@ -114,21 +120,24 @@ def _wavelet_counts(header: Header) -> PixelCounts:
     macs, values, basis = area * channels**2, 0, 0
     for level in range(header.num_levels):
         rows, columns = halved(header.height, level), halved(header.width, level)
-        macs += channels * rows * columns * (rows + columns)
+        macs += channels * rows * columns * (min(rows, BAND) + min(columns, BAND))
         values += 8 * channels * rows * columns
         basis += channels * WAVELET_TAPS * (rows**2 * (rows > 1) + columns**2 * (columns > 1))
     values += 4 * area * channels
-    working, layers = 10 * channels, 1
+    # Behind the columns of an image stands a zero.
+    line = header.width + 1
+    working, layers, block = -(-(4 * channels + 8) * line // header.width), 1, 0
     if header.synthesis_widths:
         first, last = header.synthesis_widths[0], header.synthesis_widths[-1]
         inner = sum(a * b for a, b in pairwise(header.synthesis_widths))
-        macs += area * (inner + SYNTHESIS_KERNEL_TAPS * channels * (first + last))
-        surroundings = 2 * SYNTHESIS_KERNEL_TAPS * (channels + last)
-        # Wide ones leave every cache.
-        surroundings += surroundings * last // CACHED_WIDTH
-        values += area * (surroundings + 2 * sum(header.synthesis_widths) + 6 * channels)
-        widest = max(channels, *header.synthesis_widths)
-        working += 3 * SYNTHESIS_KERNEL_TAPS * max(channels, last) + 2 * widest + 2 * channels
+        surroundings = SYNTHESIS_KERNEL_TAPS * channels
+        macs += area * (inner + surroundings * (first + last))
+        # What lies side by side in the cache takes a fraction of what is gathered.
+        values += area * (surroundings + sum(header.synthesis_widths) // 2 + 2 * channels)
+        # Before the first row and after the last stand others.
+        working += -(-3 * channels * line * (header.height + 2) // area)
         layers += len(header.synthesis_widths) + 1
+        widest = max(surroundings, *header.synthesis_widths)
+        block = layers * max(CHUNK_VALUES, widest * line)
     steps = 2 * header.num_levels * channels + layers
-    return PixelCounts(macs, values, steps, basis, working)
+    return PixelCounts(macs, values, steps, basis, working, block)

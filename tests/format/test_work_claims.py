@@ -8,6 +8,7 @@ from sample_content import sample_header
 from ddcodec.codec import latents, surroundings
 from ddcodec.codec.context.context import ContextModel
 from ddcodec.codec.stream import synthesis_of
+from ddcodec.codec.wavelet import refinement
 from ddcodec.format import claims, pixel_claims
 from ddcodec.format.claims import (
     decoding_claim,
@@ -36,6 +37,7 @@ def test_sizes_of_the_decoder() -> None:
     """Claims count in the steps in which the decoder really works."""
     assert claims.INPUT_COLUMNS == latents.CHUNK_COLUMNS
     assert pixel_claims.CHUNK_POSITIONS == surroundings.CHUNK_PIXELS
+    assert pixel_claims.CHUNK_VALUES == refinement.CHUNK_VALUES
 
 
 @pytest.mark.parametrize("name", HEADERS)
@@ -59,9 +61,9 @@ def test_waves(rows: int, columns: int, waves: int) -> None:
 
 
 def test_calls_of_decoders() -> None:
-    """A window of 2^20 positions asks each set once, a decoder takes 2^14 at a time."""
+    """A window of 2^20 positions asks each set once, a decoder takes 2^15 at a time."""
     header = sample_header(num_classes=4, num_images=4000, height=32, width=32)
-    assert num_chunks(header) == 4 * 1 + 250
+    assert num_chunks(header) == 4 * 1 + 125
     assert num_chunks(replace(header, num_sets=4)) == 4 * 4 + 250
     assert num_chunks(replace(header, num_images=2, num_sets=4)) == 2
     assert num_chunks(replace(header, num_images=5, height=512, width=512)) == 2 + 5
