@@ -64,7 +64,7 @@ def test_calls_of_decoders() -> None:
     """A window of 2^20 positions asks each set once, a decoder takes 2^15 at a time."""
     header = sample_header(num_classes=4, num_images=4000, height=32, width=32)
     assert num_chunks(header) == 4 * 1 + 125
-    assert num_chunks(replace(header, num_sets=4)) == 4 * 4 + 250
+    assert num_chunks(replace(header, num_sets=4)) == 4 * 4 + 125
     assert num_chunks(replace(header, num_images=2, num_sets=4)) == 2
     assert num_chunks(replace(header, num_images=5, height=512, width=512)) == 2 + 5
 
