@@ -24,6 +24,7 @@ from ddcodec.cli.looking import eval as eval_options
 from ddcodec.cli.making import distill_options
 from ddcodec.cli.shared import group, judging_options, options, run_options
 from ddcodec.codec.decode import decode_bytes
+from ddcodec.datasets.sources import glyphs
 from ddcodec.distill.recipe.recipe import SHARES, Recipe
 from ddcodec.errors import OutputError
 from ddcodec.evaluation import protocols
@@ -323,8 +324,12 @@ def _wrong_files(folder: Path) -> dict[str, tuple[Path, str]]:
     ],
     ids=" ".join,
 )  # fmt: skip
-def test_wrong_files(kind: str, command: list[str], tmp_path: Path) -> None:
+def test_wrong_files(
+    kind: str, command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every command that reads a file refuses a wrong one in one sentence, and writes nothing."""
+    monkeypatch.setattr(glyphs, "TRAIN_IMAGES", 10)
+    monkeypatch.setattr(glyphs, "TEST_IMAGES", 10)
     path, pattern = _wrong_files(tmp_path)[kind]
     if command[0] == "eval" and kind == "folder":
         pattern = "holds no images"  # a folder is evaluated, if it has some

@@ -43,7 +43,7 @@ def test_a_long_name_is_refused_before_the_work(name: str, tmp_path: Path) -> No
 
 def test_all_names_of_the_longest_fit(tmp_path: Path) -> None:
     """A name just short enough works to the end."""
-    outputs = _outputs(tmp_path / ("x" * 214 + ".ddc"))
+    outputs = _outputs(tmp_path / ("x" * 207 + ".ddc"))
     with outputs.held():
         for suffix in outputs.watch.suffixes(outputs.file):
             outputs.file.with_name(outputs.file.name + suffix).write_bytes(b"state")
