@@ -98,7 +98,7 @@ demo: $(VENV)/.installed
 
 # Of every way to make something; the figures in SECURITY.md are of this.
 kills: $(VENV)/.installed
-	nice $(BIN)/python benchmarks/kills.py
+	nice $(BIN)/python benchmarks/safety/kills.py
 
 # A find of either is a file in $(FINDS), and the exit status is not 0.
 fuzz: $(VENV)/.installed

@@ -1,7 +1,7 @@
 """What decoding costs: seconds and bytes for each thing that a file can ask for many of.
 
-Measured by `benchmarks/decode_costs.py` on one thread of a shared 2.8 GHz Xeon and rounded up, so
-that a laptop of half the speed still keeps what is claimed of it for quiet machines.
+Measured by `benchmarks/safety/decode_costs.py` on one thread of a shared 2.8 GHz Xeon and rounded
+up, so that a laptop of half the speed still keeps what is claimed of it for quiet machines.
 """
 
 from dataclasses import dataclass

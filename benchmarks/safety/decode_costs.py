@@ -1,9 +1,9 @@
 """Measure what each loop of the decoder costs whose length a file chooses, beside what is claimed.
 
-    python benchmarks/decode_costs.py                    # one line a stress
-    python benchmarks/decode_costs.py waves              # only those whose names begin so
-    python benchmarks/decode_costs.py examples/*.ddc     # files
-    python benchmarks/decode_costs.py --edge             # with as many images as 200 bytes may have
+    python benchmarks/safety/decode_costs.py                    # one line a stress
+    python benchmarks/safety/decode_costs.py waves              # only those whose names begin so
+    python benchmarks/safety/decode_costs.py examples/*.ddc     # files
+    python benchmarks/safety/decode_costs.py --edge             # images for 200 bytes
 
 Each line is a crafted file that keeps one loop busy (`crafted_files.py`), decoded in a process of
 its own with one thread: CPU seconds and growth of resident memory, what `ddcodec/format/claims.py`
