@@ -19,7 +19,7 @@ from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.synthesis import WAVELET_FAMILY, DecoderChoice
 from ddcodec.datasets.base import Dataset, class_counts
 from ddcodec.distill.rate.allocation import FIXED_BYTES, Allocation, allocate
-from ddcodec.distill.recipe.recipe import HARD_LABELS, LABELER_LABELS, NO_LOSS, SEARCH, Recipe
+from ddcodec.distill.recipe.recipe import HARD_LABELS, LABELER_LABELS, NO_LOSS, Recipe
 from ddcodec.distill.running.distilled import Distilled
 from ddcodec.distill.running.progress import Supervision
 from ddcodec.distill.search.space import SPACE, DecoderSpace, Networks
@@ -119,8 +119,7 @@ class DecoderSearch:
         """What the budget alone would choose."""
         context, synthesis = self._whole.context, self._whole.synthesis
         decoder = str(DecoderChoice(WAVELET_FAMILY, synthesis.widths))
-        share = self._plain.share or "all"
-        return Networks(decoder, context.width, context.depth, share)
+        return Networks(decoder, context.width, context.depth, "all")
 
     def run(self) -> Found:
         """Try all rungs.
@@ -196,8 +195,7 @@ def plain_recipe(recipe: Recipe) -> Recipe:
     return replace(
         recipe,
         bytes_per_class=recipe.bytes_per_class * (1 - share),
-        synthesis=None if recipe.synthesis == SEARCH else recipe.synthesis,
-        loss=NO_LOSS, loss_options={}, pool="auto", experts=None, init="random",
+        synthesis=None, loss=NO_LOSS, loss_options={}, pool="auto", experts=None, init="random",
         labels=HARD_LABELS, labeler_from=None, teacher=None, renditions=None,
         multiplier=None, time_seconds=None, skip_init=False, quantizer="descent", validate=False,
         keep_class_names=False,

@@ -155,12 +155,7 @@ class Experts:
         with belonging(folder, KIND):
             self.epochs = checked_count(facts["epochs"], least=1)
             self.mean, self.std = tuple(facts["mean"]), tuple(facts["std"])
-            shape, classes, width = (
-                facts["image_shape"],
-                facts["num_classes"],
-                facts["network_width"],
-            )
-            self.network = FlatNetwork(facts["arch"], tuple(shape), classes, width, device)
+            self.network = FlatNetwork.of_facts(facts, device)
         self._trajectories = []
         for number in range(facts[store.COUNT]):
             file = store.network_file(folder, number)

@@ -244,15 +244,10 @@ class Pool:
         self._networks = [store.load_tensors(file, (_WEIGHTS, *_STATISTICS)) for file in files]
         with belonging(folder, KIND):
             self.mean, self.std = tuple(facts["mean"]), tuple(facts["std"])
-            shape, classes, width = (
-                facts["image_shape"],
-                facts["num_classes"],
-                facts["network_width"],
-            )
-            self._network = FlatNetwork(facts["arch"], tuple(shape), classes, width, device)
+            self._network = FlatNetwork.of_facts(facts, device)
             members = len(facts["epochs"]) + len(facts["mixes"])
             expected = _shapes(
-                members, facts["draws"], classes, self._network, facts["frequencies"]
+                members, facts["draws"], facts["num_classes"], self._network, facts["frequencies"]
             )
             for tensors in self._networks:
                 check_shapes(tensors, expected)

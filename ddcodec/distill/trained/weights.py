@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -53,6 +54,12 @@ class FlatNetwork:
     def _build(self, seed: int) -> Classifier:
         arch, shape, classes = self._key
         return networks.build(arch, shape, classes, seed=seed, network_width=self._network_width)
+
+    @classmethod
+    def of_facts(cls, facts: Mapping[str, Any], device: torch.device) -> FlatNetwork:
+        """Return the network that a folder of trained ones says it holds."""
+        shape, classes = tuple(facts["image_shape"]), facts["num_classes"]
+        return cls(facts["arch"], shape, classes, facts["network_width"], device)
 
     @property
     def num_weights(self) -> int:
