@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ddcodec.budget import Budget
 from ddcodec.codec.decode import decode_bytes
@@ -24,6 +23,7 @@ from ddcodec.distill.rate.allocation import allocate_counts
 from ddcodec.distill.recipe.recipe import NO_LOSS, PIXELS, SEARCH, Recipe
 from ddcodec.distill.running.checkpoint import DATASET
 from ddcodec.distill.running.distilled import Distilled
+from ddcodec.distill.running.picture_quality import psnr, squared_errors
 from ddcodec.distill.running.progress import Supervision
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.errors import RecipeError
@@ -70,9 +70,9 @@ def encode_given_images(
     code = _code_pixels if recipe.parameterization == PIXELS else _code_latents
     distilled = code(dataset, part, names, recipe, supervision)
     decoded = decode_bytes(distilled.encoded.data, UNBOUNDED).images
-    errors = _squared_errors(decoded, distilled.real_images)
-    worst_and_best = _psnr(float(errors.max())), _psnr(float(errors.min()))
-    return EncodedSet(distilled, _psnr(float(errors.mean())), worst_and_best)
+    errors = squared_errors(decoded, distilled.real_images)
+    worst_and_best = psnr(float(errors.max())), psnr(float(errors.min()))
+    return EncodedSet(distilled, psnr(float(errors.mean())), worst_and_best)
 
 
 def _part(given: GivenImages) -> TrainingPart:
@@ -133,19 +133,3 @@ def _code_pixels(
         keeps_all=True,
     )
     return run_pixels(task, started)
-
-
-def _squared_errors(decoded: NDArray[np.uint8], given: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return the mean squared error of each image, in squared grey levels."""
-    return np.array(
-        [
-            np.square(one.astype(np.float64) - other).mean()
-            for one, other in zip(decoded, given, strict=True)
-        ]
-    )
-
-
-def _psnr(mean_squared_error: float) -> float:
-    if mean_squared_error == 0:
-        return float("inf")
-    return float(10 * np.log10(255**2 / mean_squared_error))

@@ -13,14 +13,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
-import numpy as np
-
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.synthesis import WAVELET_FAMILY, DecoderChoice
 from ddcodec.datasets.base import Dataset, class_counts
 from ddcodec.distill.rate.allocation import FIXED_BYTES, Allocation, allocate
 from ddcodec.distill.recipe.recipe import HARD_LABELS, LABELER_LABELS, NO_LOSS, Recipe
 from ddcodec.distill.running.distilled import Distilled
+from ddcodec.distill.running.picture_quality import psnr, squared_errors
 from ddcodec.distill.running.progress import Supervision
 from ddcodec.distill.search.space import SPACE, DecoderSpace, Networks
 from ddcodec.distill.search.trials import KeptTrials, Trial
@@ -28,7 +27,8 @@ from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.errors import BudgetError
 from ddcodec.format.limits import UNBOUNDED
 
-_PEAK = 255.0
+LEAST_ERROR = 1e-9
+"""Counted where images are decoded without any, so that trials stay comparable."""
 
 
 @dataclass(frozen=True)
@@ -204,9 +204,9 @@ def plain_recipe(recipe: Recipe) -> Recipe:
 
 def psnr_of(distilled: Distilled) -> float:
     """Return the PSNR in dB of a decoded file against the images it was made of."""
-    decoded = decode_bytes(distilled.encoded.data, UNBOUNDED).images.astype(np.float64)
-    error = float(np.mean((decoded - distilled.real_images) ** 2))
-    return float(10 * np.log10(_PEAK**2 / max(error, 1e-9)))
+    decoded = decode_bytes(distilled.encoded.data, UNBOUNDED).images
+    error = float(squared_errors(decoded, distilled.real_images).mean())
+    return psnr(max(error, LEAST_ERROR))
 
 
 def distill_searched(
