@@ -37,10 +37,10 @@ from ddcodec.datasets import generate_glyphs
 from ddcodec.distill import distill as _distill  # noqa: F401 - loaded once, before all forks
 from ddcodec.distill.labels import making
 from ddcodec.distill.running.progress import Supervision
-from ddcodec.distill.start import transform
 from ddcodec.evaluation import judge as _judge  # noqa: F401 - likewise
 from ddcodec.evaluation import protocols
 from ddcodec.evaluation.students import unfinished
+from ddcodec.kept import training
 
 KEPT_EVERY_SECONDS = 0.2
 """In place of a minute, so that a run of seconds is kept many times."""
@@ -340,8 +340,7 @@ def _prepare() -> None:
             yield replace(found, checkpoint_seconds=KEPT_EVERY_SECONDS)
 
     watching.Watch.supervision = often  # type: ignore[method-assign, assignment]
-    making.CHECKPOINT_SECONDS = KEPT_EVERY_SECONDS
-    transform.FIRST_STEPS, transform.LATER_STEPS = 24, 12
+    training.EVERY_SECONDS = KEPT_EVERY_SECONDS
     # A labeler of a few updates has not come down to its share yet, which is no matter here.
     making.coded_bits = lambda tensor: 0.0  # type: ignore[attr-defined]
     unfinished.EVERY_SECONDS = KEPT_EVERY_SECONDS

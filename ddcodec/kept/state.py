@@ -50,6 +50,17 @@ def checked_counts(values: Any, length: int) -> list[int]:
     return counts
 
 
+def check_rows(read: Any, count: int) -> None:
+    """Refuse what are no rows of a table.
+
+    Raises:
+        ValueError: if it is no int64 vector of numbers below `count`.
+    """
+    check_like(read, torch.empty(len(read), dtype=torch.int64))
+    if len(read) and not 0 <= int(read.min()) <= int(read.max()) < count:
+        raise ValueError("rows of other images")
+
+
 def check_like(read: Any, own: Any, where: str = "state") -> None:
     """Compare the form of a state that was read with that of one's own.
 

@@ -119,8 +119,8 @@ def keeping(folder: Path) -> Iterator[ProgressReport]:
             yield report
     except KeyboardInterrupt as error:
         raise Interrupted(
-            f"Interrupted; networks that are complete stay in '{folder}', and the same command "
-            "goes on from there."
+            f"Interrupted; the same command goes on from what is in '{folder}', a minute before at "
+            "most."
         ) from error
 
 

@@ -20,19 +20,15 @@ from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.distill.labels.architecture import affine_bits, labeler_shape, shape_for_budget
 from ddcodec.distill.labels.trainable import TrainableLabeler
 from ddcodec.distill.labels.training import LabelerSettings, LabelerTraining
-from ddcodec.distill.trained import store
+from ddcodec.distill.trained import network_files, store
 from ddcodec.distill.trained.network_training import ProgressCallback, TrainingProgress
 from ddcodec.distill.trained.training_part import TrainingPart
-from ddcodec.errors import BudgetError, DataError, OutputError
-from ddcodec.kept.notices import notify
-from ddcodec.kept.seal import load_sealed, save_sealed
-from ddcodec.kept.state import belonging, checked_count, checked_threads
-from ddcodec.kept.writing import discard
+from ddcodec.errors import BudgetError
+from ddcodec.kept.state import belonging
+from ddcodec.kept.training import KeptTraining
 from ddcodec.networks import precision
 
 TEACHER, LABELER = "teacher", "labeler"
-CHECKPOINT_SECONDS = 60.0
-_STATE = "state.pt"
 _TEST_BATCH = 125
 
 WEIGHT_AIM = 0.98
@@ -108,7 +104,7 @@ def load_teacher(dataset: Dataset, folder: Path, device: torch.device) -> Traina
     facts = store.read_complete(folder, TEACHER, part.facts())
     shape = labeler_shape(part.image_shape, part.num_classes, int(facts["last_width"]))
     network = TrainableLabeler(shape, 0, quantised=False)
-    _load(network, store.network_file(folder, 0))
+    _load(network, network_files.network_file(folder, 0))
     return network.to(device).eval()
 
 
@@ -148,7 +144,7 @@ def make_labeler(
     teacher, identity = None, None
     if teacher_folder is not None:
         teacher = load_teacher(dataset, teacher_folder, device)
-        identity = _digest(store.network_file(teacher_folder, 0).read_bytes())
+        identity = _digest(network_files.network_file(teacher_folder, 0).read_bytes())
     facts = {**part.facts(), "budget_bytes": budget_bytes, "teacher": identity, "seed": seed}
     facts |= {"training": asdict(settings)}
     folder = cache_folder(LABELER, dataset.name, facts)
@@ -204,75 +200,41 @@ def _train(
 ) -> None:
     """Bring a network to the end of its training, from wherever the folder says it is."""
     bytes_needed = 16 * sum(value.numel() for value in network.parameters())
-    file, state = store.network_file(folder, 0), folder / _STATE
+    file, kept = (
+        network_files.network_file(folder, 0),
+        network_files.network_in_training(folder, 0, is_cached),
+    )
     filling = store.filling(folder, kind, facts, 1, bytes_needed, _ignore_plan, is_cached)
     with filling as missing:
         if not missing:
             _load(network, file)
             network.eval()
         else:
-            _make(training, state, kind, is_cached, on_progress)
+            _make(training, kept, kind, on_progress)
             network.eval()
-            store.save_tensors(file, network.state_dict())
-        discard(state)
+            network_files.save_tensors(file, network.state_dict())
+            kept.forget()
 
 
 def _make(
-    training: LabelerTraining,
-    state: Path,
-    kind: str,
-    is_cached: bool,
-    on_progress: ProgressCallback,
+    training: LabelerTraining, kept: KeptTraining, kind: str, on_progress: ProgressCallback
 ) -> None:
-    done = _resume(training, state, is_cached)
-    started = kept = time.monotonic()
-    for number in range(done, training.updates):
-        loss = training.update(number)
-        now = time.monotonic()
-        left = (now - started) / (number + 1 - done) * (training.updates - number - 1)
-        on_progress(TrainingProgress(kind, 0, 1, number + 1, training.updates, loss, left))
-        if now - kept > CHECKPOINT_SECONDS:
-            _keep(training, state, number + 1)
-            kept = now
+    kept.resume(training)
+    started, before = time.monotonic(), training.done
+    while training.done < training.updates:
+        loss = training.update()
+        done, updates = training.done, training.updates
+        left = (time.monotonic() - started) / (done - before) * (updates - done)
+        on_progress(TrainingProgress(kind, 0, 1, done, updates, loss, left))
+        kept.keep_now_and_then(training)
 
 
 def _ignore_plan(missing: int, needed: int) -> None:
     """Say nothing: there is one network."""
 
 
-def _keep(training: LabelerTraining, path: Path, done: int) -> None:
-    content = {"done": done, "threads": torch.get_num_threads(), "training": training.state()}
-    try:
-        save_sealed(content, path)
-    except OutputError as error:
-        # What has been trained is worth more than that it can be gone on with.
-        notify(f"{error} The training goes on and is not kept.")
-
-
-def _resume(training: LabelerTraining, path: Path, is_cached: bool) -> int:
-    """Return how many updates have been made."""
-    if not path.exists():
-        return 0
-    before = training.state_copy()
-    try:
-        saved = load_sealed(path)
-        # Sums that are split among other threads round differently.
-        threads = checked_threads(saved["threads"])
-        done = checked_count(saved["done"], most=training.updates)
-        training.restore(saved["training"])
-    except Exception as error:
-        # What somebody made up goes wrong in many ways.
-        if not is_cached:
-            raise DataError(f"'{path}' is damaged; delete it to begin again.") from error
-        notify(f"'{path}' is damaged; the training begins again.")
-        training.restore(before)
-        return 0
-    torch.set_num_threads(threads)
-    return done
-
-
 def _load(network: TrainableLabeler, path: Path) -> None:
-    tensors = store.load_tensors(path, tuple(network.state_dict()))
+    tensors = network_files.load_tensors(path, tuple(network.state_dict()))
     with belonging(path.parent, "network"):
         network.load_state_dict(tensors)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import cos, exp, log, pi
@@ -16,7 +15,7 @@ from ddcodec.distill.labels.trainable import TrainableLabeler
 from ddcodec.distill.labels.views import cut_together, shifted
 from ddcodec.distill.trained.random_streams import random_stream
 from ddcodec.distill.trained.training_part import TrainingPart
-from ddcodec.kept.state import check_like, restore_optimiser
+from ddcodec.kept.state import check_like, checked_count, restore_optimiser
 from ddcodec.networks import precision
 from ddcodec.networks.replay import Rate, Replayed
 
@@ -70,6 +69,9 @@ class LabelerTraining:
         seed: of order and views.
         budget_bits: of the weights; None trains without a rate.
         teacher: returns logits of images in grey levels; None trains on the labels alone.
+
+    Attributes:
+        done: updates that have been made.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class LabelerTraining:
         self._size = Replayed(self._bits, self._device)
         self._log_level, self._multiplier = log(FIRST_MULTIPLIER), FIRST_MULTIPLIER
         self._first_bits: float | None = None
+        self.done = 0
         self._batch = min(settings.batch_size, len(part.labels))
 
     @property
@@ -109,14 +112,17 @@ class LabelerTraining:
         """Length of the training."""
         return max(1, round(self._settings.epochs * self.updates_per_epoch))
 
-    def update(self, number: int) -> float:
-        """Make one update, counted from 0; return the cross-entropy in nats."""
+    def update(self) -> float:
+        """Make the next update; return the cross-entropy in nats."""
+        number = self.done
         images, targets = self._views(number)
         self._set_rates(number / self.updates, number)
         if self._budget_bits is not None:
             self._steer(float(self._size()), number / self.updates)
         multiplier = torch.tensor(self._multiplier, device=self._device)
-        return float(self._learn(images, targets, multiplier))
+        loss = float(self._learn(images, targets, multiplier))
+        self.done += 1
+        return loss
 
     @torch.no_grad()
     def _bits(self) -> Tensor:
@@ -175,13 +181,10 @@ class LabelerTraining:
         self._log_level += max(-largest, min(largest, INTEGRAL * excess * largest / LARGEST_STEP))
         self._multiplier = exp(self._log_level + PROPORTIONAL * excess)
 
-    def state_copy(self) -> dict[str, Any]:
-        """Return a state that later updates leave alone."""
-        return copy.deepcopy(self.state())
-
     def state(self) -> dict[str, Any]:
         """Return everything that updates change."""
         return {
+            "done": self.done,
             "network": self._network.state_dict(),
             "weights": self._weights.state_dict(),
             "others": self._others.state_dict(),
@@ -191,6 +194,7 @@ class LabelerTraining:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on where `state` was called; something is raised for a state that does not fit."""
+        done = checked_count(state["done"], most=self.updates)
         self._network.load_state_dict(state["network"])
         restore_optimiser(self._weights, state["weights"])
         restore_optimiser(self._others, state["others"])
@@ -198,3 +202,4 @@ class LabelerTraining:
         if state["first_bits"] is not None:
             check_like(state["first_bits"], 0.0)
         self._log_level, self._first_bits = state["log_level"], state["first_bits"]
+        self.done = done

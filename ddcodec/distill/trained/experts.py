@@ -11,18 +11,19 @@ import torch
 from torch import Tensor
 
 from ddcodec.datasets.base import Dataset
-from ddcodec.distill.trained import store
+from ddcodec.distill.trained import network_files, store
 from ddcodec.distill.trained.network_training import (
     ProgressCallback,
     Schedule,
     Trainer,
-    TrainingProgress,
+    showing,
 )
 from ddcodec.distill.trained.random_streams import derived_seed
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.errors import DataError, RecipeError
 from ddcodec.kept.state import belonging, checked_count
+from ddcodec.kept.training import KeptTraining
 
 KIND = "experts"
 SCHEDULE = Schedule(learning_rate=0.01, batch_size=256)
@@ -77,7 +78,7 @@ def make_experts(
 ) -> None:
     """Train the experts that are missing from a folder, on the training part of a dataset.
 
-    Complete files are kept, so an interrupted run goes on where it was.
+    Complete files are kept, and a network in training every minute: interrupted runs go on.
 
     Args:
         dataset: Its validation part is never seen.
@@ -101,27 +102,26 @@ def make_experts(
     with store.filling(folder, KIND, facts, count, bytes_each, on_plan) as missing:
         trainer = Trainer(part, network, SCHEDULE)
         for number in missing:
-            trajectory = _train(trainer, number, settings, on_progress)
-            store.save_tensors(store.network_file(folder, number), {_TRAJECTORY: trajectory})
+            kept = network_files.network_in_training(folder, number, is_cached=False)
+            trajectory = _train(trainer, number, settings, kept, on_progress)
+            network_files.save_tensors(
+                network_files.network_file(folder, number), {_TRAJECTORY: trajectory}
+            )
+            kept.forget()
 
 
 def _train(
-    trainer: Trainer, number: int, settings: ExpertSettings, on_progress: ProgressCallback
+    trainer: Trainer,
+    number: int,
+    settings: ExpertSettings,
+    kept: KeptTraining,
+    on_progress: ProgressCallback,
 ) -> Tensor:
     """Return the trajectory of an expert, (epochs + 1)×P on the CPU."""
+    stations = [epoch * trainer.updates_per_epoch for epoch in range(settings.epochs + 1)]
+    show = showing(on_progress, number, settings.count)
     seed = derived_seed(settings.seed, number)
-    updates = settings.epochs * trainer.updates_per_epoch
-
-    def report(update: int, loss: float, left: float) -> None:
-        progress = (number, settings.count, update, updates, loss, left)
-        on_progress(TrainingProgress("training", *progress))
-
-    dtype = DTYPES[settings.dtype]
-    kept = [trainer.initial(seed).to("cpu", dtype)]
-    for update, weights in enumerate(trainer.trajectory(seed, updates, report), start=1):
-        if update % trainer.updates_per_epoch == 0:
-            kept.append(weights.to("cpu", dtype))
-    return torch.stack(kept)
+    return torch.stack(trainer.train(seed, stations, kept, show, DTYPES[settings.dtype]))
 
 
 def _facts(part: TrainingPart, settings: ExpertSettings) -> dict[str, Any]:
@@ -158,8 +158,8 @@ class Experts:
             self.network = FlatNetwork.of_facts(facts, device)
         self._trajectories = []
         for number in range(facts[store.COUNT]):
-            file = store.network_file(folder, number)
-            trajectory = store.load_tensors(file, (_TRAJECTORY,))[_TRAJECTORY]
+            file = network_files.network_file(folder, number)
+            trajectory = network_files.load_tensors(file, (_TRAJECTORY,))[_TRAJECTORY]
             if trajectory.shape != (self.epochs + 1, self.network.num_weights):
                 raise DataError(f"'{file}' does not belong to its experts; make them again.")
             self._trajectories.append(trajectory)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +15,8 @@ from ddcodec.distill.trained.derivatives import LossDerivatives
 from ddcodec.distill.trained.random_streams import derived_seed, random_stream
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.distill.trained.weights import FlatNetwork
+from ddcodec.kept.state import check_like, check_rows, checked_count
+from ddcodec.kept.training import KeptTraining
 from ddcodec.networks import augment, precision
 from ddcodec.networks.replay import Replayed
 
@@ -66,6 +68,18 @@ class TrainingProgress:
 
 ProgressCallback = Callable[[TrainingProgress], None]
 
+UpdateCallback = Callable[[int, int, float, float], None]
+"""Called with (updates done, updates in all, loss, seconds left)."""
+
+
+def showing(on_progress: ProgressCallback, number: int, count: int) -> UpdateCallback:
+    """Return what shows the training of network `number` of `count`."""
+
+    def show(done: int, updates: int, loss: float, left: float) -> None:
+        on_progress(TrainingProgress("training", number, count, done, updates, loss, left))
+
+    return show
+
 
 class Trainer:
     """Train networks of one architecture on the training part of a dataset.
@@ -105,49 +119,140 @@ class Trainer:
         """Batches it takes to see every image once."""
         return -(-len(self._part.labels) // self._schedule.batch_size)
 
+    def train(
+        self,
+        seed: int,
+        stations: Sequence[int],
+        kept: KeptTraining,
+        on_update: UpdateCallback,
+        dtype: torch.dtype = torch.float32,
+    ) -> list[Tensor]:
+        """Train a network, and return its weights at some of its updates.
+
+        Args:
+            seed: Of the network.
+            stations: Numbers of updates, rising; the training ends at the last.
+            kept: Where the network is while it is trained, and goes on from.
+            on_update: Called now and then.
+            dtype: Of what is returned.
+
+        Returns:
+            P on the CPU for each station.
+
+        Raises:
+            DataError: What was kept is damaged, and somebody named its folder.
+        """
+        run = NetworkRun(self, seed, stations, dtype)
+        kept.resume(run)
+        started, before = time.monotonic(), run.done
+        while run.done < run.updates:
+            loss = run.update()
+            if run.done - before == 1 or run.done % REPORT_EVERY == 0 or run.done == run.updates:
+                # Asking for the loss waits for the device.
+                each = (time.monotonic() - started) / (run.done - before)
+                on_update(run.done, run.updates, float(loss), each * (run.updates - run.done))
+            kept.keep_now_and_then(run)
+        return run.passed
+
     def initial(self, seed: int) -> Tensor:
         """Return freshly initialised weights, float32 P."""
         return self._network.initial(derived_seed(seed, _INITIAL))
 
-    def trajectory(
-        self, seed: int, updates: int, on_update: Callable[[int, float, float], None]
-    ) -> Iterator[Tensor]:
-        """Train a network, and yield all weights after every update.
-
-        Args:
-            seed: Of the network.
-            updates: How long.
-            on_update: Called now and then with (updates done, loss, seconds left).
-
-        Yields:
-            float32 P.
-        """
-        started = time.monotonic()
-        weights = self.initial(seed)
-        velocity = torch.zeros_like(weights)
-        for update, batch in enumerate(islice(self._batches(seed), updates), start=1):
-            gradient, loss = self._gradient(weights, *batch)
-            gradient = gradient.add(weights, alpha=self._schedule.weight_decay)
-            velocity.mul_(self._schedule.momentum).add_(gradient)
-            weights = weights.sub(velocity, alpha=self._schedule.learning_rate)
-            if update == 1 or update % REPORT_EVERY == 0 or update == updates:
-                # Asking for the loss waits for the device.
-                elapsed = time.monotonic() - started
-                on_update(update, float(loss), elapsed / update * (updates - update))
-            yield weights
-
-    def _batches(self, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield augmented batches of shuffled epochs without end."""
-        stream = random_stream(seed, _ORDER)
-        while True:
-            order = torch.randperm(len(self._part.labels), generator=stream)
-            for rows in torch.split(order, self._schedule.batch_size):
-                pixels = self._images[rows.to(self._device)]
-                images = networks.normalise(pixels, self._part.mean, self._part.std)
-                draw = augment.draw(stream, len(rows), siamese=False)
-                yield augment.apply(images, draw), self._part.labels[rows].to(self._device)
-
-    def _gradient(self, weights: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def descend(self, weights: Tensor, velocity: Tensor, batch: tuple[Tensor, Tensor]) -> Descent:
+        """Make an update of SGD; the velocity changes in place."""
+        images, labels = batch
         is_whole = len(labels) == self._schedule.batch_size
         gradient, loss = (self._whole if is_whole else self._rest)(weights, images, labels)
-        return gradient, loss
+        gradient = gradient.add(weights, alpha=self._schedule.weight_decay)
+        velocity.mul_(self._schedule.momentum).add_(gradient)
+        return weights.sub(velocity, alpha=self._schedule.learning_rate), loss
+
+    def shuffled(self, stream: torch.Generator) -> Tensor:
+        """Return the rows of an epoch, int64 N, in a random order."""
+        return torch.randperm(len(self._part.labels), generator=stream)
+
+    def batch_rows(self, pending: Tensor) -> tuple[Tensor, Tensor]:
+        """Split rows into those of the next batch and the rest."""
+        return pending[: self._schedule.batch_size], pending[self._schedule.batch_size :]
+
+    def batch(self, rows: Tensor, stream: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return augmented images of these rows, and their labels."""
+        pixels = self._images[rows.to(self._device)]
+        images = networks.normalise(pixels, self._part.mean, self._part.std)
+        draw = augment.draw(stream, len(rows), siamese=False)
+        return augment.apply(images, draw), self._part.labels[rows].to(self._device)
+
+
+Descent = tuple[Tensor, Tensor]
+"""Weights float32 P after an update, and the loss before it."""
+
+
+class NetworkRun:
+    """One network in training: an update at a time, and all that the next one depends on.
+
+    Args:
+        trainer: What trains it.
+        seed: Of the network.
+        stations: See `Trainer.train`.
+        dtype: See `Trainer.train`.
+
+    Attributes:
+        done: Updates that have been made.
+        passed: Weights on the CPU at the stations passed so far.
+    """
+
+    def __init__(
+        self, trainer: Trainer, seed: int, stations: Sequence[int], dtype: torch.dtype
+    ) -> None:
+        self._trainer, self._stations, self._dtype = trainer, tuple(stations), dtype
+        self._weights = trainer.initial(seed)
+        self._velocity = torch.zeros_like(self._weights)
+        self._stream = random_stream(seed, _ORDER)
+        self._pending = torch.empty(0, dtype=torch.int64)
+        self.done = 0
+        self.passed: list[Tensor] = []
+        self._pass_by()
+
+    @property
+    def updates(self) -> int:
+        """Length of the training."""
+        return self._stations[-1]
+
+    def update(self) -> Tensor:
+        """Make the next update; return its loss, which the one after it may overwrite."""
+        if not len(self._pending):
+            self._pending = self._trainer.shuffled(self._stream)
+        rows, self._pending = self._trainer.batch_rows(self._pending)
+        batch = self._trainer.batch(rows, self._stream)
+        self._weights, loss = self._trainer.descend(self._weights, self._velocity, batch)
+        self.done += 1
+        self._pass_by()
+        return loss
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the next update depends on, on the CPU."""
+        return {
+            "done": self.done,
+            "weights": self._weights.cpu(),
+            "velocity": self._velocity.cpu().clone(),
+            "pending": self._pending.clone(),
+            "stream": self._stream.get_state(),
+            "passed": list(self.passed),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was called; something is raised for a state that does not fit."""
+        done = checked_count(state["done"], most=self.updates)
+        check_like(state["weights"], self._weights.cpu())
+        check_like(state["velocity"], self._velocity.cpu())
+        check_rows(state["pending"], len(self._trainer.shuffled(torch.Generator())))
+        passed = sum(station <= done for station in self._stations)
+        check_like(state["passed"], [self._weights.to("cpu", self._dtype)] * passed)
+        self._stream.set_state(state["stream"])
+        device = self._weights.device
+        self._weights, self._velocity = (state[name].to(device) for name in ("weights", "velocity"))
+        self._pending, self.passed, self.done = state["pending"], state["passed"], done
+
+    def _pass_by(self) -> None:
+        if self.done in self._stations:
+            self.passed.append(self._weights.to("cpu", self._dtype))

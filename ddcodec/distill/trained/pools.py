@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ddcodec.datasets.base import Dataset
-from ddcodec.distill.trained import store
+from ddcodec.distill.trained import network_files, store
 from ddcodec.distill.trained.class_statistics import (
     MemberStatistics,
     StatisticsTaker,
@@ -23,12 +23,14 @@ from ddcodec.distill.trained.network_training import (
     Schedule,
     Trainer,
     TrainingProgress,
+    showing,
 )
 from ddcodec.distill.trained.random_streams import derived_seed, random_stream
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.errors import RecipeError
 from ddcodec.kept.state import belonging, check_shapes
+from ddcodec.kept.training import KeptTraining
 from ddcodec.networks import Classifier, augment
 
 KIND = "pool"
@@ -96,7 +98,7 @@ def make_pool(
 ) -> None:
     """Train what is missing from a pool on the training part of a dataset.
 
-    Complete files are kept, so an interrupted run goes on where it was.
+    Complete files are kept, and a network in training every minute: interrupted runs go on.
 
     Args:
         dataset: Its validation part is never seen.
@@ -121,10 +123,12 @@ def make_pool(
     with store.filling(folder, KIND, facts, count, bytes_each, on_plan, is_cached) as missing:
         trainer = Trainer(part, network, SCHEDULE)
         for number in missing:
-            members = _members(trainer, settings, number, on_progress)
+            kept = network_files.network_in_training(folder, number, is_cached)
+            members = _members(trainer, settings, number, kept, on_progress)
             tensors = _statistics(members, network, taker, settings, number, on_progress)
             tensors[_WEIGHTS] = torch.stack(members)
-            store.save_tensors(store.network_file(folder, number), tensors)
+            network_files.save_tensors(network_files.network_file(folder, number), tensors)
+            kept.forget()
 
 
 def _statistics(
@@ -148,24 +152,19 @@ def _statistics(
 
 
 def _members(
-    trainer: Trainer, settings: PoolSettings, number: int, on_progress: ProgressCallback
+    trainer: Trainer,
+    settings: PoolSettings,
+    number: int,
+    kept: KeptTraining,
+    on_progress: ProgressCallback,
 ) -> list[Tensor]:
     """Train one network and return the weights of its members, float32 P each."""
-    seed = derived_seed(settings.seed, _TRAINING, number)
     stations = [round(epoch * trainer.updates_per_epoch) for epoch in settings.epochs]
-
-    def report(update: int, loss: float, left: float) -> None:
-        progress = (number, settings.count, update, stations[-1], loss, left)
-        on_progress(TrainingProgress("training", *progress))
-
-    initial = trainer.initial(seed)
-    seen = {0: initial}
-    path = trainer.trajectory(seed, stations[-1], report)
-    for update, weights in enumerate(path, start=1):
-        if update in stations:
-            seen[update] = weights
-    last = seen[stations[-1]]
-    mixed = [torch.lerp(initial, last, share) for share in settings.mixes]
+    show = showing(on_progress, number, settings.count)
+    seed = derived_seed(settings.seed, _TRAINING, number)
+    passed = trainer.train(seed, sorted({0, *stations}), kept, show)
+    seen = dict(zip(sorted({0, *stations}), passed, strict=True))
+    mixed = [torch.lerp(seen[0], seen[stations[-1]], share) for share in settings.mixes]
     return [seen[station] for station in stations] + mixed
 
 
@@ -240,8 +239,10 @@ class Pool:
     def __init__(self, folder: Path, device: torch.device, wanted: Mapping[str, Any]) -> None:
         facts = store.read_complete(folder, KIND, {"version": _VERSION, **wanted})
         self.device = device
-        files = [store.network_file(folder, number) for number in range(facts[store.COUNT])]
-        self._networks = [store.load_tensors(file, (_WEIGHTS, *_STATISTICS)) for file in files]
+        files = [network_files.network_file(folder, number) for number in range(facts[store.COUNT])]
+        self._networks = [
+            network_files.load_tensors(file, (_WEIGHTS, *_STATISTICS)) for file in files
+        ]
         with belonging(folder, KIND):
             self.mean, self.std = tuple(facts["mean"]), tuple(facts["std"])
             self._network = FlatNetwork.of_facts(facts, device)

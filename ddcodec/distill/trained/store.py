@@ -9,19 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
+from ddcodec.distill.trained.network_files import is_made, network_file
 from ddcodec.errors import DataError, OutputError
 from ddcodec.kept.lock import lock_path, only_one
 from ddcodec.kept.notices import notify
-from ddcodec.kept.seal import (
-    is_sound,
-    load_sealed,
-    save_sealed,
-    sealed_json,
-    unsealed_json,
-)
-from ddcodec.kept.state import check_all_tensors, checked_count
+from ddcodec.kept.seal import sealed_json, unsealed_json
+from ddcodec.kept.state import checked_count
 from ddcodec.kept.writing import write_atomically
 
 KEPT_VERSION = 2
@@ -79,7 +72,7 @@ def filling(
         if is_cached:
             _drop_damaged(folder, kind, facts, count)
         open_store(folder, kind, facts, count)
-        missing = [number for number in range(count) if not _is_made(folder, number)]
+        missing = [number for number in range(count) if not is_made(folder, number)]
         needed = len(missing) * bytes_each
         check_room(folder, needed)
         on_plan(len(missing), needed)
@@ -96,16 +89,6 @@ def _drop_damaged(folder: Path, kind: str, facts: Mapping[str, Any], count: int)
     except DataError:
         notify(f"'{path}' is damaged; it is made anew.")
         write_atomically(sealed_json({**facts, COUNT: count}), path)
-
-
-def _is_made(folder: Path, number: int) -> bool:
-    file = network_file(folder, number)
-    if not file.exists():
-        return False
-    if is_sound(file):
-        return True
-    notify(f"'{file}' is damaged or of another release; it is made anew.")
-    return False
 
 
 def check_room(folder: Path, needed: int) -> None:
@@ -180,11 +163,6 @@ def check_complete(folder: Path, kind: str, facts: Mapping[str, Any]) -> None:
         )
 
 
-def network_file(folder: Path, number: int) -> Path:
-    """Return where a network, counted from 0, is kept."""
-    return folder / f"network-{number:03}.pt"
-
-
 def read_facts(folder: Path, kind: str) -> dict[str, Any]:
     """Return what `open_store` wrote down.
 
@@ -230,34 +208,6 @@ def check_use(folder: Path, kind: str, facts: Mapping[str, Any], wanted: Mapping
         raise DataError(
             f"'{folder}' holds {kind} made {what}; name a folder made for this run by 'ddc {kind}'."
         )
-
-
-def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write named tensors completely or not at all.
-
-    Raises:
-        OutputError: The folder cannot be written.
-    """
-    # Clones, or a view would drag all it is a view of into the file.
-    save_sealed({name: tensor.cpu().clone() for name, tensor in tensors.items()}, path)
-
-
-def load_tensors(path: Path, names: tuple[str, ...]) -> dict[str, Tensor]:
-    """Compare the checksum of a file and map its named tensors, which are read where they are used.
-
-    Raises:
-        DataError: The file is missing, damaged, or lacks a name.
-    """
-    try:
-        loaded = load_sealed(path, mmap=True)
-        tensors = {name: loaded[name] for name in names}
-        check_all_tensors(tensors)
-        return tensors
-    except (DataError, LookupError, TypeError, ValueError) as error:
-        raise DataError(
-            f"'{path}' is missing, damaged or of another release; run the command that made "
-            f"'{path.parent}' again, which makes it anew."
-        ) from error
 
 
 def _description(folder: Path, kind: str) -> Path:

@@ -16,7 +16,7 @@ from ddcodec.evaluation.students.optimisers import adamw_of, build_optimisers, l
 from ddcodec.evaluation.students.stage_matching import StageMatching
 from ddcodec.evaluation.students.unfinished import State
 from ddcodec.evaluation.students.views import Views
-from ddcodec.kept.state import check_like, checked_count, checked_threads, restore_optimiser
+from ddcodec.kept.state import check_rows, checked_count, checked_threads, restore_optimiser
 from ddcodec.networks.replay import Rate, Replayed
 
 
@@ -146,9 +146,7 @@ class BatchOrder:
 
     def restore(self, pending: Tensor) -> None:
         """Take over rows; raises ValueError for those of another training set."""
-        check_like(pending, torch.empty(len(pending), dtype=torch.int64))
-        if len(pending) and not 0 <= int(pending.min()) <= int(pending.max()) < self._num_images:
-            raise ValueError("rows of other images")
+        check_rows(pending, self._num_images)
         self.pending = pending
 
     def next_rows(self) -> Tensor:

@@ -8,7 +8,6 @@ import torch
 from distill.tiny_dataset import tiny_dataset
 
 from ddcodec.codec.parameters import coded_bits
-from ddcodec.distill.labels import making
 from ddcodec.distill.labels.making import TeacherSettings, load_teacher, make_labeler, make_teacher
 from ddcodec.distill.labels.training import LabelerSettings, LabelerTraining
 from ddcodec.distill.trained.network_training import TrainingProgress
@@ -42,16 +41,16 @@ def test_interrupted_teacher_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Stopped after some updates, training ends at the same weights, and repeats none."""
     dataset = tiny_dataset(per_class=30)
     whole = make_teacher(dataset, tmp_path / "whole", TEACHER, CPU, _ignore).network
-    monkeypatch.setattr(making, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("ddcodec.kept.training.EVERY_SECONDS", 0.0)
     seen: list[int] = []
     update = LabelerTraining.update
 
     def until(last: int) -> None:
-        def stopped(self: LabelerTraining, number: int) -> float:
-            if number == last:
+        def stopped(self: LabelerTraining) -> float:
+            if self.done == last:
                 raise KeyboardInterrupt
-            seen.append(number)
-            return update(self, number)
+            seen.append(self.done)
+            return update(self)
 
         monkeypatch.setattr(LabelerTraining, "update", stopped)
 
@@ -80,7 +79,7 @@ def test_a_labeler_fits_its_budget_and_is_kept(monkeypatch: pytest.MonkeyPatch) 
     size = sum(coded_bits(tensor) for tensor in made.network.tensors().values()) / 8
     assert 1000 < size <= 1500
 
-    def refuse(self: LabelerTraining, number: int) -> float:
+    def refuse(self: LabelerTraining) -> float:
         raise AssertionError("trained again")
 
     monkeypatch.setattr(LabelerTraining, "update", refuse)
@@ -100,6 +99,6 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     dataset = tiny_dataset(per_class=30)
     make_teacher(dataset, folder, TEACHER, CPU, _ignore)
     (folder / "network-000.pt").unlink()
-    (folder / "state.pt").write_bytes(b"rubbish")
+    (folder / "network-000.state").write_bytes(b"rubbish")
     with pytest.raises(DataError, match="delete it to begin again"):
         make_teacher(dataset, folder, TEACHER, CPU, _ignore)

@@ -27,7 +27,7 @@ def _training(
 def test_learns() -> None:
     """The loss falls."""
     training, _ = _training()
-    losses = [training.update(number) for number in range(training.updates)]
+    losses = [training.update() for _ in range(training.updates)]
     assert sum(losses[-6:]) < 0.8 * sum(losses[:6])
 
 
@@ -35,23 +35,23 @@ def test_size_follows_the_budget() -> None:
     """At the end the weights have the size they were to have."""
     training, network = _training(budget_bits=9000.0, epochs=40)
     assert float(network.rate_bits().detach()) > 10_000
-    for number in range(training.updates):
-        training.update(number)
+    for _ in range(training.updates):
+        training.update()
     assert 7500 < float(network.rate_bits().detach()) < 9200
 
 
 def test_resumed_training_is_the_same() -> None:
     """State saved and restored half way leads to the same weights."""
     whole, network = _training(budget_bits=9000.0)
-    for number in range(6):
-        whole.update(number)
+    for _ in range(6):
+        whole.update()
     first, _ = _training(budget_bits=9000.0)
-    for number in range(3):
-        first.update(number)
+    for _ in range(3):
+        first.update()
     second, resumed = _training(budget_bits=9000.0)
     second.restore(first.state())
-    for number in range(3, 6):
-        second.update(number)
+    for _ in range(3, 6):
+        second.update()
     for name, value in network.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
 
@@ -66,8 +66,8 @@ def test_a_teacher_is_followed() -> None:
 
     settings = LabelerSettings(epochs=12, batch_size=16, warmup_updates=4, teacher_share=1.0)
     training = LabelerTraining(part, network, settings, 0, teacher=teacher)
-    for number in range(training.updates):
-        training.update(number)
+    for _ in range(training.updates):
+        training.update()
     with torch.no_grad():
         assert bool((network.eval()(part.images.float()).argmax(1) == 1).all())
 
@@ -79,6 +79,6 @@ def test_recorded_updates_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     for warm_ups in (replay.WARM_UPS, 10**6):
         monkeypatch.setattr(replay, "WARM_UPS", warm_ups)
         training, _ = _training(budget_bits=9000.0, device="cuda")
-        losses.append([training.update(number) for number in range(12)])
+        losses.append([training.update() for _ in range(12)])
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
     assert losses[0][0] != losses[0][-1]

@@ -15,7 +15,7 @@ from distill.loss_inputs import (
 from torch.nn.functional import cross_entropy
 
 from ddcodec.distill.losses import TrajectoryMatching
-from ddcodec.distill.trained import store
+from ddcodec.distill.trained import network_files
 from ddcodec.distill.trained.experts import Experts, ExpertSettings, make_experts
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.errors import DataError, RecipeError
@@ -76,7 +76,7 @@ def test_bf16_takes_half_the_room(tmp_path: Path) -> None:
     for dtype in ("fp32", "bf16"):
         folder = tmp_path / dtype
         build_experts(folder, dataclasses.replace(EXPERTS, dtype=dtype, network_width=32))
-        sizes[dtype] = store.network_file(folder, 0).stat().st_size
+        sizes[dtype] = network_files.network_file(folder, 0).stat().st_size
     assert 0.45 < sizes["bf16"] / sizes["fp32"] < 0.55
     exact, rounded = (Experts(tmp_path / d, CPU, {}).weights(0, 2) for d in ("fp32", "bf16"))
     assert torch.equal(exact.bfloat16().float(), rounded)
@@ -112,10 +112,12 @@ def test_folders_without_whole_experts(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds no experts.*ddc experts"):
         Experts(tmp_path, CPU, {})
     build_experts(tmp_path / "e")
-    store.network_file(tmp_path / "e", 1).write_bytes(b"")
+    network_files.network_file(tmp_path / "e", 1).write_bytes(b"")
     with pytest.raises(DataError, match=r"network-001\.pt.*damaged"):
         Experts(tmp_path / "e", CPU, {})
-    store.save_tensors(store.network_file(tmp_path / "e", 1), {"trajectory": torch.zeros(4, 2)})
+    network_files.save_tensors(
+        network_files.network_file(tmp_path / "e", 1), {"trajectory": torch.zeros(4, 2)}
+    )
     with pytest.raises(DataError, match="does not belong"):
         Experts(tmp_path / "e", CPU, {})
 

@@ -19,7 +19,7 @@ from distill.loss_inputs import (
 )
 
 from ddcodec.distill.losses import LOSSES, CharacteristicMatching, DistributionMatching
-from ddcodec.distill.trained import store
+from ddcodec.distill.trained import network_files
 from ddcodec.distill.trained.automatic_pool import uses_random_networks
 from ddcodec.distill.trained.pools import Pool, PoolSettings, make_pool
 from ddcodec.errors import DataError, RecipeError
@@ -41,7 +41,9 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_members_lie_between_initial_and_last_weights(pool: Path) -> None:
     """Members are epoch 0, epoch 2 and half of each; another network is another."""
     names = ("weights", "means")
-    first, second = (store.load_tensors(store.network_file(pool, n), names) for n in (0, 1))
+    first, second = (
+        network_files.load_tensors(network_files.network_file(pool, n), names) for n in (0, 1)
+    )
     initial, last, mixed = first["weights"]
     assert not torch.equal(initial, last)
     assert torch.allclose(mixed, (initial + last) / 2, atol=1e-6)
@@ -197,7 +199,7 @@ def test_damaged_pools(tmp_path: Path, damage: bytes | None) -> None:
     """A cut file and an unreadable description are data errors that name them."""
     folder = tmp_path / "pool"
     build_pool(folder, dataclasses.replace(POOL, count=1))
-    file = store.network_file(folder, 0)
+    file = network_files.network_file(folder, 0)
     file.write_bytes(file.read_bytes()[:2000] if damage is None else damage)
     with pytest.raises(DataError, match=r"network-000\.pt.*damaged"):
         Pool(folder, CPU, {})

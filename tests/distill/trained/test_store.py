@@ -9,7 +9,7 @@ import pytest
 import torch
 from distill.loss_inputs import EXPERTS, POOL, build_experts, build_pool, real_dataset
 
-from ddcodec.distill.trained import store
+from ddcodec.distill.trained import network_files, store
 from ddcodec.distill.trained.experts import Experts, make_experts
 from ddcodec.distill.trained.pools import Pool, make_pool
 from ddcodec.errors import DataError, OutputError
@@ -59,7 +59,7 @@ def test_missing_networks_are_made_again_to_the_byte(kind: Kind, tmp_path: Path)
     folder = tmp_path / "made"
     assert kind.build(folder) == 2
     assert kind.build(folder) == 0
-    kept, lost = store.network_file(folder, 0), store.network_file(folder, 1)
+    kept, lost = network_files.network_file(folder, 0), network_files.network_file(folder, 1)
     before, kept_at = lost.read_bytes(), kept.stat().st_mtime_ns
     lost.unlink()
     with pytest.raises(DataError, match=rf"1 of 2 networks.*ddc {kind.name}"):
@@ -76,7 +76,7 @@ def test_planned_size_is_the_real_one(kind: Kind, tmp_path: Path) -> None:
         real_dataset(), tmp_path / "made", kind.heavy, CPU,
         lambda progress: None, lambda missing, needed: planned.append(needed),
     )  # fmt: skip
-    written = sum(store.network_file(tmp_path / "made", n).stat().st_size for n in (0, 1))
+    written = sum(network_files.network_file(tmp_path / "made", n).stat().st_size for n in (0, 1))
     assert 0.9 * written < planned[0] < 1.1 * written
 
 
@@ -111,7 +111,7 @@ def test_a_flipped_bit_is_found_and_mended(kind: Kind, tmp_path: Path) -> None:
     """A damaged network is refused by who uses it and made again by who makes it."""
     folder = tmp_path / "made"
     kind.build(folder)
-    file = store.network_file(folder, 1)
+    file = network_files.network_file(folder, 1)
     whole = file.read_bytes()
     _flip(file, len(whole) // 2)
     with pytest.raises(DataError, match=r"network-001\.pt' is missing, damaged.*makes it anew"):
@@ -136,7 +136,7 @@ def test_tensors_of_other_shapes_are_refused(kind: Kind, tmp_path: Path) -> None
     """A file with a checksum of its own, made up, does not get as far as torch."""
     folder = tmp_path / "made"
     kind.build(folder)
-    file = store.network_file(folder, 0)
+    file = network_files.network_file(folder, 0)
     tensors = load_sealed(file)
     for name, value in tensors.items():
         save_sealed({**tensors, name: value[:, :1]}, file)
@@ -162,7 +162,9 @@ def test_the_cache_mends_itself(tmp_path: Path) -> None:
     folder, facts = tmp_path / "made", {"seed": 0}
     plan = (folder, "pool", facts, 1, 1, lambda missing, needed: None)
     with store.filling(*plan, is_cached=True):
-        store.save_tensors(store.network_file(folder, 0), {"weights": torch.zeros(2)})
+        network_files.save_tensors(
+            network_files.network_file(folder, 0), {"weights": torch.zeros(2)}
+        )
     (folder / "pool.json").write_text("{}")
     with (
         pytest.warns(KeptWarning, match=r"pool\.json' is damaged; it is made anew"),

@@ -1,0 +1,106 @@
+"""Networks of pools and experts: interrupted anywhere, they go on to the same weights."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from distill.loss_inputs import EXPERTS, POOL, build_experts, build_pool
+
+from ddcodec.distill.trained.network_training import NetworkRun
+from ddcodec.errors import DataError
+
+POOL_SMALL_BATCHES = dataclasses.replace(POOL, epochs=(0, 4, 9), count=1)
+EXPERTS_LONG = dataclasses.replace(EXPERTS, epochs=7, count=1)
+
+
+def _pool(folder: Path) -> None:
+    build_pool(folder, POOL_SMALL_BATCHES)
+
+
+def _experts(folder: Path) -> None:
+    build_experts(folder, EXPERTS_LONG)
+
+
+MAKERS = {"pool": _pool, "experts": _experts}
+Maker = Callable[[Path], None]
+
+
+@pytest.fixture(params=MAKERS)
+def make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Maker:
+    """Return what fills a folder with a network that is kept after every update."""
+    monkeypatch.setattr("ddcodec.kept.training.EVERY_SECONDS", 0.0)
+    return MAKERS[request.param]
+
+
+def _stop_before(number: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let training be interrupted before an update; returns which are made."""
+    made: list[int] = []
+    update = NetworkRun.update
+
+    def stopped(run: NetworkRun) -> object:
+        if run.done == number:
+            raise KeyboardInterrupt
+        made.append(run.done)
+        return update(run)
+
+    monkeypatch.setattr(NetworkRun, "update", stopped)
+    return made
+
+
+def _interrupt(make: Maker, folder: Path, number: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        _stop_before(number, patch)
+        with pytest.raises(KeyboardInterrupt):
+            make(folder)
+
+
+def test_it_goes_on_where_it_was(
+    make: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interrupted before its sixth update, a network makes the rest only, and ends the same."""
+    make(tmp_path / "whole")
+    _interrupt(make, tmp_path / "halves", 5)
+    made = _stop_before(-1, monkeypatch)
+    make(tmp_path / "halves")
+    assert made[0] == 5
+    expected, found = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("whole", "halves")
+    )
+    assert found == expected
+
+
+def test_what_is_damaged_is_refused(make: Maker, tmp_path: Path) -> None:
+    """A flipped bit of the network in training is found; the sentence says what to do."""
+    _interrupt(make, tmp_path / "halves", 3)
+    state = tmp_path / "halves" / "network-000.state"
+    data = bytearray(state.read_bytes())
+    data[len(data) // 2] ^= 1
+    state.write_bytes(data)
+    with pytest.raises(DataError, match=r"network-000\.state' is damaged; delete it to begin"):
+        make(tmp_path / "halves")
+
+
+def test_the_state_of_another_training_is_refused(make: Maker, tmp_path: Path) -> None:
+    """Sound, but of a network of another width."""
+    narrow = dataclasses.replace(EXPERTS_LONG, network_width=4)
+
+    def make_narrow(folder: Path) -> None:
+        build_experts(folder, narrow)
+
+    _interrupt(make_narrow, tmp_path / "narrow", 3)
+    _interrupt(make, tmp_path / "halves", 3)
+    state = "network-000.state"
+    (tmp_path / "narrow" / state).replace(tmp_path / "halves" / state)
+    with pytest.raises(DataError, match="delete it to begin again"):
+        make(tmp_path / "halves")
+
+
+def test_a_state_left_behind_is_removed(make: Maker, tmp_path: Path) -> None:
+    """Killed between the finished network and the removal of its state, the next run clears it."""
+    make(tmp_path / "whole")
+    state = tmp_path / "whole" / "network-000.state"
+    state.write_bytes(b"left")
+    make(tmp_path / "whole")
+    assert not state.exists()
