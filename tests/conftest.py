@@ -1,7 +1,6 @@
 """What all tests share: this folder is importable, and property tests do not race a clock."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,17 +28,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files: one that starts last runs alone while other cores wait."""
     order = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.name, len(LONGEST)))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _short_starts() -> Iterator[None]:
-    """Fit the first context model of tiny images for a fifth of the steps: half of a run's time.
-
-    What the README's commands and the examples do is done in processes of their own, in full.
-    """
-    from ddcodec.distill.start import transform
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transform, "FIRST_STEPS", 48)
-        patch.setattr(transform, "LATER_STEPS", 24)
-        yield

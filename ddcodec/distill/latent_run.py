@@ -188,12 +188,13 @@ def new_run(
 def _phases(run: Run, recipe: Recipe, targets: NDArray[np.uint8]) -> list[Phase]:
     """Return the phases that a recipe asks for, in order."""
     phases: list[Phase] = []
+    fit_steps = recipe.fit_steps or FIT_STEPS
     if isinstance(run.representation.synthesis, WaveletSynthesis):
-        phases.append(TransformStart(run, targets))
+        phases.append(TransformStart(run, targets, fit_steps))
     else:
         phases.append(GradientStart(run, _gradient_start_steps(run, recipe)))
     if not recipe.skip_init:
-        phases.append(Fit(run, recipe.fit_steps or FIT_STEPS, is_last=run.utility is None))
+        phases.append(Fit(run, fit_steps, is_last=run.utility is None))
     if run.utility is not None:
         has_details = run.labels.student.renditions > 1
         settings = JointSettings(recipe.joint_steps, details=has_details)

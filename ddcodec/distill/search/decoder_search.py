@@ -1,9 +1,9 @@
 """`--synthesis search`: the decoder and context model that code these images best at this budget.
 
-Successive halving (Jamieson and Talwalkar, AISTATS 2016): many short fits of a part of the images,
-of which the best third is fitted for longer on more of them. The cost is the squared error of what
-a really coded file decodes to, and every file has the bytes an image that the whole one would have,
-so that weights are paid for in full.
+Successive halving (Jamieson and Talwalkar, AISTATS 2016): many short fits, of which the best third
+is fitted for longer. The cost is the squared error of what a really coded file decodes to. Every
+trial codes all images into the whole budget: a part of them would have to pay a part of the
+weights, which short fits leave smaller than planned, so that large networks came out ahead.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.synthesis import WAVELET_FAMILY, DecoderChoice
 from ddcodec.datasets.base import Dataset, class_counts
-from ddcodec.distill.rate.allocation import FIXED_BYTES, Allocation, allocate
+from ddcodec.distill.rate.allocation import Allocation, allocate
 from ddcodec.distill.recipe.recipe import HARD_LABELS, LABELER_LABELS, NO_LOSS, Recipe
 from ddcodec.distill.running.distilled import Distilled
 from ddcodec.distill.running.picture_quality import psnr, squared_errors
@@ -31,24 +31,14 @@ LEAST_ERROR = 1e-9
 """Counted where images are decoded without any, so that trials stay comparable."""
 
 
-@dataclass(frozen=True)
-class Rung:
-    """How far candidates are fitted.
+RUNGS = (40, 160, 480)
+"""Steps of the fits of each rung."""
 
-    Attributes:
-        part: Of the images of each class.
-        fit_steps: Steps of the first fit.
-    """
-
-    part: float
-    fit_steps: int
-
-
-RUNGS = (Rung(1 / 4, 40), Rung(1 / 2, 160), Rung(1.0, 480))
 KEPT = 3
 """One candidate of so many goes on to the next rung."""
 
-TRIALS = 27
+TRIALS = 18
+"""Candidates of the first rung."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +77,7 @@ class DecoderSearch:
         code: Makes the file of a short recipe.
         supervision: Who watches; with a checkpoint finished trials are kept beside it.
         space: What is searched.
-        rungs: How far.
+        rungs: Steps of the fits of each.
         trials: Candidates of the first rung.
     """
 
@@ -99,7 +89,7 @@ class DecoderSearch:
         code: Code,
         supervision: Supervision,
         space: DecoderSpace | None = None,
-        rungs: Sequence[Rung] | None = None,
+        rungs: Sequence[int] | None = None,
         trials: int | None = None,
     ) -> None:
         counts = class_counts(part.labels.numpy(), dataset.num_classes)
@@ -144,7 +134,7 @@ class DecoderSearch:
             best = [trial.networks for trial in ranked if trial.psnr is not None]
             # The default leads every rung: what a search is worth is told by the difference.
             others = [networks for networks in best if networks != default]
-            candidates = [default, *others[: max(1, len(candidates) // KEPT) - 1]]
+            candidates = [default, *others[: max(2, self._trials // KEPT ** (number + 1)) - 1]]
         found = Found(best[0], default, tuple(done))
         self._supervision.on_notice(
             f"decoder: {found.networks}, {found.gain:.2f} dB above the usual one ({default})"
@@ -168,21 +158,11 @@ class DecoderSearch:
         self._supervision.on_record({"event": "search", **trial.to_json()})
         return trial
 
-    def _short_recipe(self, networks: Networks, rung: Rung) -> Recipe:
-        """Return the recipe of a file of some of the images, each with as many bytes as in all."""
-        recipe = replace(self._plain, **asdict(networks))
-        whole = self._allocate(recipe)
-        planned = whole.network_bytes + FIXED_BYTES
-        wanted = max(1, round(rung.part * int(whole.class_counts.max())))
-        images = min(wanted, int(whole.class_counts.min()))
-        part = images * self._num_classes / int(whole.class_counts.sum())
-        budget_bytes = planned + part * (recipe.bytes_per_class * self._num_classes - planned)
+    def _short_recipe(self, networks: Networks, fit_steps: int) -> Recipe:
+        """Return the recipe of a trial: the images that the default would code, fitted shortly."""
+        images = int(self._whole.class_counts.max())
         return replace(
-            recipe,
-            images_per_class=images,
-            balance="equal",
-            bytes_per_class=budget_bytes / self._num_classes,
-            fit_steps=rung.fit_steps,
+            self._plain, **asdict(networks), images_per_class=images, fit_steps=fit_steps
         )
 
     def _allocate(self, recipe: Recipe) -> Allocation:

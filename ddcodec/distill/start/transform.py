@@ -19,7 +19,10 @@ from ddcodec.distill.start.network_fit import NetworkFit
 from ddcodec.kept.state import check_like, checked_count, checked_counts
 
 FIRST_STEPS = 240
-LATER_STEPS = 120
+LEAST_STEPS = 24
+STEPS_A_FIT_STEP = 3
+"""Where the fit that follows is short, so is the start: it would take most of the time."""
+
 MOST_STARTS = 4
 TOLERANCE = 0.04
 
@@ -30,12 +33,14 @@ class TransformStart:
     Args:
         run: its latents, gains, colours, context models and λ are set.
         targets: N × C × H × W, uint8.
+        fit_steps: of the fit that follows.
     """
 
     name = "start"
 
-    def __init__(self, run: Run, targets: NDArray[np.uint8]) -> None:
+    def __init__(self, run: Run, targets: NDArray[np.uint8], fit_steps: int) -> None:
         self._run = run
+        self._first_steps = max(LEAST_STEPS, min(FIRST_STEPS, STEPS_A_FIT_STEP * fit_steps))
         self._targets = targets
         self._target_bits = run.target_bits
         self._attempt = self._step = 0
@@ -60,7 +65,7 @@ class TransformStart:
 
     @property
     def _steps(self) -> int:
-        return LATER_STEPS if self._attempt else FIRST_STEPS
+        return self._first_steps // 2 if self._attempt else self._first_steps
 
     def _new_fit(self) -> NetworkFit:
         return NetworkFit(self._run, self._steps, context_only=True)
