@@ -171,10 +171,8 @@ class Representation:
         networks = networks or self.networks
         images, orders = [], []
         rate_bits = torch.zeros((), device=self.device)
-        for set_index in torch.unique(self.image_sets[indices]).tolist():
-            order = (self.image_sets[indices] == set_index).nonzero()[:, 0]
-            chosen = indices[order].to(self.device)
-            rows = quantizer(embedding(chosen, self.latents, sparse=True))
+        for set_index, order in self._by_set(indices):
+            rows = self._rows(indices[order], quantizer)
             if with_rate:
                 rate_bits = rate_bits + self.latent_bits(networks[set_index], rows)
             shown = rows if details is None else rows + details[order.to(self.device)]
@@ -182,6 +180,23 @@ class Representation:
             orders.append(order)
         positions = torch.cat(orders).argsort().to(self.device)
         return Rendering(torch.cat(images)[positions], rate_bits, indices)
+
+    def rate_bits(self, indices: Tensor, quantizer: Quantizer) -> Tensor:
+        """Estimate the bits of the latents of some images as `render` does, and render nothing."""
+        bits = torch.zeros((), device=self.device)
+        for set_index, order in self._by_set(indices):
+            rows = self._rows(indices[order], quantizer)
+            bits = bits + self.latent_bits(self.networks[set_index], rows)
+        return bits
+
+    def _by_set(self, indices: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Yield every network set of some images, and which of them it has."""
+        sets = self.image_sets[indices]
+        for set_index in torch.unique(sets).tolist():
+            yield set_index, (sets == set_index).nonzero()[:, 0]
+
+    def _rows(self, indices: Tensor, quantizer: Quantizer) -> Tensor:
+        return quantizer(embedding(indices.to(self.device), self.latents, sparse=True))
 
     def latent_bits(self, networks: Parameters, latents: Tensor) -> Tensor:
         """Estimate the bits of some latents, N × P, under the context model, a scalar."""

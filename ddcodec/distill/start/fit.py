@@ -9,6 +9,10 @@ from ddcodec.distill.start.network_fit import NetworkFit
 from ddcodec.kept.state import checked_counts
 
 ROUNDS = 8
+LEAST_ROUNDS = 4
+STEPS_A_ROUND = 20
+"""Below so many there are fewer rounds, whose sweeps would take most of the time."""
+
 PASSES = 3
 """Sweeps over all latents in one round."""
 
@@ -43,7 +47,7 @@ class Fit:
             passes = ROUNDS * PASSES
             seconds = run.plan.step_seconds
             self._steps = run.plan.fit_steps(self._steps, seconds, passes, self._is_last)
-            self._steps = max(self._steps, ROUNDS)
+            self._steps = max(self._steps, LEAST_ROUNDS)
         if self._fit is None:
             run.descend(run.representation.networks, PASSES)
             self._fit = self._new_fit()
@@ -55,20 +59,25 @@ class Fit:
             self._end_round(number)
         return done
 
+    @property
+    def _rounds(self) -> int:
+        return max(LEAST_ROUNDS, min(ROUNDS, self._steps // STEPS_A_ROUND))
+
     def _new_fit(self) -> NetworkFit:
         return NetworkFit(self._run, self._steps, context_only=False)
 
     def _round_ended(self) -> int | None:
         """Return the round that the last step ended, or None."""
-        ends = [self._steps * (number + 1) // ROUNDS for number in range(ROUNDS)]
+        rounds = self._rounds
+        ends = [self._steps * (number + 1) // rounds for number in range(rounds)]
         return ends.index(self._step) if self._step in ends else None
 
     def _end_round(self, number: int) -> None:
         self._fit = None
         # The second half charges for weights, at the steps chosen here.
-        if number == ROUNDS // 2 - 1:
+        if number == self._rounds // 2 - 1:
             self._run.quantise_networks()
-        if number < ROUNDS - 2:
+        if number < self._rounds - 2:
             self._follow_with_steps()
 
     def _follow_with_steps(self) -> None:

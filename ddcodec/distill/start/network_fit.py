@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ddcodec.distill.latents.optimiser import cosine
 from ddcodec.distill.latents.representation import unquantized
@@ -31,6 +32,7 @@ class NetworkFit:
     def __init__(self, run: Run, steps: int, context_only: bool) -> None:
         self._run = run
         self._steps = steps
+        self._context_only = context_only
         named = [item for networks in run.representation.networks for item in networks.items()]
         contexts = [value for name, value in named if name.startswith("context")]
         # Gains that follow the integers, as integers follow gains, drift from the even steps at
@@ -42,16 +44,27 @@ class NetworkFit:
         self._optimiser = torch.optim.Adam(groups, lr=NETWORK_RATES[0], betas=(0.9, 0.98))
         self._weight_rate = WeightRate.of(run)
 
-    def step(self, step: int) -> tuple[float, float, int]:
-        """Make a step; return bits of all latents, the error of an image, and images seen."""
+    def step(self, step: int) -> tuple[float, float | None, int]:
+        """Make a step.
+
+        Returns:
+            Bits of all latents, the error of an image (None where only contexts are trained, which
+            it does not depend on), and images seen.
+        """
         run, representation = self._run, self._run.representation
         rate = cosine(NETWORK_RATES, step / self._steps)
         for group, share in zip(self._optimiser.param_groups, (1.0, DECODER_SHARE), strict=False):
             group["lr"] = share * rate
         indices = run.likeness.indices_for_step(step)
-        rendering = representation.render(indices, unquantized)
-        error = run.likeness(rendering, step)
-        objective = (run.multiplier * error + rendering.rate_bits) / len(indices)
+        error: Tensor | None = None
+        if self._context_only:
+            rate_bits = representation.rate_bits(indices, unquantized)
+            objective = rate_bits / len(indices)
+        else:
+            rendering = representation.render(indices, unquantized)
+            rate_bits = rendering.rate_bits
+            error = run.likeness(rendering, step)
+            objective = (run.multiplier * error + rate_bits) / len(indices)
         if self._weight_rate is not None:
             weight_bits = self._weight_rate.bits(representation.networks)
             objective = objective + weight_bits / representation.num_images
@@ -59,8 +72,9 @@ class NetworkFit:
         objective.backward(inputs=self._parameters)  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._parameters, float("inf"), error_if_nonfinite=True)
         self._optimiser.step()
-        bits = representation.num_images / len(indices) * float(rendering.rate_bits.detach())
-        return bits, float(error.detach()) / len(indices), len(indices)
+        bits = representation.num_images / len(indices) * float(rate_bits.detach())
+        shown = None if error is None else float(error.detach()) / len(indices)
+        return bits, shown, len(indices)
 
     def state(self) -> dict[str, Any]:
         """Return the state of the optimiser and the scales of weights."""

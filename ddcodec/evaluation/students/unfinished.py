@@ -163,9 +163,13 @@ def _fingerprint(training: LabelledImages) -> str:
 
 
 def _drop_old(folder: Path) -> None:
-    """Delete networks of evaluations that nobody has gone on with for two weeks."""
-    oldest = time.time() - DAYS_KEPT * _SECONDS_A_DAY
+    """Delete networks of evaluations that nobody has gone on with for two weeks.
+
+    Not by the clock alone, which may be wrong today: two weeks before the newest of them.
+    """
     with contextlib.suppress(OSError):
-        for path in folder.glob("*.pt"):
-            if path.stat().st_mtime < oldest:
+        written = {path: path.stat().st_mtime for path in folder.glob("*.pt")}
+        newest = min(time.time(), max(written.values(), default=0.0))
+        for path, moment in written.items():
+            if moment < newest - DAYS_KEPT * _SECONDS_A_DAY:
                 path.unlink(missing_ok=True)

@@ -28,6 +28,7 @@ from ddcodec.networks import NETWORKS, Classifier
 
 PIXELS = torch.randint(256, (10, 3, 32, 32), generator=torch.Generator().manual_seed(0)).byte()
 UPDATES = 6
+DAY = 24 * 3600
 SHORT = Protocol("short", updates=UPDATES, batch_size=4, network_width=8)
 MIXED = replace(SHORT, cutmix=0.5, mixup=0.4, label_smoothing=0.1, all_labels=True)
 PROTOCOLS = {
@@ -228,14 +229,31 @@ def test_trained_networks_are_kept_until_all_are(
 def test_others_are_left_alone_for_two_weeks(tmp_path: Path) -> None:
     """Opening the folder deletes files that are older, and nothing else."""
     kept = UnfinishedNetworks(tmp_path, every_seconds=0)
-    now, day = time.time(), 24 * 3600
-    for name, days in (("old.pt", DAYS_KEPT + 1), ("young.pt", DAYS_KEPT - 1), ("notes", 100)):
-        (tmp_path / name).touch()
-        os.utime(tmp_path / name, (now - days * day, now - days * day))
+    ages = {"old.pt": DAYS_KEPT + 1, "young.pt": DAYS_KEPT - 1, "notes": 100, "new.pt": 0}
+    _write_aged(tmp_path, ages)
     kept.forget()
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 4
     UnfinishedNetworks(tmp_path, every_seconds=0)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes", "young.pt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.pt", "notes", "young.pt"]
+
+
+@pytest.mark.parametrize("days_off", [-400, 400])
+def test_a_clock_that_is_wrong_deletes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days_off: int
+) -> None:
+    """A year ahead or behind, what was written last is as young as before."""
+    _write_aged(tmp_path, {"young.pt": 3, "new.pt": 0})
+    wrong = time.time() + days_off * DAY
+    monkeypatch.setattr(time, "time", lambda: wrong)
+    UnfinishedNetworks(tmp_path, every_seconds=0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.pt", "young.pt"]
+
+
+def _write_aged(folder: Path, days: dict[str, int]) -> None:
+    now = time.time()
+    for name, age in days.items():
+        (folder / name).touch()
+        os.utime(folder / name, (now - age * DAY, now - age * DAY))
 
 
 @pytest.mark.parametrize(
