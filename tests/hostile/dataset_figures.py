@@ -16,6 +16,7 @@ import archive_bombs
 import array_bombs
 import image_bombs
 import official_bombs
+import parquet_bombs
 import table_bombs
 import zip_bombs
 from array_bombs import MIB
@@ -55,6 +56,10 @@ CASES: tuple[tuple[str, str, Craft], ...] = (
     ("MNIST, 1 GB of zeros", "mnist", official_bombs.idx),
     ("SVHN, 1 GB of zeros", "svhn", official_bombs.matlab),
     ("Parquet, 17 MB in 40 rows", "", table_bombs.images_parquet),
+    ("Parquet, page of 1 GB of zeros", "", parquet_bombs.page_parquet),
+    ("Parquet, 500,000 columns", "", parquet_bombs.schema_parquet),
+    ("Parquet, 500,000 parts of a row group", "", parquet_bombs.columns_parquet),
+    ("Parquet, metadata of 3 GB of holes", "", parquet_bombs.hole_parquet),
     ("WebDataset, image of 3 GB", "", table_bombs.image_shard),
     ("labels.csv, four million rows", "", table_bombs.rows_csv),
     ("labels.csv, a million columns", "", table_bombs.columns_csv),
