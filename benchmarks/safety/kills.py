@@ -41,6 +41,7 @@ from ddcodec.evaluation import judge as _judge  # noqa: F401 - likewise
 from ddcodec.evaluation import protocols
 from ddcodec.evaluation.students import unfinished
 from ddcodec.kept import training
+from ddcodec.kept.seal import checked_json
 
 KEPT_EVERY_SECONDS = 0.2
 """In place of a minute, so that a run of seconds is kept many times."""
@@ -221,18 +222,21 @@ def _differences(expected: dict[str, str], work: Path) -> Iterator[str]:
 
 
 def _state(work: Path) -> dict[str, str]:
-    """Return the digest of every file there is, of those with times in them without these."""
+    """Return the digest of every file there is, of those with times in them without these.
+
+    Nor are checksums of the times compared, but with what they are of.
+    """
     state = {}
     for path in sorted(work.rglob("*")):
         name = path.relative_to(work).as_posix()
         if path.is_dir() or name.startswith("log."):
             # What is said on stdout is a result where there is no other.
             if name == "log.out" and path.read_bytes().startswith(b"{"):
-                state[name] = json.dumps(_lasting(json.loads(path.read_bytes())), sort_keys=True)
+                state[name] = json.dumps(_lasting(checked_json(path.read_bytes())), sort_keys=True)
             continue
         data = path.read_bytes()
         if path.suffix == ".json" and path.parent.name == "runs":
-            data = json.dumps(_lasting(json.loads(data)), sort_keys=True).encode()
+            data = json.dumps(_lasting(checked_json(data)), sort_keys=True).encode()
         elif path.suffix == ".jsonl":
             # A log says when it was interrupted, and how long everything took.
             data = b""
