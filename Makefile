@@ -21,7 +21,7 @@ MUTATIONS := 100000
 FINDS := finds
 FUZZ_SECONDS := 1800
 
-.PHONY: help install lint check test dist docs demo fuzz fuzz-coverage kills matrix clean
+.PHONY: help install lint check test dist docs demo fuzz fuzz-coverage kills disks matrix clean
 
 help:
 	@echo "make demo   distill glyphs, decode, evaluate beside real images (minutes)"
@@ -30,6 +30,7 @@ help:
 	@echo "make dist   wheel and sdist, the wheel tried in a fresh environment"
 	@echo "make docs   the documentation site, in site/"
 	@echo "make kills  kill commands at random moments, go on, compare (half an hour)"
+	@echo "make disks  let commands meet full and read-only disks, go on, compare"
 	@echo "make fuzz   hostile files by the thousand (MUTATIONS=100000)"
 	@echo "make fuzz-coverage  the same guided by coverage, for half an hour (FUZZ_SECONDS=1800)"
 	@echo "make matrix the golden files in many environments, each made by uv"
@@ -99,6 +100,10 @@ demo: $(VENV)/.installed
 # Of every way to make something; the figures in SECURITY.md are of this.
 kills: $(VENV)/.installed
 	nice $(BIN)/python benchmarks/safety/kills.py
+
+# The same against disks that are full, read-only or somebody else's; as root it mounts them.
+disks: $(VENV)/.installed
+	nice $(BIN)/python benchmarks/safety/disks.py
 
 # A find of either is a file in $(FINDS), and the exit status is not 0.
 fuzz: $(VENV)/.installed

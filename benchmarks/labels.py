@@ -41,6 +41,7 @@ from ddcodec.results.drawing import colour, draw_picture
 from ddcodec.results.inspection import decode_file, inspect_file
 from ddcodec.results.peers import peers_of
 from ddcodec.results.rate_utility import Published, draw_published, label_axes
+from ddcodec.results.runs import read_json
 
 NAMES = {"hard": "hard labels", "soft": "soft labels", "labeler": "labels by a labeler"}
 FLOAT_BITS = 32
@@ -90,7 +91,7 @@ def draw(arguments: argparse.Namespace) -> None:
     ]
     if not lines:
         raise SystemExit(f"'{arguments.list}' has no such student of {arguments.arch}")
-    ships = [json.loads(path.read_text()) for path in arguments.ships]
+    ships = [read_json(path) for path in arguments.ships]
     peers = peers_of(arguments.dataset, tuple(arguments.peers)) if arguments.peers else []
 
     def paint(figure: Any) -> None:

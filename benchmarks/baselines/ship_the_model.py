@@ -30,6 +30,7 @@ from ddcodec.datasets import Dataset, ImageSplit, load_dataset
 from ddcodec.datasets.base import validation_part
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.evaluation import LabelledImages, Protocol, TrainingOptions, accuracy, train_network
+from ddcodec.kept.seal import sealed_json
 from ddcodec.kept.writing import write_atomically
 from ddcodec.networks import Classifier
 
@@ -85,7 +86,7 @@ def main() -> None:
         **facts,
     }
     write_atomically(data, arguments.output.with_suffix(".weights"))
-    write_atomically((json.dumps(report, indent=1) + "\n").encode(), arguments.output)
+    write_atomically(sealed_json(report), arguments.output)
     print(json.dumps(report, indent=1))
 
 

@@ -32,6 +32,7 @@ from ddcodec.evaluation import judge as _judge  # noqa: F401 - likewise
 from ddcodec.evaluation import protocols
 from ddcodec.evaluation.students import unfinished
 from ddcodec.kept import training
+from ddcodec.kept.seal import checked_json
 
 KEPT_EVERY_SECONDS = 0.2
 """In place of a minute, so that a run of seconds is kept many times."""
@@ -191,18 +192,21 @@ class Place:
             os._exit(99)
 
     def state(self) -> dict[str, str]:
-        """Return the digest of every file there is, of those with times in them without these."""
+        """Return the digest of every file there is, of those with times in them without these.
+
+        Nor are checksums of the times compared, but with what they are of.
+        """
         state = {}
         said = (self.logs / "out").read_bytes()
         if said.startswith(b"{"):
             # What is said on stdout is a result where there is no other.
-            state["stdout"] = json.dumps(_lasting(json.loads(said)), sort_keys=True)
+            state["stdout"] = json.dumps(_lasting(checked_json(said)), sort_keys=True)
         for path in sorted(self.work.rglob("*")):
             if path.is_dir():
                 continue
             data = path.read_bytes()
             if path.suffix == ".json" and path.parent.name == "runs":
-                data = json.dumps(_lasting(json.loads(data)), sort_keys=True).encode()
+                data = json.dumps(_lasting(checked_json(data)), sort_keys=True).encode()
             elif path.suffix == ".jsonl":
                 # A log says when it was interrupted, and how long everything took.
                 data = b""

@@ -20,6 +20,7 @@ from ddcodec.datasets.trees.source import user_path
 from ddcodec.errors import DataError
 from ddcodec.kept.lock import is_abandoned
 from ddcodec.kept.notices import notify
+from ddcodec.kept.seal import sealed_json, unsealed_json
 from ddcodec.kept.writing import claimed_folder, write_through, write_tree_through
 
 # Raise it whenever the same source would be decoded to other arrays, or stored otherwise.
@@ -118,7 +119,7 @@ def allocate_split(
 
 def keep_notes(folder: Path, notes: Iterable[str]) -> None:
     """Keep sentences on how a dataset was read; a builder's, for `Dataset.notes`."""
-    (folder / NOTES_FILE).write_text(json.dumps(list(notes)), encoding="utf-8")
+    (folder / NOTES_FILE).write_bytes(sealed_json({"notes": list(notes)}))
 
 
 def _entry_name(name: str, key: str) -> str:
@@ -150,9 +151,12 @@ def _splits(train: ImageSplit, test: ImageSplit | None) -> dict[str, ImageSplit]
 
 def _load_notes(folder: Path) -> tuple[str, ...]:
     try:
-        return tuple(map(str, json.loads((folder / NOTES_FILE).read_text(encoding="utf-8"))))
+        data = (folder / NOTES_FILE).read_bytes()
     except FileNotFoundError:
         return ()
+    # Earlier releases kept a plain list.
+    notes = json.loads(data)
+    return tuple(map(str, notes if isinstance(notes, list) else unsealed_json(data)["notes"]))
 
 
 def _load_split(folder: Path, split: str, num_classes: int) -> ImageSplit:

@@ -15,6 +15,7 @@ from ddcodec.distill.labels.making import TEACHER, TeacherSettings, cache_folder
 from ddcodec.distill.recipe.recipe import HARD_LABELS, LABELER_LABELS, NO_LOSS, SOFT_LABELS, Recipe
 from ddcodec.distill.running.distilled import Distilled
 from ddcodec.distill.running.progress import Supervision
+from ddcodec.distill.search.trials import search_path
 from ddcodec.distill.start.recipe_parts import shown_training
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.errors import BudgetError, RecipeError
@@ -111,7 +112,9 @@ def _watched(supervision: Supervision, labels: str) -> Supervision:
     if supervision.checkpoint is None:
         return supervision
     path = label_checkpoint(supervision.checkpoint, labels)
-    return replace(supervision, checkpoint=path, resume=supervision.resume and path.exists())
+    # A search keeps its trials before there is a checkpoint.
+    is_kept = path.exists() or search_path(path).exists()
+    return replace(supervision, checkpoint=path, resume=supervision.resume and is_kept)
 
 
 def label_checkpoint(checkpoint: Path, labels: str) -> Path:

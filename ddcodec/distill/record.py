@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -19,6 +18,7 @@ from ddcodec.distill.recipe.recipe import Recipe
 from ddcodec.distill.recipe.recipe_file import RecipeFile
 from ddcodec.errors import DataError
 from ddcodec.format.planes import PYRAMID, WAVELET, WAVELET_HALF_CHROMA
+from ddcodec.kept.seal import sealed_json
 from ddcodec.version import __version__
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class DatasetOrigin:
 
 
 def record_json(origin: DatasetOrigin, recipe: Recipe, distilled: Distilled) -> bytes:
-    """Return the record of a finished run as JSON that `read_recipe` takes."""
+    """Return the record of a finished run as sealed JSON that `read_recipe` takes."""
     data = distilled.encoded.data
     record = {
         **surroundings(recipe.device),
@@ -69,7 +69,7 @@ def record_json(origin: DatasetOrigin, recipe: Recipe, distilled: Distilled) -> 
     }
     if distilled.trials:
         record["search"] = list(distilled.trials)
-    return (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
+    return sealed_json(record)
 
 
 def resolved_recipe(recipe: Recipe, allocation: Allocation) -> Recipe:

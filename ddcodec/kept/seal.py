@@ -102,17 +102,40 @@ def sealed_json(facts: Mapping[str, Any]) -> bytes:
     return (json.dumps(whole, indent=1, ensure_ascii=False) + "\n").encode()
 
 
+class ChecksumError(ValueError):
+    """JSON is not what was written."""
+
+
 def unsealed_json(data: bytes) -> dict[str, Any]:
-    """Return the facts of sealed JSON.
+    """Return the facts of sealed JSON, which ddc alone writes.
 
     Raises:
-        ValueError: if it is no JSON, has no checksum, or is not what was written.
+        ChecksumError: if it has no checksum, or is not what was written.
+        ValueError: if it is no JSON object.
     """
+    return _facts(data, may_lack_checksum=False)
+
+
+def checked_json(data: bytes) -> dict[str, Any]:
+    """Return the facts of a result, whose checksum is compared where it has one.
+
+    One without may be of an earlier release, or of somebody who changed it and took that line out.
+
+    Raises:
+        ChecksumError: if it is not what was written.
+        ValueError: if it is no JSON object.
+    """
+    return _facts(data, may_lack_checksum=True)
+
+
+def _facts(data: bytes, may_lack_checksum: bool) -> dict[str, Any]:
     facts = json.loads(data)
     if not isinstance(facts, dict):
         raise ValueError("no facts")
+    if may_lack_checksum and CHECKSUM not in facts:
+        return facts
     if facts.pop(CHECKSUM, None) != _checksum(facts):
-        raise ValueError("its checksum is not that of its content")
+        raise ChecksumError("its checksum is not that of its content")
     return facts
 
 

@@ -2,18 +2,19 @@
 
 A point is `NAME.ddc`, its record `NAME.ddc.json`, its log `NAME.jsonl`, and an evaluation for each
 split, `NAME.test.json` or `NAME.val.json`, as `ddc eval --json` prints it. Reports of the baseline
-*ship the model* lie beside them as `ship-….json`.
+*ship the model* lie beside them as `ship-….json`. All of these carry a checksum, which is compared,
+but for logs: documents of which curves are drawn, and whose lines are looked through one by one.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ddcodec.errors import DataError
+from ddcodec.kept.seal import CHECKSUM, ChecksumError, checked_json
 
 FILE_SUFFIX, RECORD_SUFFIX, LOG_SUFFIX = ".ddc", ".ddc.json", ".jsonl"
 SHIP_PATTERN = "ship-*.json"
@@ -129,22 +130,24 @@ def _records(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
+    """Read a JSON object, a result that is used: its checksum is compared where it has one.
 
     Raises:
-        DataError: if it cannot be read or is none.
+        DataError: if it cannot be read, is none, or is not what was written.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return checked_json(path.read_bytes())
     except OSError as error:
         raise DataError(f"Cannot read '{path}': {error.strerror}.") from error
+    except ChecksumError as error:
+        raise DataError(
+            f"'{path}' is damaged: its checksum is not that of its content; delete it to make it "
+            f"anew, or its line '{CHECKSUM}' if you changed it yourself."
+        ) from error
     except (ValueError, RecursionError) as error:
         raise DataError(
-            f"'{path}' is damaged: it is not JSON; delete it to make it anew."
+            f"'{path}' is damaged: it is no JSON object; delete it to make it anew."
         ) from error
-    if not isinstance(value, dict):
-        raise DataError(f"'{path}' is damaged: it holds no JSON object; delete it.")
-    return value
 
 
 def read_evaluation(path: Path) -> Evaluation:

@@ -16,6 +16,7 @@ from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.datasets.trees import tree
 from ddcodec.errors import DataError
 from ddcodec.kept.notices import KeptWarning
+from ddcodec.kept.seal import sealed_json
 from ddcodec.kept.writing import claimed_folder
 
 KINDS = ["", ".zip", ".tar.xz"]
@@ -80,6 +81,21 @@ def test_changed_source_is_decoded_again(tmp_path: Path, kind: str) -> None:
     second = load_folder("insects", source, tmp_path / "cache")
     assert second.fingerprint != first.fingerprint
     assert second.train.images[0, 0, 0, 0] == 99
+
+
+def test_notes_are_compared(tmp_path: Path) -> None:
+    """Sentences on how a dataset was read are kept with a checksum; plain lists are read, too."""
+    files = {**split_tree(), "val/ant/a.png": flat(80), "val/bee/a.png": flat(90)}
+    source = write_source(tmp_path, "", files)
+    said = ("val/ is not used: test/ is what is tested on.",)
+    assert load_folder("a", source, tmp_path / "cache").notes == said
+    (entry,) = entries(tmp_path / "cache")
+    notes = entry / "notes.json"
+    notes.write_text('["Of an earlier release."]')
+    assert load_folder("a", source, tmp_path / "cache").notes == ("Of an earlier release.",)
+    notes.write_bytes(sealed_json({"notes": said}).replace(b"val/", b"vel/"))
+    with pytest.warns(KeptWarning, match="is damaged"):
+        assert load_folder("a", source, tmp_path / "cache").notes == said
 
 
 def test_names_share_nothing_but_content(tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ import archive_bombs
 import array_bombs
 import image_bombs
 import official_bombs
+import parquet_bombs
 import table_bombs
+import zip_bombs
 from array_bombs import MIB
 from bounded import outcome
 from image_trees import flat, write_folder
@@ -44,10 +46,20 @@ CASES: tuple[tuple[str, str, Craft], ...] = (
     (".tar.xz, two million members", "", archive_bombs.members_tar),
     (".tar.gz, 1.2 GB of zeros", "", archive_bombs.zeros_tar),
     (".zip, 60 lists of 60 MB", "", archive_bombs.lists_zip),
+    (".zip, entries of no members", "", zip_bombs.entries_zip),
+    (".npz, entries of no members", "", zip_bombs.entries_npz),
+    (".pt, entries of no members", "", zip_bombs.entries_pt),
+    (".zip, 100 names of 65 kB", "", zip_bombs.names_zip),
+    (".zip, 16,000 extra fields", "", zip_bombs.extra_zip),
+    (".zip, directory of 3 GB of holes", "", zip_bombs.hole_zip),
     ("CIFAR-10, text coded 10,000 times", "cifar10", official_bombs.encoded),
     ("MNIST, 1 GB of zeros", "mnist", official_bombs.idx),
     ("SVHN, 1 GB of zeros", "svhn", official_bombs.matlab),
     ("Parquet, 17 MB in 40 rows", "", table_bombs.images_parquet),
+    ("Parquet, page of 1 GB of zeros", "", parquet_bombs.page_parquet),
+    ("Parquet, 500,000 columns", "", parquet_bombs.schema_parquet),
+    ("Parquet, 500,000 parts of a row group", "", parquet_bombs.columns_parquet),
+    ("Parquet, metadata of 3 GB of holes", "", parquet_bombs.hole_parquet),
     ("WebDataset, image of 3 GB", "", table_bombs.image_shard),
     ("labels.csv, four million rows", "", table_bombs.rows_csv),
     ("labels.csv, a million columns", "", table_bombs.columns_csv),

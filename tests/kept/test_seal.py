@@ -8,7 +8,9 @@ import torch
 
 from ddcodec.errors import DataError
 from ddcodec.kept.seal import (
+    ChecksumError,
     check_seal,
+    checked_json,
     is_sound,
     load_sealed,
     save_sealed,
@@ -80,3 +82,34 @@ def test_facts_come_back() -> None:
     for damaged in (data.replace(b"0.5", b"0.6"), b"{}", b"[]", b"{", b"\xff"):
         with pytest.raises(ValueError, match=r"."):
             unsealed_json(damaged)
+
+
+def test_every_flipped_bit_of_a_result_is_found() -> None:
+    """It is read as it was written, or not at all."""
+    facts = {"accuracies": [40.5, 41], "dataset": "ü", "num_images": None}
+    whole = sealed_json(facts)
+    assert checked_json(whole) == facts
+    found = 0
+    for index in range(8 * len(whole)):
+        damaged = bytearray(whole)
+        damaged[index // 8] ^= 1 << index % 8
+        try:
+            read = checked_json(bytes(damaged))
+        except ValueError:
+            found += 1
+            continue
+        # The name of the checksum, or a space that is a line's end.
+        assert {name: read.get(name) for name in facts} == facts
+    assert found > 8 * len(whole) - 64
+
+
+def test_results_without_a_checksum() -> None:
+    """Those of earlier releases are read; a wrong one is told from what is no JSON."""
+    assert checked_json(b'{"accuracies": [40.5]}') == {"accuracies": [40.5]}
+    for data in (b"[]", b"{", b"\xff"):
+        with pytest.raises(ValueError, match=r".") as caught:
+            checked_json(data)
+        assert not isinstance(caught.value, ChecksumError)
+    for data in (b'{"sha256": 1}', b'{"a": 1, "sha256": null}'):
+        with pytest.raises(ChecksumError):
+            checked_json(data)

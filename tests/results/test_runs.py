@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ddcodec.errors import DataError
+from ddcodec.kept.seal import sealed_json
 from ddcodec.results.runs import (
     SHIP,
     evaluation_path,
@@ -74,6 +75,23 @@ def test_damaged_json(folder: Path, text: str) -> None:
         with pytest.raises(DataError, match=f"{name}' is damaged"):
             read_points(folder, "test")
         (folder / name).write_text(kept)
+
+
+def test_a_changed_digit(folder: Path) -> None:
+    """What carries a checksum is refused with another digit, and read once that line is out."""
+    for name, old, new in (
+        ("dm-1k-seed3.test.json", b"40.5", b"48.5"),
+        ("none-1k-seed0.ddc.json", b'"none"', b'"nome"'),
+        ("ship-1k.json", b"9990", b"9991"),
+    ):
+        path = folder / name
+        path.write_bytes(sealed_json(json.loads(path.read_bytes())))
+        assert len(read_points(folder, "test")) == 2
+        whole = path.read_bytes()
+        path.write_bytes(whole.replace(old, new))
+        with pytest.raises(DataError, match=f"{name}' is damaged: its checksum .* line 'sha256'"):
+            read_points(folder, "test")
+        path.write_bytes(whole)
 
 
 def test_json_that_cannot_be_read(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from ddcodec.cli.shared.training_progress import show_on, unfinished_networks
 from ddcodec.errors import DataError
 from ddcodec.format.limits import DecodeLimits
 from ddcodec.format.student_recipe import MAX_RENDITIONS
+from ddcodec.kept.seal import sealed_json
 
 if TYPE_CHECKING:
     from ddcodec.datasets import Dataset, ImageSplit
@@ -162,7 +163,9 @@ def eval_command(
     test = images_to_test_on(real, split)
     judgements = _judge(candidate, real, test, split, protocol, settings)
     if as_json:
-        print(json.dumps(facts_for_json(file, candidate, real, split, judgements), indent=2))
+        facts = facts_for_json(file, candidate, real, split, judgements)
+        # With a checksum, since `ddc plot`, `ddc report` and `ddc sweep` read it back.
+        print(json.dumps(json.loads(sealed_json(facts)), indent=2))
         return
     tested_on = f"{real.name}, {_split_name(split, len(test))}"
     print_judgements(file, candidate, tested_on, judgements, real.num_classes)

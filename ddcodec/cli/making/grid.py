@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import json
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -227,8 +226,7 @@ class Grid:
             eval_command.make_context("eval", arguments, parent=self._context.parent) as child,
         ):
             eval_command.invoke(child)
-        facts = json.loads(output.getvalue())
-        write_atomically((json.dumps(facts, indent=1) + "\n").encode(), path)
+        write_atomically(output.getvalue().encode(), path)
         found = read_evaluation(path)
         shown = ", ".join(f"{accuracy:.2f} %" for accuracy in found.accuracies)
         _say(f"{point.name}: {found.file_bytes:,} bytes, {shown}")

@@ -1,6 +1,5 @@
 """`.npz`, `.npy` and `.pt` files as tensors by name; nothing in them is ever run."""
 
-import zipfile
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ from ddcodec.datasets.claims import check_claim
 from ddcodec.datasets.in_arrays.array_labels import MOST_CLASSES
 from ddcodec.datasets.in_arrays.stored_array import StoredArray, described, find_array
 from ddcodec.datasets.in_arrays.torch_file import ClaimedTensor, TorchFile
+from ddcodec.datasets.wording import some_of
+from ddcodec.datasets.zip_file import opened_zip
 from ddcodec.errors import DataError
 
 Arrays = dict[str, Any]
@@ -59,7 +60,7 @@ def pick(arrays: Arrays, names: tuple[str, ...], path: Path) -> Tensor:
     """
     name = next((name for name in names if name in arrays), None)
     if name is None:
-        held = ", ".join(sorted(arrays)) or "nothing"
+        held = some_of(sorted(arrays)) or "nothing"
         raise DataError(f"'{path}' holds {held}, but no '{names[0]}'; save it under that name.")
     found = arrays[name]
     if isinstance(found, Tensor):
@@ -83,7 +84,7 @@ def _read_numpy(path: Path, max_bytes: int) -> Arrays:
         stored = described(lambda: path.open("rb"), file_bytes)
         _check_size(stored.num_bytes, max_bytes, path)
         return {"images": _tensor(stored.read())}
-    with zipfile.ZipFile(path) as archive:
+    with opened_zip(path) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         found = {name: find_array(archive, name) for name in names if name in _KNOWN}
         total = sum(stored.num_bytes for stored in found.values())

@@ -30,6 +30,8 @@ from ddcodec.datasets.in_arrays.stored_array import StoredArray, find_array
 from ddcodec.datasets.request import LoadRequest
 from ddcodec.datasets.trees.resize import ImageSize
 from ddcodec.datasets.trees.source import source_exists, source_key
+from ddcodec.datasets.wording import some_of
+from ddcodec.datasets.zip_file import opened_zip
 from ddcodec.errors import DataError
 
 NPZ_SUFFIX = ".npz"
@@ -91,13 +93,13 @@ def _read(path: Path, folder: Path, size: ImageSize | None) -> tuple[str, ...]:
     """Write the splits of the .npz to arrays in `folder`; returns the class names."""
     with _opened(path) as archive:
         held = _names(archive)
-        train = _first_pair(archive, TRAIN_NAMES)
+        train = _first_pair(held, TRAIN_NAMES)
         if train is None:
             pairs = ", ".join(f"{images} and {labels}" for images, labels in TRAIN_NAMES)
-            found = ", ".join(sorted(held)) or "nothing"
+            found = some_of(sorted(held)) or "nothing"
             raise DataError(f"'{path}' holds {found}; expected one of the pairs {pairs}.")
         used = {"train": train}
-        test = _first_pair(archive, TEST_NAMES)
+        test = _first_pair(held, TEST_NAMES)
         if test is not None:
             used["test"] = test
         stored = {
@@ -163,7 +165,7 @@ def _unused(test: tuple[str, str] | None, held: set[str]) -> Iterator[str]:
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened_zip(path) as archive:
             yield archive
     except DataError:
         raise
@@ -180,7 +182,5 @@ def _names(archive: zipfile.ZipFile) -> set[str]:
     return {name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")}
 
 
-def _first_pair(
-    archive: zipfile.ZipFile, pairs: tuple[tuple[str, str], ...]
-) -> tuple[str, str] | None:
-    return next((pair for pair in pairs if _names(archive).issuperset(pair)), None)
+def _first_pair(held: set[str], pairs: tuple[tuple[str, str], ...]) -> tuple[str, str] | None:
+    return next((pair for pair in pairs if held.issuperset(pair)), None)

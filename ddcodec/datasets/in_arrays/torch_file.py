@@ -23,6 +23,7 @@ from torch import Tensor
 
 from ddcodec.datasets.claims import FREE_BYTES, check_claim
 from ddcodec.datasets.sources.plain_pickle import Call, Name, PlainMachine
+from ddcodec.datasets.zip_file import opened_zip
 from ddcodec.errors import DataError
 
 MAX_PICKLE_BYTES = 2**24
@@ -115,7 +116,7 @@ class TorchFile:
         return [_tensor(tensor, values[tensor.storage.key]) for tensor in claimed]
 
     def _read_zip(self) -> Any:
-        with zipfile.ZipFile(self._path) as archive:
+        with opened_zip(self._path) as archive:
             (entry,) = (info for info in archive.infolist() if info.filename.endswith("/data.pkl"))
             self._folder = entry.filename.removesuffix("data.pkl")
             if entry.file_size > MAX_PICKLE_BYTES:
@@ -145,7 +146,7 @@ class TorchFile:
     def _storage_bytes(self, storages: Mapping[str, _Storage]) -> dict[str, int]:
         """Return how many bytes of each storage there are."""
         if not self._is_old:
-            with zipfile.ZipFile(self._path) as archive:
+            with opened_zip(self._path) as archive:
                 return {key: archive.getinfo(self._record(key)).file_size for key in storages}
         wanted = {key: storages[key].count * _dtype_of(storages[key]).itemsize for key in storages}
         return {
@@ -160,7 +161,7 @@ class TorchFile:
                     key: _filled(_sought(file, self._places[key]), size)
                     for key, size in held.items()
                 }
-        with zipfile.ZipFile(self._path) as archive:
+        with opened_zip(self._path) as archive:
             return {key: self._read_record(archive, key, size) for key, size in held.items()}
 
     def _read_record(self, archive: zipfile.ZipFile, key: str, size: int) -> _Bytes:

@@ -10,6 +10,13 @@ from typing import Any
 
 from ddcodec.datasets.claims import check_claim
 from ddcodec.datasets.layouts.label_list import LABEL_COLUMNS
+from ddcodec.datasets.tables.parquet_claims import (
+    BATCH_ROWS,
+    REMEDY,
+    check_claims,
+    check_metadata_size,
+    dictionary_columns,
+)
 from ddcodec.datasets.tables.rows import Row
 from ddcodec.datasets.tables.table_files import files_by_split, ordered_splits, visible_files
 from ddcodec.datasets.trees.image import MAX_RESIZED_FILE_BYTES
@@ -18,12 +25,8 @@ from ddcodec.errors import DataError
 
 SUFFIX = ".parquet"
 IMAGE_COLUMNS = ("image", "img", "picture", "photo", "jpg", "png", "pixels", "file", "path")
-BATCH_ROWS = 100
-FREE_ROWS = 2**20
 MAX_PATH_CHARACTERS = 4096
 MAX_DESCRIPTION_BYTES = 2**22
-
-_REMEDY = "write it again without compression, or the images as files"
 
 
 class ParquetRows:
@@ -42,12 +45,6 @@ class ParquetRows:
             self._image = _column(schema, IMAGE_COLUMNS, _holds_images, "images", first)
             self._label = _column(schema, LABEL_COLUMNS, _holds_labels, "labels", first)
             self.class_names = _names(schema, self._label)
-            # As it is stored: a value that many rows have is there once.
-            self._dictionaries = [
-                name
-                for name in (self._image, f"{self._image}.bytes", self._label)
-                if _is_bytes_or_text(schema, name)
-            ]
 
     def splits(self) -> tuple[str, ...]:
         """See `RowSource`."""
@@ -70,17 +67,22 @@ class ParquetRows:
                     raise DataError(f"{where} has no label; leave it out.")
                 picture = batch[self._image][row].as_py()
                 held_bytes += _held_bytes(picture)
-                check_claim(held_bytes, stored_bytes, f"'{file}'", _REMEDY)
+                check_claim(held_bytes, stored_bytes, f"'{file}'", REMEDY)
                 yield where, _bytes(picture, file, where), label
                 number += 1
 
     def _batches(self, file: Path) -> Iterator[Any]:
-        with _reading(file, self._dictionaries) as parquet:
-            missing = {self._image, self._label} - set(parquet.schema_arrow.names)
-            if missing:
-                raise DataError(f"'{file}' has no column '{missing.pop()}', as others have.")
-            _check_metadata(parquet, file)
-            columns = [self._image, self._label]
+        with _reading(file) as parquet:
+            schema = parquet.schema_arrow
+            for name, fits in ((self._image, _holds_images), (self._label, _holds_labels)):
+                if name not in schema.names or not fits(_value_type(schema.field(name).type)):
+                    raise DataError(f"'{file}' has no such column '{name}' as others have.")
+            columns = [*_image_columns(schema, self._image), self._label]
+            apart = dictionary_columns(
+                parquet, [n for n in columns if _is_bytes_or_text(schema, n)]
+            )
+            check_claims(parquet, file, columns, apart)
+        with _reading(file, apart) as parquet:
             yield from parquet.iter_batches(batch_size=BATCH_ROWS, columns=columns)
 
 
@@ -89,16 +91,19 @@ def parquet_files(folder: Path) -> list[Path]:
     return visible_files(folder, lambda path: path.name.endswith(SUFFIX))
 
 
-def _check_metadata(parquet: Any, file: Path) -> None:
-    """Raise DataError for a file that claims far more rows, or bytes, than it stores."""
-    stored_bytes, metadata = file.stat().st_size, parquet.metadata
-    if metadata.num_rows > FREE_ROWS + stored_bytes:
-        raise DataError(
-            f"'{file}' claims {metadata.num_rows:,} rows in {stored_bytes:,} bytes; write it again."
-        )
-    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
-    claimed_bytes = sum(group.total_byte_size for group in groups)
-    check_claim(claimed_bytes, stored_bytes, f"'{file}'", _REMEDY)
+def _image_columns(schema: Any, name: str) -> list[str]:
+    """Return the columns of what is read of images, and of nothing that may lie beside it."""
+    from pyarrow import types
+
+    kind = _value_type(schema.field(name).type)
+    if not types.is_struct(kind):
+        return [name]
+    read = {"bytes": _is_bytes, "path": _is_text}
+    return [f"{name}.{part.name}" for part in kind if read.get(part.name, _is_never)(part.type)]
+
+
+def _is_never(_: Any) -> bool:
+    return False
 
 
 def _is_bytes_or_text(schema: Any, path: str) -> bool:
@@ -110,7 +115,7 @@ def _is_bytes_or_text(schema: Any, path: str) -> bool:
         if not types.is_struct(kind) or kind.get_field_index(inner) < 0:
             return False
         kind = kind.field(inner).type
-    return bool(types.is_binary(kind) or types.is_string(kind))
+    return _is_bytes(kind) or _is_text(kind)
 
 
 def _held_bytes(picture: Any) -> int:
@@ -129,6 +134,7 @@ def _reading(file: Path, dictionaries: Sequence[str] = ()) -> Iterator[Any]:
             "Parquet needs pyarrow, which is not installed: pip install 'ddcodec[parquet]'."
         ) from error
     try:
+        check_metadata_size(file)
         with pyarrow.parquet.ParquetFile(file, read_dictionary=list(dictionaries)) as parquet:
             yield parquet
     except DataError:
@@ -165,8 +171,14 @@ def _holds_images(kind: Any) -> bool:
     from pyarrow import types
 
     if types.is_struct(kind):
-        return any(field.name == "bytes" for field in kind)
-    return bool(types.is_binary(kind) or types.is_large_binary(kind) or _is_text(kind))
+        return any(field.name == "bytes" and _is_bytes(field.type) for field in kind)
+    return _is_bytes(kind) or _is_text(kind)
+
+
+def _is_bytes(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_binary(kind) or types.is_large_binary(kind))
 
 
 def _holds_labels(kind: Any) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 from ddcodec.datasets.claims import check_claim
 from ddcodec.datasets.trees.member import Member
 from ddcodec.datasets.trees.tar_stream import opened_tar, tar_headers, zstandard_errors
+from ddcodec.datasets.zip_file import opened_zip
 from ddcodec.errors import DataError
 
 ARCHIVE_SUFFIXES = (
@@ -25,8 +26,6 @@ FILES_READ = ".zip, .tar (also .gz, .bz2, .xz, .zst), .parquet, .npz or .pt"
 MAX_PATH_CHARACTERS = 4096
 MAX_DEPTH = 64
 
-# What stands before each member of a zip, beside its name.
-_LOCAL_BYTES = 30
 _ENCRYPTED = 1
 
 # What the standard library raises on damaged, encrypted or exotic archives.
@@ -85,14 +84,9 @@ def archive_members(path: Path) -> Iterator[Member]:
 
 
 def _zip_members(path: Path) -> Iterator[Member]:
-    with zipfile.ZipFile(path) as archive:
-        stored_bytes = path.stat().st_size
-        members = archive.infolist()
-        needed = sum(_LOCAL_BYTES + len(info.filename) + info.compress_size for info in members)
-        if needed > stored_bytes:
-            raise zipfile.BadZipFile("its members overlap")
-        reader = _ZipReader(archive, path, stored_bytes)
-        for info in members:
+    with opened_zip(path) as archive:
+        reader = _ZipReader(archive, path, path.stat().st_size)
+        for info in archive.infolist():
             name = _harmless(info.filename.replace("\\", "/"))
             yield Member(name, info.is_dir(), info.file_size, partial(reader.read, info))
 

@@ -14,6 +14,7 @@ from ddcodec.budget import parse_bytes
 from ddcodec.distill.recipe.presets import preset_toml
 from ddcodec.distill.recipe.recipe import Recipe
 from ddcodec.errors import BudgetError, DataError, RecipeError
+from ddcodec.kept.seal import CHECKSUM, ChecksumError, checked_json
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -90,11 +91,14 @@ def _read_record(source: str) -> RecipeFile:
         f"'{source}' is not a record; name a .ddc.json written by 'ddc distill --record'."
     )
     try:
-        record = json.loads(_read_text(source))
+        record = checked_json(_read_text(source).encode())
+    except ChecksumError as error:
+        raise RecipeError(
+            f"'{source}' is damaged: its checksum is not that of its content; take another copy, "
+            f"or remove its line '{CHECKSUM}' if you changed it yourself."
+        ) from error
     except (ValueError, RecursionError) as error:
         raise strange from error
-    if not isinstance(record, dict):
-        raise strange
     dataset, settings = record.pop("dataset", None), record.pop("recipe", None)
     if not isinstance(dataset, dict) or not isinstance(settings, dict):
         raise strange

@@ -182,9 +182,12 @@ def test_wrong_folders(swept: None) -> None:
     """A file in the way, a file without its record, and a damaged evaluation are said so."""
     Path("other").write_text("")
     assert "Cannot make the folder 'other'" in _sentence(_sweep("-o", "other"), 1)
+    whole = Path("runs", FILES[3]).read_text()
+    Path("runs", FILES[3]).write_text(whole.replace('"file_bytes": ', '"file_bytes": 1'))
+    assert "is damaged: its checksum is not that of its content" in _sweep().stderr
     Path("runs", FILES[3]).write_text("{")
     result = _sweep()
-    assert "is damaged: it is not JSON" in result.stderr and result.exit_code == 1
+    assert "is damaged: it is no JSON object" in result.stderr and result.exit_code == 1
     Path("runs", FILES[1]).unlink()
     assert "has no record beside it" in _sweep().stderr
 

@@ -203,3 +203,28 @@ def test_what_decode_writes_is_read(
         for found in (dataset, given):
             order = np.argsort(found.train.labels, kind="stable")
             assert np.array_equal(found.train.images[order], expected.images)
+
+
+@pytest.mark.parametrize("encoding", ["PLAIN", "DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"])
+@pytest.mark.parametrize("is_large", [False, True])
+def test_encodings_of_parquet(tmp_path: Path, encoding: str, is_large: bool) -> None:
+    """Values that no dictionary holds, as other programs write them, are read in any encoding."""
+    kind = pyarrow.large_binary() if is_large else pyarrow.binary()
+    images = pyarrow.array([flat(n) for n in range(200)], kind)
+    table = pyarrow.table({"image": images, "label": ["a", "b"] * 100})
+    path = tmp_path / "x.parquet"
+    options = {"use_dictionary": ["label"], "column_encoding": {"image": encoding}}
+    pyarrow.parquet.write_table(
+        table, path, row_group_size=30, data_page_size=1000, data_page_version="2.0", **options
+    )
+    assert shown(load(path, tmp_path).train.images) == list(range(200))
+
+
+def test_files_of_other_types(tmp_path: Path) -> None:
+    """Files of one split keep images each in its way; one whose column holds none is named."""
+    write_folder(tmp_path / "a", {"0.parquet": parquet(image=pictures(1, 2), label=[0, 1])})
+    write_folder(tmp_path / "a", {"1.parquet": parquet(image=[flat(3), flat(4)], label=[0, 1])})
+    assert shown(load(tmp_path / "a", tmp_path).train.images) == [1, 2, 3, 4]
+    write_folder(tmp_path / "a", {"2.parquet": parquet(image=[[ONE], [TWO]], label=[0, 1])})
+    with pytest.raises(DataError, match=r"2.parquet' has no such column 'image' as others have"):
+        load(tmp_path / "a", tmp_path)

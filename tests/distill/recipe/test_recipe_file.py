@@ -20,6 +20,7 @@ from ddcodec.distill.recipe.recipe_file import (
     short_size,
 )
 from ddcodec.errors import DataError, DdcError, RecipeError
+from ddcodec.kept.seal import sealed_json
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "examples" / "recipes").glob("*.toml"))
 
@@ -82,6 +83,18 @@ def test_record(tmp_path: Path) -> None:
     assert file.recorded == Recorded("ab12", {"torch": "2.0", "result": {"size_bytes": 999}})
     record["dataset"] = {"name": "pets", "data": "p.zip", "fingerprint": "ab12"}
     assert _read(tmp_path, json.dumps(record), "x.ddc.json").data == "p.zip"
+
+
+def test_a_record_with_another_digit(tmp_path: Path) -> None:
+    """What carries a checksum is compared with it, and read once that line is out."""
+    record = {
+        "dataset": {"name": "pets", "data": None, "fingerprint": "ab12"},
+        "recipe": {"bytes_per_class": 500.0, "seed": 3},
+    }
+    text = sealed_json(record).decode()
+    assert _read(tmp_path, text, "x.ddc.json").recorded == Recorded("ab12", {})
+    with pytest.raises(RecipeError, match=r"its checksum is not .* remove its line 'sha256'"):
+        _read(tmp_path, text.replace("3", "4", 1), "x.ddc.json")
 
 
 @pytest.mark.parametrize("name", preset_names())
