@@ -90,7 +90,7 @@ def test_the_drawing_shows_the_tree() -> None:
     folders = {path.parent.relative_to(PACKAGE).as_posix() for path in _sources()} - {"."}
     drawn = set(ROOMS) | {f"distill/{room}" for room in DISTILL_ROOMS} | INNER_ROOMS
     assert folders == drawn
-    assert {path.stem for path in PACKAGE.glob("*.py")} == _COMMON | {"__init__"}
+    assert {path.stem for path in PACKAGE.glob("*.py")} == _COMMON | {"__init__", "__main__"}
 
 
 @pytest.mark.parametrize("room", sorted(ROOMS))
@@ -162,6 +162,16 @@ def test_matplotlib_has_one_importer() -> None:
     assert _importers("matplotlib") <= {
         f"results/{name}.py" for name in ("drawing", "curves", "rate_utility")
     }
+
+
+def test_torch_distributed_has_one_importer() -> None:
+    """Only ranks know how processes talk."""
+    importers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in _sources()
+        if "torch.distributed" in _imports(path)
+    }
+    assert importers == {"kept/ranks.py"}
 
 
 def _closure(start: str) -> set[Path]:

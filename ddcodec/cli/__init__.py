@@ -31,6 +31,7 @@ from ddcodec.cli.shared.group import SentenceGroup, silence_stdout
 from ddcodec.format.container import VERSION
 from ddcodec.format.printable import printable
 from ddcodec.kept.notices import KeptWarning
+from ddcodec.kept.ranks import asked
 from ddcodec.version import __version__
 
 _VERSION_LINE = f"ddc {__version__} (.ddc format version {VERSION})"
@@ -41,6 +42,10 @@ Start here, nothing to download:
   ddc inspect glyphs-1k.ddc
   ddc decode glyphs-1k.ddc
 """
+
+
+SHARED_BY_RANKS = ("experts", "pool", "eval")
+"""Commands that several processes can do together."""
 
 
 @click.group(
@@ -64,6 +69,11 @@ def ddc(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         context.exit(2)
+    if context.invoked_subcommand not in SHARED_BY_RANKS and asked().count > 1:
+        raise click.UsageError(
+            f"'ddc {context.invoked_subcommand}' is the work of one process; start it without "
+            f"torchrun, which is for {', '.join(SHARED_BY_RANKS)}."
+        )
 
 
 for _command in (

@@ -13,6 +13,7 @@ from ddcodec.evaluation.students.gradients import ShowUpdates, TrainingOptions
 from ddcodec.evaluation.students.labelled_images import LabelledImages
 from ddcodec.evaluation.students.train import accuracy, train_network
 from ddcodec.evaluation.students.unfinished import UnfinishedNetworks
+from ddcodec.kept.ranks import ALONE, Ranks
 
 BOTH, HARD, ALL = "both", "hard", "all"
 COLUMNS = (BOTH, HARD, ALL)
@@ -53,6 +54,7 @@ class EvaluationSettings:
         device: Where to train and test.
         on_progress: Called now and then.
         unfinished: Where networks are kept while they are trained, or None.
+        ranks: The processes that train a share of the networks each.
     """
 
     protocol: Protocol
@@ -62,6 +64,7 @@ class EvaluationSettings:
     device: str = "cpu"
     on_progress: Callable[[EvaluationProgress], None] | None = None
     unfinished: UnfinishedNetworks | None = None
+    ranks: Ranks = ALONE
 
 
 def find_protocol(protocol: str | Protocol) -> Protocol:
@@ -85,6 +88,7 @@ def evaluate_labelled(
     Raises:
         DataError: Images or labels are unusable.
         RecipeError: The architecture is unknown or does not fit the images, or there are no seeds.
+        RankLost: Another process has ended.
     """
     seeds, protocol = settings.seeds, settings.protocol
     if not seeds:
@@ -92,22 +96,22 @@ def evaluate_labelled(
     training.check(settings.num_classes)
     test.check(settings.num_classes)
     started, before = time.perf_counter(), _seconds_before(settings)
-    accuracies = []
-    for index, seed in enumerate(seeds):
+    accuracies = [0.0] * len(seeds)
+    for index in settings.ranks.share(range(len(seeds))):
         on_progress = _report_to(settings.on_progress, index, len(seeds))
         options = TrainingOptions(
             settings.device, on_progress=on_progress, unfinished=settings.unfinished
         )
         network = train_network(
-            training, settings.num_classes, protocol, seed, settings.arch, options
+            training, settings.num_classes, protocol, seeds[index], settings.arch, options
         )
-        accuracies.append(accuracy(network, test))
+        accuracies[index] = accuracy(network, test)
     count = training.num_images
     return AccuracyReport(
         protocol=protocol.name,
         arch=settings.arch,
         seeds=seeds,
-        accuracies=tuple(accuracies),
+        accuracies=tuple(settings.ranks.summed(accuracies)),
         label_mode=training.label_mode if protocol.all_labels else "hard",
         updates=protocol.total_updates(count),
         epochs=protocol.total_epochs(count),

@@ -22,6 +22,7 @@ from ddcodec.evaluation.report import AccuracyReport
 from ddcodec.evaluation.students.kept_files import keep
 from ddcodec.evaluation.students.labelled_images import LabelledImages
 from ddcodec.kept.notices import notify
+from ddcodec.kept.ranks import ALONE
 from ddcodec.kept.seal import sealed_json, unsealed_json
 
 CACHE_VERSION = 1
@@ -98,24 +99,25 @@ class References:
     def report(self, reference: Reference, settings: EvaluationSettings) -> AccuracyReport:
         """Return the accuracies, after training the networks that are not in the cache.
 
-        Random real images are drawn anew for every seed.
+        Random real images are drawn anew for every seed. Of several processes each trains a share.
 
         Raises:
             RecipeError: The architecture does not fit the images.
         """
-        accuracies, seconds = [], 0.0
-        for index, seed in enumerate(settings.seeds):
+        accuracies, seconds, ranks = [0.0] * len(settings.seeds), 0.0, settings.ranks
+        for index in ranks.share(range(len(settings.seeds))):
+            seed = settings.seeds[index]
             accuracy = self._cached(reference, settings, seed)
             if accuracy is None:
                 shift = _shifted(settings.on_progress, index, len(settings.seeds))
-                one = replace(settings, seeds=(seed,), on_progress=shift)
+                one = replace(settings, seeds=(seed,), on_progress=shift, ranks=ALONE)
                 trained = evaluate_labelled(self._training(reference, seed), self._test, one)
                 accuracy, seconds = trained.mean, seconds + trained.seconds
                 self._keep(reference, settings, seed, accuracy)
-            accuracies.append(accuracy)
+            accuracies[index] = accuracy
         count, protocol = sum(reference.counts), settings.protocol
         return AccuracyReport(
-            protocol.name, settings.arch, settings.seeds, tuple(accuracies), "hard",
+            protocol.name, settings.arch, settings.seeds, tuple(ranks.summed(accuracies)), "hard",
             protocol.total_updates(count), protocol.total_epochs(count), count, seconds,
         )  # fmt: skip
 

@@ -12,6 +12,7 @@ import click
 
 from ddcodec.cli.shared.accuracies import facts_for_json, print_judgements
 from ddcodec.cli.shared.console import ProgressReport, waiting
+from ddcodec.cli.shared.group import describe
 from ddcodec.cli.shared.judging_options import (
     PROTOCOLS,
     WHERE_TEST_IMAGES_ARE,
@@ -34,6 +35,7 @@ from ddcodec.cli.shared.training_progress import show_on, unfinished_networks
 from ddcodec.errors import DataError
 from ddcodec.format.limits import DecodeLimits
 from ddcodec.format.student_recipe import MAX_RENDITIONS
+from ddcodec.kept.ranks import Ranks, joined
 from ddcodec.kept.seal import sealed_json
 
 if TYPE_CHECKING:
@@ -142,7 +144,22 @@ def eval_command(
     X is a .ddc, a folder or archive of images such as ddc decode writes, or an .npz, .npy or .pt
     of images and labels. After Ctrl-C or a crash the same command goes on where it was.
     """
-    check_device(settings["device"])
+    with joined(settings["device"], describe) as ranks:
+        check_device(settings["device"])
+        _evaluate(file, data, dataset, size, split, as_json, limits, ranks, settings)
+
+
+def _evaluate(
+    file: Path,
+    data: str,
+    dataset: str | None,
+    size: str | None,
+    split: str,
+    as_json: bool,
+    limits: DecodeLimits,
+    ranks: Ranks,
+    settings: dict[str, Any],
+) -> None:
     from ddcodec.evaluation.candidates.read import ReadOptions, read_candidate
     from ddcodec.evaluation.judge import find_protocol
 
@@ -151,7 +168,7 @@ def eval_command(
         settings["float_range"], settings["labels"], limits, settings["renditions"]
     )
     # Large pictures in several renditions take minutes.
-    with waiting(f"Reading '{file.name}'.") as say:
+    with ranks.first_alone(), waiting(f"Reading '{file.name}'.") as say:
 
         @functools.cache
         def load_real() -> Dataset:
@@ -161,7 +178,7 @@ def eval_command(
         candidate = read_candidate(file, load_real, options)
         real = load_real()
     test = images_to_test_on(real, split)
-    judgements = _judge(candidate, real, test, split, protocol, settings)
+    judgements = _judge(candidate, real, test, split, protocol, ranks, settings)
     if as_json:
         facts = facts_for_json(file, candidate, real, split, judgements)
         # With a checksum, since `ddc plot`, `ddc report` and `ddc sweep` read it back.
@@ -213,6 +230,7 @@ def _judge(
     test: ImageSplit,
     split: str,
     protocol: Protocol,
+    ranks: Ranks,
     settings: dict[str, Any],
 ) -> list[Judgement]:
     """Judge by one architecture after the other, all of which are checked before the first."""
@@ -234,7 +252,7 @@ def _judge(
         for arch in settings["arch"]:
             show, device = show_on(report, arch), settings["device"]
             chosen = EvaluationSettings(
-                protocol, seeds, real.num_classes, arch, device, show, unfinished
+                protocol, seeds, real.num_classes, arch, device, show, unfinished, ranks
             )
             # References are kept under the name of the protocol: they follow no file's advice.
             advised = replace(chosen, protocol=ready.protocol)

@@ -10,6 +10,7 @@ import click
 
 from ddcodec.errors import DdcError, RecipeError, RunInterrupted
 from ddcodec.format.printable import printable
+from ddcodec.kept.ranks import HandedOver, asked
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 """Exit codes: data or files, usage, Ctrl-C."""
@@ -56,7 +57,8 @@ class SentenceGroup(click.Group):
             if os.environ.get(SHOW_TRACEBACK) or isinstance(error, SystemExit):
                 raise
             sentence, code = describe(error)
-            click.echo(f"ddc: {printable(sentence)}", err=True)
+            if not _is_told_elsewhere(error):
+                click.echo(f"ddc: {printable(sentence)}", err=True)
             return code
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -93,6 +95,13 @@ def describe(error: BaseException) -> tuple[str, int]:
         f"(set {SHOW_TRACEBACK}=1 to see where).",
         FAILURE,
     )
+
+
+def _is_told_elsewhere(error: BaseException) -> bool:
+    """Tell whether another process of the job prints the same, or a better, sentence."""
+    if isinstance(error, click.UsageError):
+        return not asked().is_first
+    return isinstance(error, HandedOver)
 
 
 def silence_stdout() -> None:

@@ -12,7 +12,7 @@ import click
 
 from ddcodec.budget import format_bytes
 from ddcodec.cli.shared.console import ProgressReport, format_duration, print_facts, waiting
-from ddcodec.cli.shared.group import Interrupted
+from ddcodec.cli.shared.group import Interrupted, describe
 from ddcodec.cli.shared.loading import load, size_option
 from ddcodec.cli.shared.options import (
     COUNT,
@@ -25,6 +25,7 @@ from ddcodec.cli.shared.options import (
     whole_number,
     with_options,
 )
+from ddcodec.kept.ranks import joined
 
 if TYPE_CHECKING:
     from ddcodec.distill.trained.network_training import TrainingProgress
@@ -71,6 +72,8 @@ def make_networks(
 ) -> None:
     """Load a dataset, fill a folder with networks trained on it, and say what it holds.
 
+    Processes of one job make a share each.
+
     Args:
         dataset: A dataset's name or folder.
         data: What `--data` says.
@@ -81,29 +84,31 @@ def make_networks(
             returns `make_experts` or `make_pool` with its settings, and a phrase about the
             networks.
     """
-    check_device(device)
     started = time.monotonic()
-    with waiting(f"Loading {dataset}.") as say:
-        loaded = load(dataset, data, size, say)
+    with joined(device, describe) as ranks:
+        check_device(device)
+        with ranks.first_alone(), waiting(f"Loading {dataset}.") as say:
+            loaded = load(dataset, data, size, say)
         import torch
 
         make, networks = prepare()
-    with keeping(folder) as report:
-        make(
-            dataset=loaded,
-            folder=folder,
-            device=torch.device(device),
-            on_progress=lambda progress: show_training(report, progress),
-            on_plan=lambda missing, needed: print_plan(folder, missing, needed),
+        with keeping(folder) as report:
+            make(
+                dataset=loaded,
+                folder=folder,
+                device=torch.device(device),
+                on_progress=lambda progress: show_training(report, progress),
+                on_plan=lambda missing, needed: print_plan(folder, missing, needed),
+                ranks=ranks,
+            )
+        print_facts(
+            [
+                ("folder", str(folder)),
+                ("networks", networks),
+                ("size", format_bytes(folder_bytes(folder))),
+                ("time", format_duration(time.monotonic() - started)),
+            ]
         )
-    print_facts(
-        [
-            ("folder", str(folder)),
-            ("networks", networks),
-            ("size", format_bytes(folder_bytes(folder))),
-            ("time", format_duration(time.monotonic() - started)),
-        ]
-    )
 
 
 def folder_bytes(folder: Path) -> int:

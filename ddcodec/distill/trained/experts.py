@@ -22,6 +22,7 @@ from ddcodec.distill.trained.random_streams import derived_seed
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.errors import DataError, RecipeError
+from ddcodec.kept.ranks import ALONE, Ranks
 from ddcodec.kept.state import belonging, checked_count
 from ddcodec.kept.training import KeptTraining
 
@@ -75,6 +76,7 @@ def make_experts(
     device: torch.device,
     on_progress: ProgressCallback,
     on_plan: store.PlanCallback,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Train the experts that are missing from a folder, on the training part of a dataset.
 
@@ -87,6 +89,7 @@ def make_experts(
         device: Where to compute.
         on_progress: Called at every update.
         on_plan: See `store.PlanCallback`.
+        ranks: The processes that make them together.
 
     Raises:
         RecipeError: The architecture does not fit the images.
@@ -99,7 +102,8 @@ def make_experts(
     item = DTYPES[settings.dtype].itemsize
     bytes_each = (settings.epochs + 1) * network.num_weights * item + 2048
     facts, count = _facts(part, settings), settings.count
-    with store.filling(folder, KIND, facts, count, bytes_each, on_plan) as missing:
+    plan = (count, bytes_each, on_plan)
+    with store.filling(folder, KIND, facts, *plan, ranks=ranks) as missing:
         trainer = Trainer(part, network, SCHEDULE)
         for number in missing:
             kept = network_files.network_in_training(folder, number, is_cached=False)

@@ -29,6 +29,7 @@ from ddcodec.distill.trained.random_streams import derived_seed, random_stream
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.errors import RecipeError
+from ddcodec.kept.ranks import ALONE, Ranks
 from ddcodec.kept.state import belonging, check_shapes
 from ddcodec.kept.training import KeptTraining
 from ddcodec.networks import Classifier, augment
@@ -95,6 +96,7 @@ def make_pool(
     on_progress: ProgressCallback,
     on_plan: store.PlanCallback,
     is_cached: bool = False,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Train what is missing from a pool on the training part of a dataset.
 
@@ -108,6 +110,7 @@ def make_pool(
         on_progress: Called at every update and every member whose statistics are taken.
         on_plan: See `store.PlanCallback`.
         is_cached: See `store.filling`.
+        ranks: The processes that make the pool together.
 
     Raises:
         RecipeError: The architecture does not fit the images.
@@ -120,7 +123,8 @@ def make_pool(
     taker = StatisticsTaker(part, settings.draws, settings.frequencies, device)
     bytes_each = _file_bytes(network, part.num_classes, settings)
     facts, count = _facts(part, settings), settings.count
-    with store.filling(folder, KIND, facts, count, bytes_each, on_plan, is_cached) as missing:
+    plan = (count, bytes_each, on_plan, is_cached, ranks)
+    with store.filling(folder, KIND, facts, *plan) as missing:
         trainer = Trainer(part, network, SCHEDULE)
         for number in missing:
             kept = network_files.network_in_training(folder, number, is_cached)

@@ -13,6 +13,7 @@ from ddcodec.distill.trained.network_files import is_made, network_file
 from ddcodec.errors import DataError, OutputError
 from ddcodec.kept.lock import lock_path, only_one
 from ddcodec.kept.notices import notify
+from ddcodec.kept.ranks import ALONE, Ranks
 from ddcodec.kept.seal import sealed_json, unsealed_json
 from ddcodec.kept.state import checked_count
 from ddcodec.kept.writing import write_atomically
@@ -43,10 +44,12 @@ def filling(
     bytes_each: int,
     on_plan: PlanCallback,
     is_cached: bool = False,
+    ranks: Ranks = ALONE,
 ) -> Iterator[list[int]]:
     """Hold a folder for networks, and hand out the numbers of those that are missing from it.
 
-    Those that are damaged are missing, too, after a `KeptWarning`.
+    Those that are damaged are missing, too, after a `KeptWarning`. Of several processes the first
+    holds the folder for all, and each is handed its share.
 
     Args:
         folder: Created where it does not exist.
@@ -54,14 +57,22 @@ def filling(
         facts: See `open_store`.
         count: How many networks there are to be.
         bytes_each: What one of them will take.
-        on_plan: Called when the folder is found to be fit.
+        on_plan: Called when the folder is found to be fit, by the first process.
         is_cached: Whether nobody named the folder: what is damaged is made anew, and somebody who
             fills it is waited for. Otherwise both are refused.
+        ranks: The processes that fill it together.
 
     Raises:
         OutputError: The folder cannot be written, holds other things, or its disk has no room.
         DataError: It holds networks made of other data or with other settings.
+        RankLost: Another process has ended.
     """
+    if not ranks.is_first:
+        missing = _told(ranks, [], count)
+        _check_shared(folder, kind, facts)
+        yield ranks.share(missing)
+        ranks.summed()
+        return
     absent = sum(not network_file(folder, number).exists() for number in range(count))
     check_room(folder, absent * bytes_each)
     try:
@@ -76,7 +87,26 @@ def filling(
         needed = len(missing) * bytes_each
         check_room(folder, needed)
         on_plan(len(missing), needed)
-        yield missing
+        yield ranks.share(_told(ranks, missing, count))
+        # The folder stays held until all have done their share.
+        ranks.summed()
+
+
+def _told(ranks: Ranks, missing: list[int], count: int) -> list[int]:
+    """Return the numbers that the first process gives; the others give none."""
+    marks = ranks.summed([float(number in missing) for number in range(count)])
+    return [number for number, mark in enumerate(marks) if mark]
+
+
+def _check_shared(folder: Path, kind: str, facts: Mapping[str, Any]) -> None:
+    """Check that this process sees the folder of the first one, and the same data."""
+    if not _description(folder, kind).exists():
+        raise OutputError(
+            f"'{folder}' is not what it is for the first process; name a folder on a disk that all "
+            "processes share with -o."
+        )
+    old = read_facts(folder, kind)
+    _compare(folder, kind, old, {**facts, COUNT: old[COUNT]})
 
 
 def _drop_damaged(folder: Path, kind: str, facts: Mapping[str, Any], count: int) -> None:

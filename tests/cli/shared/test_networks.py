@@ -81,7 +81,7 @@ def test_an_interrupt_says_what_is_left(
     monkeypatch.setattr("ddcodec.cli.shared.networks.show_training", interrupt)
     result = _run(*command, pets, "-o", "made")
     assert result.exit_code == 130
-    assert "goes on from there" in result.stderr
+    assert "goes on from what is in 'made'" in result.stderr
     assert _run(*command, pets, "-o", "made", "--arch", "magic").exit_code == 2
 
 

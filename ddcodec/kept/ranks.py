@@ -1,0 +1,267 @@
+"""Ranks: processes that make one result together, as `torchrun` starts them.
+
+Each makes its share of what is independent of the rest, whole networks, and numbers alone go
+between them. This is the only file that knows `torch.distributed`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import itertools
+import os
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from ddcodec.errors import DdcError, RecipeError
+
+Item = TypeVar("Item")
+
+_LONGEST_WAIT = timedelta(days=100)
+"""The first to finish waits for the last, which may train for days."""
+
+_LOOK_SECONDS = 0.02
+_FAILURE = "failure"
+_jobs = itertools.count()
+
+
+class _Store(Protocol):
+    """Words that all processes of a job see; `torch.distributed.Store`."""
+
+    def check(self, keys: list[str]) -> bool: ...
+
+    def get(self, key: str) -> bytes: ...
+
+    def compare_set(self, key: str, expected: str, desired: str) -> bytes: ...
+
+
+class RankLost(DdcError):  # noqa: N818 - of another process
+    """Another process of the job has ended before the job had."""
+
+
+class HandedOver(DdcError):  # noqa: N818 - not told here
+    """This process failed, and the first one of the job says why."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The processes of a job, of which this is one.
+
+    Attributes:
+        rank: Number of this one, from 0.
+        count: How many there are.
+    """
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the one that holds locks and speaks."""
+        return self.rank == 0
+
+    def share(self, items: Sequence[Item]) -> list[Item]:
+        """Return what this process makes of some items: every `count`-th."""
+        return list(items[self.rank :: self.count])
+
+    def summed(self, values: Sequence[float] = ()) -> list[float]:
+        """Wait for all processes, and return the sums of their values.
+
+        Args:
+            values: As many from each process; exact where the others give zeros.
+
+        Raises:
+            RankLost: A process has ended.
+        """
+        if self.count == 1:
+            return list(values)
+        import torch
+        import torch.distributed as dist
+
+        sums = torch.tensor([*values, 0.0], dtype=torch.float64)
+        try:
+            work = dist.all_reduce(sums, async_op=True)
+            # Signals are heard between looks, not by a call that waits.
+            while not work.is_completed():
+                time.sleep(_LOOK_SECONDS)
+            work.wait()
+        except RuntimeError as error:
+            raise RankLost("Another process of this job has ended.") from error
+        return [float(value) for value in sums[:-1]]
+
+    @contextmanager
+    def first_alone(self) -> Iterator[None]:
+        """Let the first process through a block before the others, for which it fills caches.
+
+        Raises:
+            RankLost: A process has ended.
+        """
+        if not self.is_first:
+            self.summed()
+        yield
+        if self.is_first:
+            self.summed()
+
+
+ALONE = Ranks()
+
+
+def asked(environment: Mapping[str, str] = os.environ) -> Ranks:
+    """Return what `torchrun`, or whatever else started this process, says about it.
+
+    Raises:
+        RecipeError: It contradicts itself.
+    """
+    try:
+        texts = environment["RANK"], environment["WORLD_SIZE"]
+    except KeyError:
+        return ALONE
+    if all(text.isdecimal() for text in texts):
+        found = Ranks(*(int(text) for text in texts))
+        if found.rank < found.count:
+            return found
+    raise RecipeError(
+        f"RANK={texts[0]} and WORLD_SIZE={texts[1]} name no process of a job; let torchrun set "
+        "them, or unset both."
+    )
+
+
+@contextmanager
+def joined(device: str, describe: Callable[[BaseException], tuple[str, int]]) -> Iterator[Ranks]:
+    """Be one of the processes that were started together, while the context lasts.
+
+    All but the first are mute. Where one fails, the first says why, and all end. A process that
+    was started alone gets `ALONE`, and nothing is imported.
+
+    Args:
+        device: Where the processes compute; each takes a GPU of its own as far as there are any.
+        describe: Returns the sentence of an error, and an exit code.
+
+    Raises:
+        HandedOver: This process failed, and is not the first.
+        DdcError: Another process failed or was lost, and this is the first.
+    """
+    ranks = asked()
+    if ranks.count == 1:
+        yield ALONE
+        return
+    store = _connected(ranks)
+    _take_gpu(device, ranks)
+    heard = _Terminated()
+    try:
+        with heard.listening() if ranks.is_first else _mute():
+            yield ranks
+    except BaseException as error:
+        is_lost = isinstance(error, RankLost)
+        if not ranks.is_first:
+            if not is_lost:
+                sentence = f"Process {ranks.rank + 1} of {ranks.count} failed: {describe(error)[0]}"
+                _leave_word(store, sentence)
+            raise HandedOver(str(error)) from error
+        if is_lost or heard.is_any:
+            raise DdcError(_word(store) or _lost(ranks)) from error
+        raise
+    _disconnect()
+
+
+def _connected(ranks: Ranks) -> _Store:
+    """Return what processes leave words in, when all of them are connected."""
+    # Its stubs leave out what its documentation names.
+    dist: Any = importlib.import_module("torch.distributed")
+    if not dist.is_available():
+        raise RecipeError("This torch has no torch.distributed; run one process, or install it.")
+    try:
+        shared, _, _ = next(dist.rendezvous("env://"))
+        store: _Store = dist.PrefixStore(f"ddc {next(_jobs)}", shared)
+        # Gloo on GPUs, too: what goes between the processes is a few numbers on the CPU.
+        dist.init_process_group(
+            "gloo", store=store, rank=ranks.rank, world_size=ranks.count, timeout=_LONGEST_WAIT
+        )
+    except (RuntimeError, ValueError) as error:
+        raise DdcError(
+            f"Process {ranks.rank + 1} of {ranks.count} cannot reach the others: {error}"
+        ) from error
+    return store
+
+
+def _disconnect() -> None:
+    import torch.distributed as dist
+
+    dist.destroy_process_group()
+
+
+def _take_gpu(device: str, ranks: Ranks) -> None:
+    """Make `cuda` mean a GPU of this process's own; where there are too few they are shared."""
+    import torch
+
+    if device == "cuda" and torch.cuda.is_available():
+        on_machine = os.environ.get("LOCAL_RANK", str(ranks.rank))
+        torch.cuda.set_device(int(on_machine) % torch.cuda.device_count())
+
+
+class _Terminated:
+    """Whether somebody ended this process: `torchrun` does when another one has failed."""
+
+    is_any = False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Stop at SIGTERM as at Ctrl-C, which leaves what can be gone on with."""
+        before = signal.signal(signal.SIGTERM, self._stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    def _stop(self, number: int, frame: Any) -> None:
+        self.is_any = True
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _mute() -> Iterator[None]:
+    """Print nothing but warnings, which are of this process alone."""
+    stderr, show = sys.stderr, warnings.showwarning
+
+    def show_still(*arguments: Any, **more: Any) -> None:
+        with contextlib.redirect_stderr(stderr):
+            show(*arguments, **more)
+
+    with (
+        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+    ):
+        warnings.showwarning = show_still
+        try:
+            yield
+        finally:
+            warnings.showwarning = show
+
+
+def _leave_word(store: _Store, sentence: str) -> None:
+    # The first failure is the one to be told; without the first process nobody would read it.
+    with contextlib.suppress(RuntimeError):
+        store.compare_set(_FAILURE, "", sentence)
+
+
+def _word(store: _Store) -> str | None:
+    with contextlib.suppress(RuntimeError):
+        if store.check([_FAILURE]):
+            return store.get(_FAILURE).decode(errors="replace")
+    return None
+
+
+def _lost(ranks: Ranks) -> str:
+    return (
+        f"One of the {ranks.count} processes was lost, or the job was ended from outside; the same "
+        "command goes on from what is kept, with any number of processes."
+    )
