@@ -157,16 +157,16 @@ def joined(device: str, describe: Callable[[BaseException], tuple[str, int]]) ->
     _take_gpu(device, ranks)
     heard = _Terminated()
     try:
-        with heard.listening() if ranks.is_first else _mute():
+        with heard.listening(), contextlib.nullcontext() if ranks.is_first else _mute():
             yield ranks
     except BaseException as error:
-        is_lost = isinstance(error, RankLost)
+        is_due_to_others = heard.is_any or isinstance(error, RankLost)
         if not ranks.is_first:
-            if not is_lost:
+            if not is_due_to_others:
                 sentence = f"Process {ranks.rank + 1} of {ranks.count} failed: {describe(error)[0]}"
                 _leave_word(store, sentence)
             raise HandedOver(str(error)) from error
-        if is_lost or heard.is_any:
+        if is_due_to_others:
             raise DdcError(_word(store) or _lost(ranks)) from error
         raise
     _disconnect()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean, pstdev
@@ -13,11 +15,20 @@ from ddcodec.cli.looking.eval import ARCHITECTURES, SPLITS
 from ddcodec.cli.making.distill import distill_command
 from ddcodec.cli.making.distill_options import parse_loss
 from ddcodec.cli.making.grid import OWN_OPTIONS, EvaluationRequest, Grid, GridPoint
+from ddcodec.cli.making.shards import (
+    SCRIPT,
+    RepeatableCommand,
+    Shard,
+    parse_shard,
+    say_script,
+    slurm_script,
+)
 from ddcodec.cli.shared.console import print_table
 from ddcodec.cli.shared.judging_options import PROTOCOLS
 from ddcodec.cli.shared.options import COUNT, PATH, Size, parse_size, whole_number
 from ddcodec.errors import OutputError
 from ddcodec.kept.lock import only_one
+from ddcodec.kept.writing import write_atomically
 from ddcodec.results.runs import read_evaluation
 
 Value = TypeVar("Value")
@@ -38,7 +49,7 @@ def listed(parse: Callable[[str], Value]) -> Callable[[str], tuple[Value, ...]]:
     return parse_list
 
 
-@click.command("sweep")
+@click.command("sweep", cls=RepeatableCommand)
 @click.argument("dataset", required=False)
 @click.option(
     "--bpc", "budgets", type=listed(parse_size), required=True, metavar="LIST",
@@ -71,6 +82,14 @@ def listed(parse: Callable[[str], Value]) -> Callable[[str], tuple[Value, ...]]:
     help="What to test on: the test images, once per finished file, or the validation tenth of "
     "the training images, to choose among settings.",
 )  # fmt: skip
+@click.option(
+    "--shard", type=parse_shard, metavar="I/N",
+    help="Make every N-th point only, from the I-th: N processes share a grid, on one disk.",
+)  # fmt: skip
+@click.option(
+    "--slurm", "jobs", type=COUNT, metavar="N",
+    help=f"Write FOLDER/{SCRIPT}, which runs N shards on a cluster, and submit nothing.",
+)  # fmt: skip
 @click.pass_context
 def sweep_command(
     context: click.Context,
@@ -83,6 +102,8 @@ def sweep_command(
     repeats: int | None,
     arch: str,
     split: str,
+    shard: Shard | None,
+    jobs: int | None,
     **shared: Any,
 ) -> None:
     """Distill DATASET at every budget with every loss, and evaluate each file once.
@@ -91,19 +112,33 @@ def sweep_command(
     after Ctrl-C or a crash, a longer list adds points, and `ddc plot FOLDER` draws the curves.
     Other options are those of `ddc distill` and hold for all points.
     """
+    if shard is not None and jobs is not None:
+        raise click.UsageError("--slurm writes what calls --shard; leave --shard out.")
     points = [
         GridPoint(loss, budget, seed) for budget in budgets for loss in losses for seed in seeds
     ]
     evaluation = EvaluationRequest(protocol, arch, repeats, split)
     grid = Grid(context, folder, shared, evaluation)
-    requests = [grid.request(point) for point in points]
+    requests = {point: grid.request(point) for point in points}
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"Cannot make the folder '{folder}': {error.strerror}.") from error
-    with only_one(folder / "sweep", f"the sweep in '{folder}'"):
-        grid.run(points, requests)
-    print_results(grid, points)
+    if jobs is not None:
+        jobs = min(jobs, len(points))
+        write_atomically(os.fsencode(slurm_script(context, jobs)), folder / SCRIPT)
+        say_script(folder / SCRIPT, jobs, len(points))
+        return
+    own = points if shard is None else shard.of(points)
+    with contextlib.ExitStack() as held:
+        for point in own:
+            held.enter_context(only_one(folder / point.name, f"'{grid.file(point)}'"))
+        if own:
+            grid.run(own, [requests[point] for point in own])
+    left = [point for point in points if not grid.evaluation_path(point).exists()]
+    print_results(grid, own if left else points)
+    if shard is not None:
+        print(_shard_sentence(shard, len(own), len(points), len(left)))
 
 
 sweep_command.params += [
@@ -111,6 +146,16 @@ sweep_command.params += [
     for option in distill_command.params
     if isinstance(option, click.Option) and option.name not in OWN_OPTIONS
 ]
+
+
+def _shard_sentence(shard: Shard, own: int, points: int, left: int) -> str:
+    done = f"Shard {shard} is done" if own else f"Shard {shard} of {points} points is empty"
+    if not left:
+        return f"{done}, and so are all {points} points."
+    return (
+        f"{done}; {left} of {points} points are left to others. The same command without --shard "
+        "prints all."
+    )
 
 
 def print_results(grid: Grid, points: list[GridPoint]) -> None:

@@ -208,9 +208,9 @@ def test_options_are_those_of_distill() -> None:
 
 
 def test_two_sweeps_of_one_folder(swept: None) -> None:
-    """The second is told, and leaves what is there."""
-    with only_one(Path("runs", "sweep"), "it"):
-        assert "Another ddc" in _sentence(_sweep("--seeds", "0,1"), 1)
+    """The second is told before it begins, and leaves what is there."""
+    with only_one(Path("runs", "none-500-seed0"), "it"):
+        assert "Another ddc" in _sentence(_sweep("--seeds", "1,0"), 1)
     assert _left() == FILES
 
 
