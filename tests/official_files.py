@@ -212,4 +212,4 @@ OFFICIAL: dict[str, Files] = {
     "tiny-imagenet": tiny_imagenet_files(),
     **{name: imagenet_files(classes) for name, classes in SUBSETS.items()},
 }
-"""Official files of every named dataset but glyphs, which has none."""
+"""Official files of every named dataset but the glyphs, which have none."""

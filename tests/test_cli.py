@@ -386,19 +386,31 @@ def test_decode_selects() -> None:
 
 @pytest.mark.parametrize("kind", export.EXPORTERS)
 @pytest.mark.parametrize(
-    ("arguments", "pattern"),
+    ("arguments", "code", "pattern"),
     [
-        (["--classes", "unicorn"], "no class 'unicorn'"),
-        (["--images", "0:0"], "No image is selected"),
-        (["--images", "6"], "no image 6"),
-        (["--images", "a-b"], "write numbers and ranges"),
+        (["--classes", "unicorn"], 1, "no class 'unicorn'"),
+        (["--classes", "0,3"], 1, "no class '3'"),
+        (["--classes", "2-1"], 1, "no class '2-1'"),
+        (["--images", "0:0"], 2, "No image is selected"),
+        (["--images", "6"], 2, "no image 6"),
+        (["--images", "a-b"], 2, "write numbers and ranges"),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",
 )
-def test_wrong_selections(kind: str, arguments: list[str], pattern: str) -> None:
+def test_wrong_selections(kind: str, arguments: list[str], code: int, pattern: str) -> None:
     """One sentence, and nothing is written."""
-    fails(_run("decode", NAMED, "--format", kind, *arguments, "-o", "out"), 2, pattern)
+    fails(_run("decode", NAMED, "--format", kind, *arguments, "-o", "out"), code, pattern)
     assert _left() == []
+
+
+def test_classes_by_range() -> None:
+    """A range has both of its ends; labels are those of the file."""
+    decoded = decode_bytes(NAMED.read_bytes())
+    assert _run("decode", NAMED, "--format", "npz", "--classes", "1-2", "-o", "part").exit_code == 0
+    chosen = decoded.labels > 0
+    with np.load("part.npz") as arrays:
+        assert arrays["labels"].tolist() == decoded.labels[chosen].tolist()
+        assert np.array_equal(arrays["images"], decoded.images[chosen])
 
 
 def test_decode_keeps_what_is_there() -> None:
@@ -421,6 +433,9 @@ def test_view() -> None:
     assert result.stdout == f"sheet.png: {width} x {height} pixels\n"
     assert height == 3 * (5 * 9 + 2) + 2 and width > 2 * 5 * 13
     fails(_run("view", NAMED, "-o", "sheet.png"), 1, "--force")
+    fails(_run("view", NAMED, "-o", "other.png", "--classes", "owl"), 1, "no class 'owl'")
+    _run("view", NAMED, "-o", "sheet.png", "--force", "--classes", "2,0", "--scale", "5")
+    assert Image.open("sheet.png").size[1] == 2 * (5 * 9 + 2) + 2
     fails(_run("view", NAMED, "-o", "sheet.gif"), 2, "png")
     fails(_run("view", NAMED, "--scale", "0"), 2, "at least 1")
     assert _left() == ["sheet.png"]

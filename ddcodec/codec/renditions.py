@@ -52,15 +52,17 @@ def draw_renditions(
     count: int,
     limits: DecodeLimits | None = None,
     file_bytes: int = LARGE_FILE_BYTES,
+    numbers: NDArray[np.int64] | None = None,
 ) -> NDArray[np.uint8]:
-    """Return every image `count` times, count × N × C × H × W; the first is the image itself.
+    """Return images `count` times, count × N × C × H × W; the first is the image itself.
 
     Args:
         header: of the file.
-        content: of the file, verified.
+        content: of the file; latents of sets without a wanted image may be missing.
         count: 1 … 64.
         limits: bounds on memory and work; None for the defaults.
         file_bytes: size of the file, by which the defaults go.
+        numbers: of the images to draw, rising; None for all.
 
     Raises:
         FormatError: if that exceeds the limits, or pixels, which leave nothing open, are asked for
@@ -68,7 +70,8 @@ def draw_renditions(
     """
     check_renditions(header, count, limits or DecodeLimits(), file_bytes)
     # Those of an image lie together, as training sets have them.
-    shape = (header.num_images, count, header.channels, header.height, header.width)
+    num_images = header.num_images if numbers is None else len(numbers)
+    shape = (num_images, count, header.channels, header.height, header.width)
     images = np.empty(shape, dtype=np.uint8).swapaxes(0, 1)
     scales = [_scales(header, content, index) for index in range(header.num_sets)]
     strength = StudentRecipe.from_hints(header.hints).detail
@@ -80,7 +83,7 @@ def draw_renditions(
                 for index, latents in enumerate(content.latents)
             ]
         first = 0
-        for batch in render_batches(header, content, drawn):
+        for batch in render_batches(header, content, drawn, numbers):
             images[rendition, first : first + len(batch)] = batch
             first += len(batch)
     return images

@@ -4,7 +4,7 @@ Order: details (class counts, names, assignment of classes to network sets) → 
 labels or labeler → latents, set by set, coarse planes first (docs/format.md, section 4).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +91,19 @@ def walk(
         FormatError: if what is read is not a valid payload.
     """
     sections = sections or Sections()
+    shared = walk_shared(coder, header, content, sections)
+    latents = walk_latents(coder, header, shared, content, sections, header.num_sets)
+    return replace(shared, latents=latents)
+
+
+def walk_shared(
+    coder: Coder, header: Header, content: Content | None, sections: Sections
+) -> Content:
+    """Code what comes before all latents, in either direction; see `walk`.
+
+    Returns:
+        The content without latents.
+    """
     counts = code_class_counts(
         coder, content.class_counts if content else None, header.num_classes, header.num_images
     )
@@ -109,19 +122,44 @@ def walk(
     )
     soft = _code_soft_labels(coder, header, content, counts, sections)
     labeler = _code_labeler(coder, header, content, sections)
-    set_images = np.bincount(class_sets, weights=counts, minlength=header.num_sets)
-    latents = tuple(
+    return Content(counts, names, class_sets, networks, (), soft, labeler)
+
+
+def walk_latents(
+    coder: Coder,
+    header: Header,
+    shared: Content,
+    content: Content | None,
+    sections: Sections,
+    num_sets: int,
+) -> tuple[list[PlaneArray], ...]:
+    """Code the latents of the first sets, in either direction; see `walk`.
+
+    Args:
+        coder: after `walk_shared`.
+        header: the fixed facts.
+        shared: what `walk_shared` returned.
+        content: what to write when encoding; None when decoding.
+        sections: receives the bits of every part.
+        num_sets: how many sets.
+
+    Returns:
+        Latents of all sets; of those that were left out, of no image.
+    """
+    set_images = np.bincount(
+        shared.class_sets, weights=shared.class_counts, minlength=header.num_sets
+    )
+    return tuple(
         _code_latents(
             coder,
             header,
-            networks[index],
-            int(set_images[index]),
+            shared.networks[index],
+            int(set_images[index]) if index < num_sets else 0,
             content.latents[index] if content else None,
             sections,
         )
         for index in range(header.num_sets)
     )
-    return Content(counts, names, class_sets, networks, latents, soft, labeler)
 
 
 def _code_class_sets(

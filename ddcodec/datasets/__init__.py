@@ -20,7 +20,13 @@ from ddcodec.datasets.named import DatasetLoader, NamedDataset
 from ddcodec.datasets.own import load_own
 from ddcodec.datasets.request import LoadProgress, LoadRequest, OnProgress, ignore_progress
 from ddcodec.datasets.sources.cifar import CIFAR10, CIFAR100
-from ddcodec.datasets.sources.glyphs import GLYPHS, generate_glyphs
+from ddcodec.datasets.sources.glyphs import (
+    GLYPHS,
+    GLYPHS_50,
+    GLYPHS_200,
+    GLYPHS_1000,
+    generate_glyphs,
+)
 from ddcodec.datasets.sources.imagenet import (
     IMAGEFRUIT128,
     IMAGEMEOW128,
@@ -61,6 +67,9 @@ __all__ = [
 
 DATASETS: dict[str, NamedDataset] = {
     "glyphs": GLYPHS,
+    "glyphs-50": GLYPHS_50,
+    "glyphs-200": GLYPHS_200,
+    "glyphs-1000": GLYPHS_1000,
     "mnist": MNIST,
     "fashion-mnist": FASHION_MNIST,
     "svhn": SVHN,

@@ -100,6 +100,16 @@ def class_counts(labels: NDArray[np.int64], num_classes: int) -> NDArray[np.int6
     return np.bincount(labels, minlength=num_classes).astype(np.int64)
 
 
+def rows_of_classes(labels: NDArray[np.int64], num_classes: int) -> list[NDArray[np.int64]]:
+    """Return the rows of each class, rising, int64, in one pass however many classes.
+
+    Raises DataError for a label out of range.
+    """
+    ends = np.cumsum(class_counts(labels, num_classes))
+    order = np.argsort(labels, kind="stable").astype(np.int64)
+    return np.split(order, ends[:-1])
+
+
 def split_validation(
     labels: NDArray[np.int64], fraction: float = 0.1, seed: int = 0
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -116,13 +126,13 @@ def split_validation(
     if seed < 0:
         raise DataError(f"the split seed is {seed}; choose 0 or more.")
     validation = np.zeros(len(labels), dtype=bool)
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
+    num_classes = int(labels.max()) + 1 if len(labels) else 1
+    for label, members in enumerate(rows_of_classes(labels, num_classes)):
         if len(members) < 2:
             continue
         taken = min(max(round(len(members) * fraction), 1), len(members) - 1)
         # Raw PCG64 words never change between NumPy releases; `permutation` is free to.
-        keys = np.random.PCG64([seed, int(label)]).random_raw(len(members))
+        keys = np.random.PCG64([seed, label]).random_raw(len(members))
         validation[members[np.argsort(keys, kind="stable")[:taken]]] = True
     return (
         np.flatnonzero(~validation).astype(np.int64),

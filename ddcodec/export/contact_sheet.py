@@ -36,7 +36,7 @@ def write_contact_sheet(
     force: bool = False,
     limits: DecodeLimits | None = None,
 ) -> tuple[int, int]:
-    """Write a PNG with one labelled row of images per class; returns its width and height.
+    """Write a PNG with one labelled row of images per decoded class; returns width and height.
 
     Raises:
         FormatError: if drawing it exceeds the limits.
@@ -54,7 +54,7 @@ def write_contact_sheet(
 def draw_contact_sheet(
     decoded: DecodedFile, per_class: int, scale: int, limits: DecodeLimits | None = None
 ) -> Image:
-    """Draw one row per class: its name, then its first images, nearest-neighbour scaled.
+    """Draw one row per decoded class: its name, then its first images, nearest-neighbour scaled.
 
     Raises:
         FormatError: if that exceeds the limits.
@@ -62,18 +62,20 @@ def draw_contact_sheet(
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    counts = decoded.content.class_counts
+    classes = slice(None) if decoded.classes is None else decoded.classes
+    counts = decoded.content.class_counts[classes]
     columns = min(per_class, int(counts.max()))
     cell_height = scale * decoded.header.height + MARGIN
     cell_width = scale * decoded.header.width + MARGIN
     row_height = max(cell_height, _FONT_SIZE + 2 * MARGIN)
     _check_size(columns * cell_width, len(counts) * row_height)
-    names = [printable(name)[:_LONGEST_LABEL] for name in decoded.class_names]
+    chosen = np.array(decoded.class_names, dtype=object)[classes]
+    names = [printable(name)[:_LONGEST_LABEL] for name in chosen]
     # No letter is wider than it is high.
     widest = max(map(len, names)) * _FONT_SIZE + 4 * MARGIN + columns * cell_width
     num_pictures = int(np.minimum(counts, columns).sum())
     header, file_bytes = decoded.header, decoded.file_bytes
-    claim = sheet_claim(header, file_bytes, num_pictures, widest * len(counts) * row_height)
+    claim = sheet_claim(header, file_bytes, num_pictures, widest * len(names) * row_height)
     check_claim(header, file_bytes, limits or DecodeLimits(), claim)
     font = ImageFont.load_default(_FONT_SIZE)
     label_width = round(max(font.getlength(name) for name in names)) + 4 * MARGIN
@@ -83,13 +85,12 @@ def draw_contact_sheet(
     pen = ImageDraw.Draw(sheet)
     # Images are sorted by class.
     firsts = np.cumsum(counts) - counts
-    for label, name in enumerate(names):
-        top = MARGIN + label * row_height
+    for row, name in enumerate(names):
+        top = MARGIN + row * row_height
         pen.text((2 * MARGIN, top + row_height / 2), name, "black", font, anchor="lm")
-        for column in range(min(columns, int(counts[label]))):
-            pixels = (
-                decoded.images[firsts[label] + column].repeat(scale, axis=1).repeat(scale, axis=2)
-            )
+        for column in range(min(columns, int(counts[row]))):
+            pixels = decoded.images[firsts[row] + column]
+            pixels = pixels.repeat(scale, axis=1).repeat(scale, axis=2)
             sheet.paste(picture(pixels), (label_width + column * cell_width, top))
     return sheet
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddcodec.codec.decode import DecodedSymbols
+from ddcodec.codec.labels.chosen_classes import Classes, chosen_classes
 from ddcodec.errors import RecipeError
 
 _PART = re.compile(r"(-?\d+)|(-?\d+)?:(-?\d+)?(?::(\d+))?")
-_MOST_NAMED = 10
 
 
 def parse_images(text: str) -> tuple[slice | int, ...]:
@@ -37,17 +37,18 @@ def _parse_part(part: str, text: str) -> slice | int:
 def select_images(
     symbols: DecodedSymbols,
     images: Sequence[slice | int] | None = None,
-    classes: Sequence[str] | None = None,
+    classes: Classes | None = None,
 ) -> NDArray[np.int64]:
     """Return the numbers of the images that both selections contain, rising.
 
     Args:
         symbols: the file.
         images: numbers and ranges of images of the file; None for all.
-        classes: names of classes, or their numbers where no class is called so; None for all.
+        classes: see `chosen_classes`; None for all.
 
     Raises:
-        RecipeError: if a number or class does not exist, or no image is left.
+        RecipeError: if a number does not exist, or no image is left.
+        DataError: if a class does not exist.
     """
     count = len(symbols.labels)
     chosen = np.ones(count, dtype=np.bool_)
@@ -60,20 +61,9 @@ def select_images(
                 )
             chosen[part] = True
     if classes is not None:
-        labels = [_label_of(name, symbols.class_names) for name in classes]
-        chosen &= np.isin(symbols.labels, labels)
+        chosen &= np.isin(symbols.labels, chosen_classes(classes, symbols.class_names))
     if not chosen.any():
         raise RecipeError(
             f"No image is selected; the file holds {count}, sorted by class and numbered from 0."
         )
     return np.flatnonzero(chosen).astype(np.int64)
-
-
-def _label_of(name: str, class_names: tuple[str, ...]) -> int:
-    if name in class_names:
-        return class_names.index(name)
-    if name.isdecimal() and int(name) < len(class_names):
-        return int(name)
-    more = ", …" if len(class_names) > _MOST_NAMED else ""
-    known = ", ".join(class_names[:_MOST_NAMED])
-    raise RecipeError(f"The file has no class '{name}'; its classes are {known}{more}.")

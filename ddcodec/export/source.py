@@ -101,32 +101,27 @@ class ExportSource:
         return [value / 256 for value in self.symbols.header.std]
 
     def batches(self) -> Iterator[NDArray[np.uint8]]:
-        """Yield the exported images in order, n × C × H × W, n being 0 now and then.
+        """Yield the exported images in order, n × C × H × W; images left out are not drawn.
 
         Raises:
-            FormatError: if the renditions exceed the limits; after the last image, if the file is
-                damaged: what was written until then must not be kept.
+            FormatError: if the renditions exceed the limits; after the last image of a whole file,
+                if it is damaged: what was written until then must not be kept. The checksum covers
+                all images, so that it is not compared for a part of them.
         """
+        numbers = self.numbers if self.is_part else None
         if self.renditions == 1:
-            yield from self._single()
+            yield from self.symbols.image_batches(numbers)
             return
-        # Only what is verified may be drawn again.
-        for _ in self.symbols.image_batches():
-            pass
+        if numbers is None:
+            # What can be verified is, before it is drawn again.
+            for _ in self.symbols.image_batches():
+                pass
         header, content = self.symbols.header, self.symbols.content
         drawn = draw_renditions(
-            header, content, self.renditions, self.limits, self.symbols.file_bytes
+            header, content, self.renditions, self.limits, self.symbols.file_bytes, numbers
         )
-        for number in self.numbers:
-            yield drawn[:, number]
-
-    def _single(self) -> Iterator[NDArray[np.uint8]]:
-        first = 0
-        for images in self.symbols.image_batches():
-            low, high = np.searchsorted(self.numbers, (first, first + len(images)))
-            # All images are decoded, whatever is selected: only all of them can be verified.
-            yield images[self.numbers[low:high] - first]
-            first += len(images)
+        for index in range(drawn.shape[1]):
+            yield drawn[:, index]
 
     def check_writing(self) -> None:
         """Refuse to write more pictures and classes than the limits allow.

@@ -20,6 +20,7 @@ from ddcodec.format.planes import PIXELS, PYRAMID, WAVELET_HALF_CHROMA
 
 if TYPE_CHECKING:
     from ddcodec.codec.decode import DecodedFile, DecodedSymbols
+    from ddcodec.codec.labels.chosen_classes import Classes
 
 EXPLICIT, IMPLICIT, CONTAINER = "explicit", "implicit", "container"
 """What a part is: data of single images, networks they share, or what holds the file together."""
@@ -161,21 +162,24 @@ def _too_large(path: Path, limit: int) -> FormatError:
     )
 
 
-def decode_file(source: FileSource, limits: DecodeLimits | None = None) -> DecodedFile:
-    """Read and decode a file, both checksums included.
+def decode_file(
+    source: FileSource, limits: DecodeLimits | None = None, classes: Classes | None = None
+) -> DecodedFile:
+    """Read and decode a file, both checksums included, or some of its classes.
 
     Args:
         source: its path, its bytes, or what is open for reading bytes.
         limits: bounds on what it may take; None for the defaults.
+        classes: see `decode_bytes`; None for all.
 
     Raises:
-        DataError: if it cannot be read.
+        DataError: if it cannot be read, or has no such class.
         FormatError: if it is no valid file within the limits; names the file.
     """
     from ddcodec.codec.decode import decode_bytes
 
     if isinstance(source, bytes | bytearray | memoryview):
-        return decode_bytes(bytes(source), limits)
+        return decode_bytes(bytes(source), limits, classes)
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         data = read_ddc(path, limits)
@@ -183,7 +187,7 @@ def decode_file(source: FileSource, limits: DecodeLimits | None = None) -> Decod
         path = Path(str(getattr(source, "name", "the open file")))
         data = _read_stream(source, path, (limits or DecodeLimits()).max_file_bytes)
     with naming(path):
-        return decode_bytes(data, limits)
+        return decode_bytes(data, limits, classes)
 
 
 def _read_stream(stream: IO[bytes], path: Path, limit: int) -> bytes:
@@ -198,18 +202,22 @@ def _read_stream(stream: IO[bytes], path: Path, limit: int) -> bytes:
     return data
 
 
-def decode_file_symbols(path: Path, limits: DecodeLimits | None = None) -> DecodedSymbols:
+def decode_file_symbols(
+    path: Path, limits: DecodeLimits | None = None, classes: Classes | None = None
+) -> DecodedSymbols:
     """Read a file and decode all but its pixels; these follow batch by batch, and verify it.
 
+    Arguments are those of `decode_symbols`.
+
     Raises:
-        DataError: if it cannot be read.
+        DataError: if it cannot be read, or has no such class.
         FormatError: if it is no valid file within the limits; names the file.
     """
     from ddcodec.codec.decode import decode_symbols
 
     data = read_ddc(path, limits)
     with naming(path):
-        return decode_symbols(data, limits)
+        return decode_symbols(data, limits, classes)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 
 from ddcodec.budget import bits_per_class
 from ddcodec.codec.decode import DecodedFile
+from ddcodec.codec.labels.chosen_classes import Classes
 from ddcodec.codec.renditions import draw_renditions
 from ddcodec.errors import DataError
 from ddcodec.format.limits import DecodeLimits
@@ -67,8 +68,9 @@ class TrainingSet(Dataset[tuple[Any, int]]):
         limits: DecodeLimits | None = None,
         transform: Transform | None = None,
         renditions: int | None = 1,
+        classes: Classes | None = None,
     ) -> TrainingSet:
-        """Decode a file and check both of its checksums.
+        """Decode a file and check both of its checksums, or decode some of its classes.
 
         Args:
             source: path of the file, its bytes, or what is open for reading bytes.
@@ -76,12 +78,15 @@ class TrainingSet(Dataset[tuple[Any, int]]):
             transform: see the attribute.
             renditions: times each image is drawn, one after another, each time with other details
                 (docs/format.md, section 10); None draws as many as the file advises.
+            classes: names, numbers and ranges of numbers, as `cat,17,0-9` or in a list. The others
+                are not drawn, and labels stay as they are. Then only the outer one of the checksums
+                is compared, since the other covers all images. None for all.
 
         Raises:
-            DataError: if it cannot be read.
+            DataError: if it cannot be read, or has no such class.
             FormatError: if it is no valid file within the limits.
         """
-        decoded = decode_file(source, limits)
+        decoded = decode_file(source, limits, classes)
         return replace(cls.from_decoded(decoded, renditions, limits), transform=transform)
 
     @classmethod
@@ -96,6 +101,8 @@ class TrainingSet(Dataset[tuple[Any, int]]):
         header, content = decoded.header, decoded.content
         mean, std = (tuple(value / 256 for value in part) for part in (header.mean, header.std))
         soft, labeler = content.soft_labels, None
+        if soft is not None:
+            soft = replace(soft, logits=soft.logits[decoded.numbers])
         if header.labeler is not None and content.labeler is not None:
             labeler = Labeler(header.labeler, content.labeler, mean, std)
         training_set = cls(
@@ -115,7 +122,7 @@ class TrainingSet(Dataset[tuple[Any, int]]):
     def _drawn(self, decoded: DecodedFile, count: int, limits: DecodeLimits | None) -> TrainingSet:
         """Return every image in `count` renditions, those of an image one after another."""
         drawn = draw_renditions(
-            decoded.header, decoded.content, count, limits, self.file_size_bytes
+            decoded.header, decoded.content, count, limits, self.file_size_bytes, decoded.numbers
         )
         images = drawn.swapaxes(0, 1).reshape(-1, *drawn.shape[2:])
         labels, soft = self.labels, self.soft_labels
@@ -218,6 +225,10 @@ def load(
     limits: DecodeLimits | None = None,
     transform: Transform | None = None,
     renditions: int | None = 1,
+    classes: Classes | None = None,
 ) -> TrainingSet:
-    """Decode a `.ddc` file into a torch Dataset; see `TrainingSet.load`."""
-    return TrainingSet.load(source, limits, transform, renditions)
+    """Decode a `.ddc` file, or some of its classes, into a torch Dataset.
+
+    See `TrainingSet.load`.
+    """
+    return TrainingSet.load(source, limits, transform, renditions, classes)

@@ -20,8 +20,9 @@ def load_small(
     """Load a named dataset kept small: glyphs by its constants, others from tiny files."""
     monkeypatch.setattr(glyphs, "TRAIN_IMAGES", 30)
     monkeypatch.setattr(glyphs, "TEST_IMAGES", 10)
+    monkeypatch.setattr(glyphs, "MANY_TRAIN_IMAGES", 30)
     data = None
-    if name != "glyphs":
+    if name in OFFICIAL:
         data = write_source(tmp_path, ".zip", OFFICIAL[name])
     return load_dataset(name, data, tmp_path / "cache", size=size)
 
@@ -120,7 +121,7 @@ def test_near_name(tmp_path: Path) -> None:
         load_dataset("imagenete128", cache_dir=tmp_path)
 
 
-@pytest.mark.parametrize("name", ["mine", *(name for name in DATASETS if name != "glyphs")])
+@pytest.mark.parametrize("name", ["mine", *OFFICIAL])
 def test_data_that_is_not_there(tmp_path: Path, name: str) -> None:
     """A path to nothing is named."""
     with pytest.raises(DataError, match=r"nowhere' does not exist"):

@@ -18,6 +18,23 @@ def as_labels(values: list[int]) -> np.ndarray:
     return np.array(values, dtype=np.int64)
 
 
+@given(label_lists, st.integers(0, 3))
+def test_rows_of_classes(values: list[int], empty: int) -> None:
+    """Every class has the rows that carry its label, rising; classes without any have none."""
+    num_classes = max(values) + 1 + empty
+    rows = base.rows_of_classes(as_labels(values), num_classes)
+    assert len(rows) == num_classes
+    for label, members in enumerate(rows):
+        assert members.dtype == np.int64
+        assert members.tolist() == [row for row, own in enumerate(values) if own == label]
+
+
+def test_rows_of_classes_out_of_range() -> None:
+    """A label that no class has is named."""
+    with pytest.raises(DataError, match="labels run from 0 to 3, but 3 classes"):
+        base.rows_of_classes(as_labels([0, 3]), 3)
+
+
 @given(label_lists, fractions, seeds)
 def test_split_is_a_sorted_partition(values: list[int], fraction: float, seed: int) -> None:
     """Every index is in exactly one side, and both sides are sorted."""

@@ -35,6 +35,16 @@ def test_contact_sheet_shows_the_pixels(path: Path, tmp_path: Path) -> None:
             assert np.array_equal(cell, picture.repeat(scale, 0).repeat(scale, 1))
 
 
+def test_contact_sheet_of_some_classes(tmp_path: Path) -> None:
+    """Rows of classes that were not decoded are left out; the others look as ever."""
+    path = GOLDEN[0].with_name("sets.ddc")
+    whole = np.asarray(draw_contact_sheet(decode_file(path), 3, 2))
+    part = np.asarray(draw_contact_sheet(decode_file(path, classes="2,0"), 3, 2))
+    row_height = (len(whole) - MARGIN) // 3
+    rows = [whole[MARGIN + row * row_height :][:row_height] for row in (0, 2)]
+    assert np.array_equal(part[MARGIN:], np.concatenate(rows))
+
+
 def test_contact_sheet_takes_any_name() -> None:
     """Control characters and long names are drawn, not obeyed."""
     sheet = draw_contact_sheet(named("a\nb\0", "x" * 255, ""), 1, 1)

@@ -381,8 +381,8 @@ def test_exports_do_not_hold_all_images(
     decoded: list[int] = []
     batches = DecodedSymbols.image_batches
 
-    def counting(self: DecodedSymbols) -> object:
-        for images in batches(self):
+    def counting(self: DecodedSymbols, numbers: None) -> object:
+        for images in batches(self, numbers):
             decoded.append(len(written))
             yield images
 

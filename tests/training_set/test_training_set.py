@@ -144,6 +144,28 @@ def test_by_class() -> None:
             whole.by_class(which)
 
 
+@pytest.mark.parametrize("name", ["sets", "soft", "labeler"])
+@pytest.mark.parametrize("renditions", [1, 3])
+def test_some_classes_are_loaded_alone(name: str, renditions: int) -> None:
+    """As taken out of the whole: images, labels, soft labels; names and labeler stay."""
+    path = GOLDEN[0].with_name(f"{name}.ddc")
+    whole = ddcodec.load(path, renditions=renditions)
+    last = whole.num_classes - 1
+    part = ddcodec.load(path, classes=[last], renditions=renditions)
+    expected = whole.by_class(last)
+    assert len(part) > 0 and torch.equal(part.images, expected.images)
+    assert torch.equal(part.labels, expected.labels)
+    assert (part.soft_labels is None) == (expected.soft_labels is None)
+    if part.soft_labels is not None and expected.soft_labels is not None:
+        assert torch.equal(part.soft_labels, expected.soft_labels)
+    assert (part.labeler is None) == (whole.labeler is None)
+    assert part.class_names == whole.class_names
+    assert part.file_size_bytes == whole.file_size_bytes
+    assert torch.equal(ddcodec.load(path, classes=f"0-{last}").images, ddcodec.load(path).images)
+    with pytest.raises(ddcodec.DataError, match="no class 'unicorn'"):
+        ddcodec.load(path, classes="unicorn")
+
+
 def _brighter(image: torch.Tensor) -> torch.Tensor:
     return image + 1
 

@@ -9,6 +9,7 @@ import click
 
 from ddcodec.cli.shared.options import (
     PATH,
+    classes_option,
     file_argument,
     force_option,
     limit_options,
@@ -39,10 +40,7 @@ FORMATS = ("png", "npz", "pt", "webdataset", "parquet", "hf")
     "--images", metavar="RANGES", show_default="all",
     help="Numbers and ranges of images in the file, such as 0:50,60.",
 )  # fmt: skip
-@click.option(
-    "--classes", metavar="NAMES", show_default="all",
-    help="Names or numbers of classes, such as cat,3.",
-)  # fmt: skip
+@classes_option
 @click.option(
     "--renditions", type=whole_number(1, MAX_RENDITIONS), metavar="N", default=1,
     help="Times each image is drawn, one after another, with other details each time.",
@@ -59,15 +57,18 @@ def decode_command(
     force: bool,
     limits: DecodeLimits,
 ) -> None:
-    """Write the training set in FILE as images or arrays."""
+    """Write the training set in FILE as images or arrays.
+
+    Labels are those of the file, also of a part of it. A part is drawn alone and is not compared
+    with the checksum of the content, which covers all images; `ddc verify` does that.
+    """
     from ddcodec import export
 
     ranges = None if images is None else export.parse_images(images)
-    names = None if classes is None else [name.strip() for name in classes.split(",")]
     output = _output_path(file, output, export.EXPORTERS[kind].suffix)
     export.check_export(output, kind, force)
-    symbols = decode_file_symbols(file, limits)
-    numbers = export.select_images(symbols, ranges, names)
+    symbols = decode_file_symbols(file, limits, classes)
+    numbers = export.select_images(symbols, ranges, classes)
     source = export.ExportSource(symbols, numbers, renditions, limits)
     with naming(file):
         source.check_writing()

@@ -9,6 +9,7 @@ import click
 from ddcodec.cli.shared.options import (
     COUNT,
     PATH,
+    classes_option,
     file_argument,
     force_option,
     limit_options,
@@ -24,6 +25,7 @@ from ddcodec.results.inspection import decode_file, naming
     "-o", "--output", metavar="PNG", type=PATH, show_default="FILE with .png",
     help="Picture to write.",
 )  # fmt: skip
+@classes_option
 @click.option("--per-class", type=COUNT, default=10, metavar="N", help="Images per class.")
 @click.option("--scale", type=whole_number(1, 64), default=2, metavar="S", help="Size of a pixel.")
 @force_option
@@ -31,6 +33,7 @@ from ddcodec.results.inspection import decode_file, naming
 def view_command(
     file: Path,
     output: Path | None,
+    classes: str | None,
     per_class: int,
     scale: int,
     force: bool,
@@ -43,7 +46,7 @@ def view_command(
     if output.suffix.lower() != ".png":
         raise click.BadParameter("the contact sheet is a PNG; give it a name ending in .png.")
     check_output(output, force)
-    decoded = decode_file(file, limits)
+    decoded = decode_file(file, limits, classes)
     with naming(file):
         width, height = write_contact_sheet(decoded, output, per_class, scale, force, limits)
     print(f"{output}: {width} x {height} pixels")

@@ -89,6 +89,10 @@ def whole_number(least: int, most: int = 2**63 - 1) -> Callable[[str], int]:
 COUNT = whole_number(least=1)
 
 file_argument = click.argument("file", type=PATH)
+classes_option = click.option(
+    "--classes", metavar="CLASSES", show_default="all",
+    help="Names, numbers and ranges of numbers of classes, such as cat,3,10-19.",
+)  # fmt: skip
 force_option = click.option("-f", "--force", is_flag=True, help="Replace an existing output.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 data_option = click.option(

@@ -1,4 +1,4 @@
-"""Draw one cluttered digit with Pillow's built-in font."""
+"""Draw one cluttered number with Pillow's built-in font."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ CANVAS = 2 * SIZE
 # Letters a person would not take for a digit, even in part.
 DISTRACTOR_LETTERS = "ACEFHKMNPRUVWXY"
 
-DIGIT_FONT_SIZES = (40, 44, 48, 52, 56, 60)
+FONT_SIZES = {1: (40, 44, 48, 52, 56, 60), 2: (34, 36, 38, 40, 42, 44), 3: (26, 27, 28, 30, 31, 32)}
+"""Sizes of a number by how many digits it has, so that all of them fit the canvas."""
 LETTER_FONT_SIZES = (24, 28, 32, 36)
 MAX_DIGIT_TILT = math.radians(28)
-MIN_CONTRAST = 70.0  # of luminance, in grey levels, between a digit and what lies behind it
+MIN_CONTRAST = 70.0  # of luminance, in grey levels, between a number and what lies behind it
 
 RAMP = np.linspace(-0.5, 0.5, SIZE, dtype=np.float32)
 
 Colour = tuple[int, int, int]
 
 
-def draw_glyph(digit: int, generator: np.random.Generator) -> NDArray[np.uint8]:
-    """Draw `digit` in a random style over random clutter.
+def draw_glyph(number: str, generator: np.random.Generator) -> NDArray[np.uint8]:
+    """Draw `number`, one to three digits, in a random style over random clutter.
 
     Returns uint8, 3×32×32. All choices come from `generator`, so its state decides the image.
     Raises DataError where Pillow was built without its scalable font.
@@ -37,7 +38,7 @@ def draw_glyph(digit: int, generator: np.random.Generator) -> NDArray[np.uint8]:
     canvas = _background(generator)
     _draw_shapes(canvas, generator, int(generator.integers(2, 6)))
     _draw_letters(canvas, generator, int(generator.integers(0, 4)))
-    _draw_digit(canvas, generator, digit)
+    _draw_number(canvas, generator, number)
     if generator.random() < 0.5:
         _draw_scratch(canvas, generator)
     return _photograph(canvas, generator)
@@ -74,7 +75,7 @@ def _draw_shapes(canvas: Image.Image, generator: np.random.Generator, count: int
 
 
 def _draw_letters(canvas: Image.Image, generator: np.random.Generator, count: int) -> None:
-    """Draw `count` letters around the edge, smaller than a digit and partly cut off."""
+    """Draw `count` letters around the edge, smaller than a lone digit and partly cut off."""
     for _ in range(count):
         letter = DISTRACTOR_LETTERS[int(generator.integers(len(DISTRACTOR_LETTERS)))]
         font_size = LETTER_FONT_SIZES[int(generator.integers(len(LETTER_FONT_SIZES)))]
@@ -89,9 +90,10 @@ def _draw_letters(canvas: Image.Image, generator: np.random.Generator, count: in
         canvas.paste(_random_colour(generator), (0, 0), mask)
 
 
-def _draw_digit(canvas: Image.Image, generator: np.random.Generator, digit: int) -> None:
-    """Draw the digit, sometimes with an outline, in colours that stand out from the canvas."""
-    font_size = DIGIT_FONT_SIZES[int(generator.integers(len(DIGIT_FONT_SIZES)))]
+def _draw_number(canvas: Image.Image, generator: np.random.Generator, number: str) -> None:
+    """Draw the number, sometimes with an outline, in colours that stand out from the canvas."""
+    font_sizes = FONT_SIZES[len(number)]
+    font_size = font_sizes[int(generator.integers(len(font_sizes)))]
     stroke = int(generator.integers(0, 3))
     tilt, shear, squeeze, right, down = 2 * generator.random(5) - 1
     centre = (CANVAS / 2 + 7 * right, CANVAS / 2 + 7 * down)
@@ -99,8 +101,8 @@ def _draw_digit(canvas: Image.Image, generator: np.random.Generator, digit: int)
     colour = _contrasting_colour(generator, _luminance(canvas))
     if generator.random() < 0.3:
         outline = _contrasting_colour(generator, _colour_luminance(colour))
-        canvas.paste(outline, (0, 0), _placed(_character(str(digit), font_size, stroke + 3), *pose))
-    canvas.paste(colour, (0, 0), _placed(_character(str(digit), font_size, stroke), *pose))
+        canvas.paste(outline, (0, 0), _placed(_character(number, font_size, stroke + 3), *pose))
+    canvas.paste(colour, (0, 0), _placed(_character(number, font_size, stroke), *pose))
 
 
 def _draw_scratch(canvas: Image.Image, generator: np.random.Generator) -> None:
@@ -126,7 +128,7 @@ def _photograph(canvas: Image.Image, generator: np.random.Generator) -> NDArray[
 
 @functools.lru_cache(maxsize=2048)
 def _character(text: str, font_size: int, stroke: int) -> Image.Image:
-    """Return the character as a mask, mode L, centred on a canvas."""
+    """Return characters as a mask, mode L, centred on a canvas."""
     mask = Image.new("L", (CANVAS, CANVAS))
     ImageDraw.Draw(mask).text(
         (CANVAS / 2, CANVAS / 2),

@@ -1,8 +1,9 @@
-"""The embedded dataset: cluttered digits drawn on the spot, nothing to download."""
+"""The embedded datasets: cluttered numbers drawn on the spot, nothing to download."""
 
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,13 @@ from ddcodec.datasets.sources.glyph_drawing import SIZE, draw_glyph
 from ddcodec.datasets.trees.tree import PROGRESS_IMAGES
 from ddcodec.errors import DataError
 
-CLASS_NAMES = tuple("0123456789")
+NUM_DIGITS = 10
+MOST_CLASSES = 1000
 TRAIN_IMAGES = 60_000
 TEST_IMAGES = 10_000
+MANY_CLASSES = 500
+MANY_TRAIN_IMAGES = 100_000
+"""So many there are from so many classes on, or few would be left of each class."""
 TRAIN_SEED = 0
 TEST_SEED = 1
 
@@ -28,11 +33,22 @@ TEST_SEED = 1
 DRAWING_VERSION = 1
 
 
-def load_glyphs(request: LoadRequest) -> Dataset:
-    """Load the glyphs, drawing them on first use (about a minute).
+def class_names_of(num_classes: int) -> tuple[str, ...]:
+    """Return the numbers from 0 on, all with as many digits: `00` … `49` of 50 classes."""
+    digits = len(str(num_classes - 1))
+    return tuple(f"{number:0{digits}}" for number in range(num_classes))
 
-    60,000 training and 10,000 test images, RGB, 32×32, ten equally frequent digits. Raises
-    DataError when given `data`.
+
+def split_sizes(num_classes: int) -> tuple[int, int]:
+    """Return how many training and test images the glyphs of so many classes have."""
+    return TRAIN_IMAGES if num_classes < MANY_CLASSES else MANY_TRAIN_IMAGES, TEST_IMAGES
+
+
+def load_glyphs(request: LoadRequest, num_classes: int = NUM_DIGITS) -> Dataset:
+    """Load the glyphs, drawing them on first use (a minute or two).
+
+    60,000 training and 10,000 test images, of 1,000 classes 100,000 and 10,000; RGB, 32×32,
+    equally frequent numbers. Raises DataError when given `data`.
     """
     name = request.name
     if request.data is not None:
@@ -40,57 +56,73 @@ def load_glyphs(request: LoadRequest) -> Dataset:
             f"'{name}' is drawn by this program and takes no --data; leave it out, or choose "
             "another name for your own images."
         )
+    train_images, test_images = split_sizes(num_classes)
     # The font comes with Pillow, so another Pillow may draw other images.
     recipe = (
-        f"glyphs {DRAWING_VERSION} {PIL.__version__} "
-        f"{TRAIN_IMAGES} {TRAIN_SEED} {TEST_IMAGES} {TEST_SEED}"
+        f"{name} {DRAWING_VERSION} {PIL.__version__} "
+        f"{train_images} {TRAIN_SEED} {test_images} {TEST_SEED}"
     )
     key = hashlib.sha256(recipe.encode()).hexdigest()
 
     def build(folder: Path) -> tuple[str, ...]:
-        return _draw_both_splits(folder, request.on_progress)
+        return _draw_both_splits(folder, num_classes, request.on_progress)
 
     return resized(cached_dataset(name, key, request.cache_dir, build), request)
 
 
-def generate_glyphs(num_images: int, seed: int, start: int = 0) -> ImageSplit:
+def generate_glyphs(
+    num_images: int, seed: int, start: int = 0, num_classes: int = NUM_DIGITS
+) -> ImageSplit:
     """Draw glyphs `start` to `start + num_images` of the endless sequence that `seed` names.
 
-    Returns images, uint8, N×3×32×32, and labels, int64, N. Image n shows digit n mod 10 and
-    depends on nothing but `seed`, n and the Pillow release. Raises DataError for a negative
-    argument.
+    Returns images, uint8, N×3×32×32, and labels, int64, N. Image n shows the number n mod
+    `num_classes`, with as many digits as the largest one, and depends on nothing but `seed`, n,
+    `num_classes` (1 to 1,000) and the Pillow release. Raises DataError for an argument out of
+    range.
     """
     if min(num_images, seed, start) < 0:
         raise DataError("the number of glyphs, their seed and their start must be 0 or more.")
+    if not 1 <= num_classes <= MOST_CLASSES:
+        raise DataError(f"glyphs have 1 to {MOST_CLASSES} classes, not {num_classes}.")
     images = np.empty((num_images, 3, SIZE, SIZE), dtype=np.uint8)
     labels = np.empty(num_images, dtype=np.int64)
-    _draw_into(images, labels, seed, start)
+    _draw_into(images, labels, seed, start, class_names_of(num_classes))
     return ImageSplit(images, labels)
 
 
-def _draw_both_splits(folder: Path, on_progress: OnProgress) -> tuple[str, ...]:
-    done, total = 0, TRAIN_IMAGES + TEST_IMAGES
-    for split, count, seed in (
-        ("train", TRAIN_IMAGES, TRAIN_SEED),
-        ("test", TEST_IMAGES, TEST_SEED),
-    ):
+def _draw_both_splits(folder: Path, num_classes: int, on_progress: OnProgress) -> tuple[str, ...]:
+    names, sizes = class_names_of(num_classes), split_sizes(num_classes)
+    done, total = 0, sum(sizes)
+    for split, count, seed in zip(("train", "test"), sizes, (TRAIN_SEED, TEST_SEED), strict=True):
         images, labels = allocate_split(folder, split, (count, 3, SIZE, SIZE))
         for start in range(0, count, PROGRESS_IMAGES):
             part = slice(start, start + PROGRESS_IMAGES)
-            _draw_into(images[part], labels[part], seed, start)
+            _draw_into(images[part], labels[part], seed, start, names)
             on_progress(LoadProgress("drawing", done + start, total, "images"))
         done += count
-    return CLASS_NAMES
+    return names
 
 
-def _draw_into(images: NDArray[np.uint8], labels: NDArray[np.int64], seed: int, start: int) -> None:
+def _draw_into(
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    seed: int,
+    start: int,
+    names: tuple[str, ...],
+) -> None:
     for place in range(len(images)):
         index = start + place
-        labels[place] = index % len(CLASS_NAMES)
+        labels[place] = index % len(names)
         generator = np.random.Generator(np.random.PCG64([seed, index]))
-        images[place] = draw_glyph(int(labels[place]), generator)
+        images[place] = draw_glyph(names[labels[place]], generator)
 
 
-GLYPHS = NamedDataset(
-    load_glyphs, len(CLASS_NAMES), (3, SIZE, SIZE), TRAIN_IMAGES, TEST_IMAGES, "drawn by ddc"
-)
+def _glyphs(num_classes: int) -> NamedDataset:
+    load = partial(load_glyphs, num_classes=num_classes)
+    return NamedDataset(
+        load, num_classes, (3, SIZE, SIZE), *split_sizes(num_classes), "drawn by ddc"
+    )
+
+
+GLYPHS = _glyphs(NUM_DIGITS)
+GLYPHS_50, GLYPHS_200, GLYPHS_1000 = (_glyphs(count) for count in (50, 200, 1000))

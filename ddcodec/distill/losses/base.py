@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ddcodec.errors import DataError, RecipeError
+from ddcodec.datasets.base import rows_of_classes
+from ddcodec.errors import RecipeError
 
 DEFAULT_ARCH, DEFAULT_NETWORK_WIDTH = "convnet", 64
 
@@ -163,8 +164,5 @@ def rows_by_class(labels: NDArray[np.integer], num_classes: int) -> list[Tensor]
     Raises:
         DataError: A label is out of range.
     """
-    if labels.size and not 0 <= int(labels.min()) <= int(labels.max()) < num_classes:
-        raise DataError(
-            f"Labels must lie in 0…{num_classes - 1}, not {labels.min()}…{labels.max()}."
-        )
-    return [torch.from_numpy(np.flatnonzero(labels == k)) for k in range(num_classes)]
+    rows = rows_of_classes(labels.astype(np.int64), num_classes)
+    return [torch.from_numpy(members) for members in rows]

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from ddcodec.datasets.base import rows_of_classes
 from ddcodec.distill.trained.pools import Pool
 from ddcodec.distill.trained.training_part import training_fingerprint
 from ddcodec.networks import normalise, precision
@@ -81,8 +82,8 @@ def choose_initial_images(
     """
     choose = INITIALISERS[name]
     chosen = [
-        choose(np.flatnonzero(labels == label), label, int(count), seed, look)
-        for label, count in enumerate(counts)
+        choose(rows, label, int(counts[label]), seed, look)
+        for label, rows in enumerate(rows_of_classes(labels, len(counts)))
     ]
     return np.concatenate(chosen)
 

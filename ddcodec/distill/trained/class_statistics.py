@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ddcodec.datasets.base import rows_of_classes
 from ddcodec.distill.trained.random_streams import normal_table
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.errors import DataError
@@ -102,7 +103,8 @@ class StatisticsTaker:
         self._num_frequencies = frequencies
         self._device = device
         self._bfloat16 = precision.bfloat16_pays(device)
-        self._rows = [(part.labels == k).nonzero()[:, 0] for k in range(part.num_classes)]
+        rows = rows_of_classes(part.labels.numpy(), part.num_classes)
+        self._rows = [torch.from_numpy(members) for members in rows]
         empty = next((k for k, rows in enumerate(self._rows) if not len(rows)), None)
         if empty is not None:
             raise DataError(f"The training images have none of class {empty}; leave it out.")

@@ -1,4 +1,4 @@
-"""The embedded digits."""
+"""The embedded digits and longer numbers."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import ImageFont
 
-from ddcodec.datasets import generate_glyphs, load_dataset
+from ddcodec.datasets import DATASETS, generate_glyphs, load_dataset
 from ddcodec.datasets.sources import glyph_drawing, glyphs
 from ddcodec.errors import DataError
 
@@ -45,7 +45,7 @@ def test_images_are_all_different_and_varied() -> None:
 def test_same_clutter_shows_the_digit_asked_for() -> None:
     """With equal random choices, only the digit's own pixels differ."""
     one, eight = (
-        glyph_drawing.draw_glyph(digit, np.random.default_rng(5)).astype(int) for digit in (1, 8)
+        glyph_drawing.draw_glyph(digit, np.random.default_rng(5)).astype(int) for digit in "18"
     )
     changed = np.abs(one - eight).max(axis=0) > 0
     assert 10 < changed.sum() < 500
@@ -57,6 +57,55 @@ def test_negative_arguments() -> None:
         generate_glyphs(-1, seed=0)
     with pytest.raises(DataError, match="0 or more"):
         generate_glyphs(1, seed=-1)
+
+
+@pytest.mark.parametrize("num_classes", [0, 1001])
+def test_numbers_of_classes_out_of_range(num_classes: int) -> None:
+    """No class cannot be drawn, nor a number of four digits."""
+    with pytest.raises(DataError, match=rf"1 to 1000 classes, not {num_classes}\."):
+        generate_glyphs(1, seed=0, num_classes=num_classes)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last", "train_images"),
+    [
+        ("glyphs", "0", "9", 60_000),
+        ("glyphs-50", "00", "49", 60_000),
+        ("glyphs-200", "000", "199", 60_000),
+        ("glyphs-1000", "000", "999", 100_000),
+    ],
+)
+def test_classes_are_numbers_of_one_length(
+    name: str, first: str, last: str, train_images: int
+) -> None:
+    """A class is called by its number with leading zeros; many classes have more images."""
+    names = glyphs.class_names_of(DATASETS[name].num_classes)
+    assert (names[0], names[-1]) == (first, last)
+    assert DATASETS[name].train_images == train_images
+
+
+def test_long_numbers_fit_the_image() -> None:
+    """Of three digits the outer ones are seen, too: exchanging one changes its side."""
+    drawn = {
+        number: glyph_drawing.draw_glyph(number, np.random.default_rng(5)).astype(int)
+        for number in ("488", "188", "884", "881", "888")
+    }
+    for number, other, where in (("488", "188", slice(0, 16)), ("884", "881", slice(16, 32))):
+        changed = np.abs(drawn[number] - drawn[other]).max(axis=0) > 0
+        assert changed[:, where].sum() > 10
+        assert changed[:, where].sum() > 0.9 * changed.sum()
+
+
+def test_many_classes_are_drawn_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dataset of 50 classes has names, labels and a place in the cache of its own."""
+    monkeypatch.setattr(glyphs, "TRAIN_IMAGES", 100)
+    monkeypatch.setattr(glyphs, "TEST_IMAGES", 50)
+    dataset = load_dataset("glyphs-50", cache_dir=tmp_path)
+    assert dataset.name == "glyphs-50"
+    assert dataset.class_names[:2] == ("00", "01")
+    assert dataset.train.labels.tolist() == [*range(50), *range(50)]
+    assert dataset.test is not None
+    assert len(dataset.test) == 50
 
 
 def test_train_and_test_do_not_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,7 @@ from official_files import (
 )
 from PIL import Image
 
-from ddcodec.datasets import DATASETS, Dataset, load_dataset
+from ddcodec.datasets import Dataset, load_dataset
 from ddcodec.datasets.sources.cifar import CIFAR100_CLASSES
 from ddcodec.datasets.sources.idx import read_idx
 from ddcodec.datasets.sources.imagenet import NETTE
@@ -151,7 +151,7 @@ def test_imagenet_at_another_size(tmp_path: Path) -> None:
     assert dataset.train.images.shape == (20, 3, 64, 64)
 
 
-@pytest.mark.parametrize("name", [name for name in DATASETS if name != "glyphs"])
+@pytest.mark.parametrize("name", OFFICIAL)
 def test_image_trees_and_npz_under_any_name(tmp_path: Path, name: str) -> None:
     """Under every name but the subsets of ImageNet an image tree works, under all an .npz."""
     arrays = tmp_path / "arrays.npz"
