@@ -27,11 +27,11 @@ from ddcodec.cli.making.recipes import recipes_command
 from ddcodec.cli.making.sweep import sweep_command
 from ddcodec.cli.making.teacher import teacher_command
 from ddcodec.cli.shared.freed_memory import keep_freed_memory
-from ddcodec.cli.shared.group import SentenceGroup, silence_stdout
+from ddcodec.cli.shared.group import SHARED_BY_RANKS, SentenceGroup, silence_stdout
 from ddcodec.format.container import VERSION
 from ddcodec.format.printable import printable
 from ddcodec.kept.notices import KeptWarning
-from ddcodec.kept.ranks import asked
+from ddcodec.kept.ranks import HandedOver, asked
 from ddcodec.version import __version__
 
 _VERSION_LINE = f"ddc {__version__} (.ddc format version {VERSION})"
@@ -44,8 +44,8 @@ Start here, nothing to download:
 """
 
 
-SHARED_BY_RANKS = ("experts", "pool", "eval")
-"""Commands that several processes can do together."""
+WORK_OF_ONE = ("distill", "encode", "teacher", "compare", "sweep")
+"""Commands of which several processes would each do all."""
 
 
 @click.group(
@@ -69,11 +69,12 @@ def ddc(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         context.exit(2)
-    if context.invoked_subcommand not in SHARED_BY_RANKS and asked().count > 1:
-        raise click.UsageError(
+    if context.invoked_subcommand in WORK_OF_ONE and (ranks := asked()).count > 1:
+        sentence = (
             f"'ddc {context.invoked_subcommand}' is the work of one process; start it without "
             f"torchrun, which is for {', '.join(SHARED_BY_RANKS)}."
         )
+        raise click.UsageError(sentence) if ranks.is_first else HandedOver(sentence)
 
 
 for _command in (

@@ -28,13 +28,16 @@ Item = TypeVar("Item")
 _LONGEST_WAIT = timedelta(days=100)
 """The first to finish waits for the last, which may train for days."""
 
+_LONGEST_GATHERING = timedelta(minutes=10)
 _LOOK_SECONDS = 0.02
-_FAILURE = "failure"
+_FAILURE, _ARRIVED = "failure", "arrived"
 _jobs = itertools.count()
 
 
 class _Store(Protocol):
     """Words that all processes of a job see; `torch.distributed.Store`."""
+
+    def add(self, key: str, amount: int) -> int: ...
 
     def check(self, keys: list[str]) -> bool: ...
 
@@ -179,8 +182,9 @@ def _connected(ranks: Ranks) -> _Store:
     if not dist.is_available():
         raise RecipeError("This torch has no torch.distributed; run one process, or install it.")
     try:
-        shared, _, _ = next(dist.rendezvous("env://"))
+        shared, _, _ = next(dist.rendezvous("env://", timeout=_LONGEST_GATHERING))
         store: _Store = dist.PrefixStore(f"ddc {next(_jobs)}", shared)
+        _gather(store, ranks)
         # Gloo on GPUs, too: what goes between the processes is a few numbers on the CPU.
         dist.init_process_group(
             "gloo", store=store, rank=ranks.rank, world_size=ranks.count, timeout=_LONGEST_WAIT
@@ -190,6 +194,19 @@ def _connected(ranks: Ranks) -> _Store:
             f"Process {ranks.rank + 1} of {ranks.count} cannot reach the others: {error}"
         ) from error
     return store
+
+
+def _gather(store: _Store, ranks: Ranks) -> None:
+    """Wait until all are there: whoever was started by a process of another job waits in vain."""
+    last = time.monotonic() + _LONGEST_GATHERING.total_seconds()
+    store.add(_ARRIVED, 1)
+    while (arrived := store.add(_ARRIVED, 0)) < ranks.count:
+        if time.monotonic() > last:
+            raise DdcError(
+                f"Only {arrived} of {ranks.count} processes came; start them all by torchrun, or "
+                "unset RANK and WORLD_SIZE to work alone."
+            )
+        time.sleep(_LOOK_SECONDS)
 
 
 def _disconnect() -> None:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import warnings
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from ddcodec.cli import ddc
-from ddcodec.errors import RecipeError
+from ddcodec.errors import DdcError, RecipeError
 from ddcodec.evaluation import protocols
 from ddcodec.kept import ranks
 from ddcodec.kept.ranks import ALONE, Ranks, asked, joined
@@ -131,6 +132,7 @@ def _untimed(printed: str) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if "sha256" not in name}
 
 
+@pytest.mark.long
 def test_two_make_what_one_makes(job: Job, beside: None) -> None:
     """Experts, pools and accuracies are equal to the byte."""
     _alone([*EXPERTS, "-o", "e1"])
@@ -141,6 +143,7 @@ def test_two_make_what_one_makes(job: Job, beside: None) -> None:
     assert evaluated == _untimed(_alone(EVAL)) and len(evaluated["accuracies"]) == 3
 
 
+@pytest.mark.long
 def test_the_first_alone_speaks(job: Job, beside: None) -> None:
     """It shows its share, the first and the third network, and prints the results of all."""
     _, ended = job
@@ -150,6 +153,7 @@ def test_the_first_alone_speaks(job: Job, beside: None) -> None:
     assert "training 2/3" not in ended.stderr
 
 
+@pytest.mark.long
 def test_a_lost_process_ends_the_job(job: Job, beside: None) -> None:
     """It is said once, files are whole or absent, and one process goes on to the same bytes."""
     _, ended = job
@@ -225,7 +229,26 @@ def test_other_commands_are_of_one_process(monkeypatch: pytest.MonkeyPatch) -> N
     assert result.exit_code == 2 and "'ddc distill' is the work of one process" in result.stderr
     monkeypatch.setenv("RANK", "7")
     result = CliRunner().invoke(ddc, ["distill", "glyphs", "--bpc", "1k"])
-    assert (result.exit_code, result.output) == (2, "")
+    assert (result.exit_code, result.output) == (1, "")
+
+
+def test_a_slip_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All processes have the same command line; other commands are nobody's business."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank, told in (("0", 1), ("1", 0)):
+        monkeypatch.setenv("RANK", rank)
+        result = CliRunner().invoke(ddc, ["experts", "glyphs", "--coutn", "3"])
+        assert result.exit_code == 2 and result.stderr.count("No such option") == told
+        result = CliRunner().invoke(ddc, ["inspect", "--coutn", "3"])
+        assert result.exit_code == 2 and result.stderr.count("No such option") == 1
+
+
+def test_who_waits_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that another job's process starts does not wait for ever."""
+    monkeypatch.setattr(ranks, "_LONGEST_GATHERING", timedelta(0))
+    store = torch.distributed.HashStore()
+    with pytest.raises(DdcError, match="Only 1 of 3 processes came"):
+        ranks._gather(store, Ranks(1, 3))
 
 
 def test_the_mute_still_warn(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,7 +142,8 @@ def eval_command(
     """Train networks on X and test each once on real images it has not seen.
 
     X is a .ddc, a folder or archive of images such as ddc decode writes, or an .npz, .npy or .pt
-    of images and labels. After Ctrl-C or a crash the same command goes on where it was.
+    of images and labels. After Ctrl-C or a crash the same command goes on where it was. Under
+    torchrun (docs/scaling.md) every process trains a share of the networks.
     """
     with joined(settings["device"], describe) as ranks:
         check_device(settings["device"])

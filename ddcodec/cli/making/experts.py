@@ -29,7 +29,8 @@ def experts_command(
     """Train expert networks for `ddc distill --loss tm --experts`.
 
     They are trained on the training part of DATASET, the validation tenth left out, and their
-    weights after every epoch are stored.
+    weights after every epoch are stored. Under torchrun (docs/scaling.md) every process trains a
+    share.
     """
     device = settings.pop("device")
 

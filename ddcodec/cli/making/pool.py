@@ -44,7 +44,8 @@ def pool_command(
     """Make a pool of partly trained networks for `ddc distill --pool`.
 
     Networks are trained on the training part of DATASET, the validation tenth left out, and what
-    they see in all of its images is stored, so that distillation needs no real images.
+    they see in all of its images is stored, so that distillation needs no real images. Under
+    torchrun (docs/scaling.md) every process trains a share.
     """
     device = settings.pop("device")
 

@@ -1,5 +1,6 @@
 """The group of commands: every failure becomes one sentence and an exit code."""
 
+import contextlib
 import errno
 import os
 import sys
@@ -14,6 +15,9 @@ from ddcodec.kept.ranks import HandedOver, asked
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 """Exit codes: data or files, usage, Ctrl-C."""
+
+SHARED_BY_RANKS = ("experts", "pool", "eval")
+"""Commands that several processes of `torchrun` do together."""
 
 SHOW_TRACEBACK = "DDC_TRACEBACK"
 """Environment variable that lets errors through, for whoever looks for a bug."""
@@ -99,8 +103,9 @@ def describe(error: BaseException) -> tuple[str, int]:
 
 def _is_told_elsewhere(error: BaseException) -> bool:
     """Tell whether another process of the job prints the same, or a better, sentence."""
-    if isinstance(error, click.UsageError):
-        return not asked().is_first
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        with contextlib.suppress(RecipeError):
+            return error.ctx.info_name in SHARED_BY_RANKS and not asked().is_first
     return isinstance(error, HandedOver)
 
 
