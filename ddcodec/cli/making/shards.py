@@ -34,7 +34,7 @@ class Shard:
     count: int
 
     def of(self, items: Sequence[Item]) -> list[Item]:
-        """Return this share: every `count`-th item, so that dear budgets are spread."""
+        """Return this share: every `count`-th item, from this one's number on."""
         return list(items[self.number - 1 :: self.count])
 
     def __str__(self) -> str:
