@@ -27,6 +27,7 @@ EXPERTS = ["experts", "pets", "--count", "3", "--epochs", "2", "--width", "4"]
 POOL = ["pool", "pets", "--count", "3", "--epochs", "0,1", "--draws", "1", "--frequencies", "4"]
 POOL += ["--width", "4"]
 EVAL = ["eval", "pets/train", "--data", "pets", "--protocol", "glance", "--repeats", "3", "--json"]
+EVAL += ["--references", "random"]
 THREAD = {"OMP_NUM_THREADS": "1"}
 
 Job = tuple[Path, "subprocess.CompletedProcess[str]"]
@@ -104,7 +105,7 @@ def beside(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work where the job did."""
     place, _ = job
     monkeypatch.chdir(place)
-    monkeypatch.setenv("DDC_CACHE", str(place / "cache"))
+    monkeypatch.setenv("DDC_CACHE", str(place / "another cache"))
     protocol = protocols.Protocol("glance", updates=2, batch_size=4, network_width=4)
     monkeypatch.setitem(protocols.PROTOCOLS, "glance", protocol)
 
@@ -141,6 +142,7 @@ def test_two_make_what_one_makes(job: Job, beside: None) -> None:
     assert _files("e2") == _files("e1") and _files("p2") == _files("p1")
     evaluated = _untimed(Path("printed-2-0").read_text())
     assert evaluated == _untimed(_alone(EVAL)) and len(evaluated["accuracies"]) == 3
+    assert len(evaluated["results"][0]["random_real"]["accuracies"]) == 3
 
 
 @pytest.mark.long

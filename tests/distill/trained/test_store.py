@@ -15,6 +15,7 @@ from ddcodec.distill.trained.pools import Pool, make_pool
 from ddcodec.errors import DataError, OutputError
 from ddcodec.kept.lock import only_one
 from ddcodec.kept.notices import KeptWarning
+from ddcodec.kept.ranks import Ranks
 from ddcodec.kept.seal import load_sealed, save_sealed
 
 CPU = torch.device("cpu")
@@ -172,3 +173,32 @@ def test_the_cache_mends_itself(tmp_path: Path) -> None:
     ):
         assert missing == []
     assert store.read_facts(folder, "pool") == {"seed": 0, "count": 1}
+
+
+class _Second(Ranks):
+    """The second of two processes, which the first tells that four networks are missing."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 2)
+
+    def summed(self, values: Any = ()) -> list[float]:
+        """Return what the first process would."""
+        return [1.0] * len(values)
+
+
+def test_a_second_process_takes_the_folder_as_it_is(tmp_path: Path) -> None:
+    """It is handed its share where the folder is the first one's, of the same data."""
+    fingerprint = {"fingerprint": "a"}
+
+    def share(folder: Path, facts: dict[str, Any]) -> list[int]:
+        filling = store.filling(folder, "pool", facts, 4, 1, lambda *_: None, ranks=_Second())
+        with filling as numbers:
+            return numbers
+
+    with pytest.raises(OutputError, match="name a folder on a disk that all processes share"):
+        share(tmp_path / "made", fingerprint)
+    assert not (tmp_path / "made").exists()
+    store.open_store(tmp_path / "made", "pool", fingerprint, 4)
+    assert share(tmp_path / "made", fingerprint) == [1, 3]
+    with pytest.raises(DataError, match="of another dataset"):
+        share(tmp_path / "made", {"fingerprint": "b"})
