@@ -480,7 +480,7 @@ def test_distill_writes_a_file_within_budget(pets: Path, loss: str) -> None:
     estimated = float(facts["estimated"].split()[0].replace(",", ""))
     assert abs(estimated - len(data)) < 0.005 * len(data) + 30
     first = next(line for line in result.stderr.splitlines() if line.startswith("fit"))
-    assert re.match(r"fit  1/8  [\d,]+ of 1,000 bytes  loss \S+  \S+ images/s  \S+ s left", first)
+    assert re.match(r"fit  1/4  [\d,]+ of 1,000 bytes  loss \S+  \S+ images/s  \S+ s left", first)
 
 
 def test_distill_options_reach_the_run(pets: Path) -> None:

@@ -31,7 +31,7 @@ from ddcodec.cli.shared.group import SHARED_BY_RANKS, SentenceGroup, silence_std
 from ddcodec.format.container import VERSION
 from ddcodec.format.printable import printable
 from ddcodec.kept.notices import KeptWarning
-from ddcodec.kept.ranks import HandedOver, asked
+from ddcodec.ranks import HandedOver, asked
 from ddcodec.version import __version__
 
 _VERSION_LINE = f"ddc {__version__} (.ddc format version {VERSION})"

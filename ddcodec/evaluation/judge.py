@@ -13,7 +13,7 @@ from ddcodec.evaluation.students.gradients import ShowUpdates, TrainingOptions
 from ddcodec.evaluation.students.labelled_images import LabelledImages
 from ddcodec.evaluation.students.train import accuracy, train_network
 from ddcodec.evaluation.students.unfinished import UnfinishedNetworks
-from ddcodec.kept.ranks import ALONE, Ranks
+from ddcodec.ranks import ALONE, Ranks
 
 BOTH, HARD, ALL = "both", "hard", "all"
 COLUMNS = (BOTH, HARD, ALL)

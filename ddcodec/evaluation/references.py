@@ -22,8 +22,8 @@ from ddcodec.evaluation.report import AccuracyReport
 from ddcodec.evaluation.students.kept_files import keep
 from ddcodec.evaluation.students.labelled_images import LabelledImages
 from ddcodec.kept.notices import notify
-from ddcodec.kept.ranks import ALONE
 from ddcodec.kept.seal import sealed_json, unsealed_json
+from ddcodec.ranks import ALONE
 
 CACHE_VERSION = 1
 """Raise it whenever the same key would lead to another accuracy."""

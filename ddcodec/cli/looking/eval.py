@@ -35,8 +35,8 @@ from ddcodec.cli.shared.training_progress import show_on, unfinished_networks
 from ddcodec.errors import DataError
 from ddcodec.format.limits import DecodeLimits
 from ddcodec.format.student_recipe import MAX_RENDITIONS
-from ddcodec.kept.ranks import Ranks, joined
 from ddcodec.kept.seal import sealed_json
+from ddcodec.ranks import Ranks, joined
 
 if TYPE_CHECKING:
     from ddcodec.datasets import Dataset, ImageSplit

@@ -11,7 +11,7 @@ import click
 
 from ddcodec.errors import DdcError, RecipeError, RunInterrupted
 from ddcodec.format.printable import printable
-from ddcodec.kept.ranks import HandedOver, asked
+from ddcodec.ranks import HandedOver, asked
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 """Exit codes: data or files, usage, Ctrl-C."""

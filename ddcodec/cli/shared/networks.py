@@ -25,7 +25,7 @@ from ddcodec.cli.shared.options import (
     whole_number,
     with_options,
 )
-from ddcodec.kept.ranks import joined
+from ddcodec.ranks import joined
 
 if TYPE_CHECKING:
     from ddcodec.distill.trained.network_training import TrainingProgress

@@ -22,9 +22,9 @@ from ddcodec.distill.trained.random_streams import derived_seed
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.errors import DataError, RecipeError
-from ddcodec.kept.ranks import ALONE, Ranks
 from ddcodec.kept.state import belonging, checked_count
 from ddcodec.kept.training import KeptTraining
+from ddcodec.ranks import ALONE, Ranks
 
 KIND = "experts"
 SCHEDULE = Schedule(learning_rate=0.01, batch_size=256)

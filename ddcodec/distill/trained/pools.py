@@ -29,10 +29,10 @@ from ddcodec.distill.trained.random_streams import derived_seed, random_stream
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.errors import RecipeError
-from ddcodec.kept.ranks import ALONE, Ranks
 from ddcodec.kept.state import belonging, check_shapes
 from ddcodec.kept.training import KeptTraining
 from ddcodec.networks import Classifier, augment
+from ddcodec.ranks import ALONE, Ranks
 
 KIND = "pool"
 SCHEDULE = Schedule(learning_rate=0.02, batch_size=64, momentum=0.9, weight_decay=5e-4)

@@ -13,10 +13,10 @@ from ddcodec.distill.trained.network_files import is_made, network_file
 from ddcodec.errors import DataError, OutputError
 from ddcodec.kept.lock import lock_path, only_one
 from ddcodec.kept.notices import notify
-from ddcodec.kept.ranks import ALONE, Ranks
 from ddcodec.kept.seal import sealed_json, unsealed_json
 from ddcodec.kept.state import checked_count
 from ddcodec.kept.writing import write_atomically
+from ddcodec.ranks import ALONE, Ranks
 
 KEPT_VERSION = 2
 """Raised whenever networks in the cache are written otherwise."""

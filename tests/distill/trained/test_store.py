@@ -15,8 +15,8 @@ from ddcodec.distill.trained.pools import Pool, make_pool
 from ddcodec.errors import DataError, OutputError
 from ddcodec.kept.lock import only_one
 from ddcodec.kept.notices import KeptWarning
-from ddcodec.kept.ranks import Ranks
 from ddcodec.kept.seal import load_sealed, save_sealed
+from ddcodec.ranks import Ranks
 
 CPU = torch.device("cpu")
 

@@ -21,7 +21,7 @@ from ddcodec.cli import ddc
 from ddcodec.errors import DdcError, RecipeError
 from ddcodec.evaluation import protocols
 from ddcodec.kept import ranks
-from ddcodec.kept.ranks import ALONE, Ranks, asked, joined
+from ddcodec.ranks import ALONE, Ranks, asked, joined
 
 EXPERTS = ["experts", "pets", "--count", "3", "--epochs", "2", "--width", "4"]
 POOL = ["pool", "pets", "--count", "3", "--epochs", "0,1", "--draws", "1", "--frequencies", "4"]
@@ -63,7 +63,7 @@ for number, command in enumerate(commands):
 FAILING = """
 from ddcodec.cli.shared.group import SentenceGroup, describe
 from ddcodec.errors import OutputError
-from ddcodec.kept.ranks import joined
+from ddcodec.ranks import joined
 
 group = SentenceGroup()
 
