@@ -156,10 +156,15 @@ def shown_classes(
     phase: str, budget_bytes: int, on_progress: ProgressCallback
 ) -> Callable[[int, int], None]:
     """Return a callback that shows work done class by class as a phase of a run."""
-    started = time.monotonic()
+    first_end = 0.0
 
     def report(done: int, classes: int) -> None:
-        left = (time.monotonic() - started) / done * (classes - done)
+        # A pool may have been made during the first class.
+        nonlocal first_end
+        now = time.monotonic()
+        if done == 1:
+            first_end = now
+        left = (now - first_end) / (done - 1) * (classes - done) if done > 1 else None
         on_progress(Progress(phase, done, classes, None, budget_bytes, None, left))
 
     return report
