@@ -1,4 +1,4 @@
-"""Accuracy of networks trained on uncoded real images, by how the images were chosen.
+"""Accuracy of networks trained on uncoded real images or crops, by how they were chosen.
 
     python benchmarks/initial_images.py cifar10 --data cifar10.tar.xz --spc 162
 
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from ddcodec.datasets import load_dataset, normalisation, split_validation
+from ddcodec.distill.start.crop_choice import PACKS, CropChoice
 from ddcodec.distill.start.initial_images import INITIALISERS, PoolLook, choose_initial_images
 from ddcodec.distill.trained.automatic_pool import automatic_pool
 from ddcodec.evaluation import evaluate
@@ -23,7 +24,8 @@ def main() -> None:
     parser.add_argument("dataset")
     parser.add_argument("--data")
     parser.add_argument("--spc", type=int, required=True)
-    parser.add_argument("--init", nargs="+", choices=INITIALISERS, default=list(INITIALISERS))
+    names = [*INITIALISERS, *PACKS]
+    parser.add_argument("--init", nargs="+", choices=names, default=names)
     parser.add_argument("--protocol", default="glance")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     arguments = parser.parse_args()
@@ -41,10 +43,13 @@ def main() -> None:
     )
     counts = np.full(dataset.num_classes, arguments.spc)
     for name in arguments.init:
-        chosen = choose_initial_images(name, labels, counts, 0, look)
+        if name in PACKS:
+            chosen = CropChoice(images, labels, PACKS[name], 0, look.surprise)(counts)
+        else:
+            chosen = images[choose_initial_images(name, labels, counts, 0, look)]
         report = evaluate(
-            np.ascontiguousarray(images[chosen]),
-            labels[chosen],
+            chosen,
+            np.repeat(np.arange(dataset.num_classes), counts),
             dataset.train.images[validation],
             dataset.train.labels[validation],
             (mean.tolist(), std.tolist()),

@@ -127,6 +127,7 @@ def test_choices_are_those_of_the_package() -> None:
     """What help lists without importing torch is what the package knows."""
     from ddcodec.distill.losses import LOSSES
     from ddcodec.distill.recipe.recipe import BALANCES, INITS, PARAMETERIZATIONS, PYRAMID_CONTEXTS
+    from ddcodec.distill.start.crop_choice import PACKS
     from ddcodec.distill.start.initial_images import INITIALISERS
     from ddcodec.networks import NETWORKS
 
@@ -134,7 +135,7 @@ def test_choices_are_those_of_the_package() -> None:
     assert set(distill_options.LOSSES) == {"none", *LOSSES}
     assert distill_options.BALANCES == BALANCES
     assert distill_options.CONTEXTS == PYRAMID_CONTEXTS
-    assert distill_options.INITS == INITS == tuple(INITIALISERS)
+    assert distill_options.INITS == INITS == (*INITIALISERS, *PACKS)
     assert run_options.PARAMETERIZATIONS == PARAMETERIZATIONS
     assert set(run_options.SHARES) == set(SHARES)
     assert set(judging_options.PROTOCOLS) == set(protocols.PROTOCOLS)

@@ -124,7 +124,7 @@ def _code_pixels(
         budget=Budget(recipe.bytes_per_class, part.num_classes),
         images_per_class=None,
         context_width=recipe.context_width,
-        choose=lambda counts: np.arange(int(counts.sum())),
+        choose=lambda counts: part.images.numpy()[: int(counts.sum())],
         distillation=None,
         steps=recipe.joint_steps,
         seed=recipe.seed,

@@ -92,7 +92,7 @@ def distill_latents(
         names_bytes=sum(len(name) + 1 for name in names or ()),
     )
     choose = image_chooser(dataset, part, recipe, device, supervision.on_progress)
-    targets = np.ascontiguousarray(part.images.numpy()[choose(allocation.class_counts)])
+    targets = choose(allocation.class_counts)
     if recipe.skip_init:
         targets = _noise_like(targets, recipe.seed)
     run = new_run(part, recipe, allocation, targets, names, device, labels)

@@ -33,7 +33,7 @@ LOSSES = ("none", "dm", "gm", "tm", "ncfm")
 CONTEXTS = ("own", "coarser")
 QUANTIZERS = ("descent", "soft", "ste")
 BALANCES = ("equal", "natural")
-INITS = ("random", "herding", "teacher")
+INITS = ("random", "herding", "teacher", "crops", "packed")
 
 
 def parse_loss(text: str) -> str:
@@ -95,7 +95,8 @@ _OPTIONS = (
     ),
     click.option(
         "--init", type=click.Choice(INITS), default="random",
-        help="Real images to start from; herding and teacher look through a pool.",
+        help="Real images to start from, or crops of them, one or 2×2 to an image; all but random "
+        "look through a pool, crops through --teacher if it is given.",
     ),
     click.option(
         "--parameterization", type=click.Choice(PARAMETERIZATIONS), default="latents",

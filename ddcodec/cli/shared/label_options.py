@@ -35,6 +35,7 @@ LABEL_OPTIONS = (
     ),
     click.option(
         "--teacher", metavar="FOLDER", show_default="none",
-        help="Made by `ddc teacher`: for --labels soft, and for a labeler to learn from.",
+        help="Made by `ddc teacher`: for --labels soft, for a labeler to learn from, and for "
+        "--init crops and packed.",
     ),
 )  # fmt: skip

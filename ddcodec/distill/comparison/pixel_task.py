@@ -58,8 +58,8 @@ class PixelTask:
         images_per_class: as the user fixed it; None follows from the budget.
         keeps_all: whether all images are coded, whatever the budget.
         context_width: inputs of the context model; None follows from the budget.
-        choose: returns rows of `images`, sorted by class, for numbers of images per class; a
-            larger choice begins, class by class, with the smaller one.
+        choose: returns uint8 images, sorted by class, for numbers of images per class; a larger
+            choice begins, class by class, with the smaller one.
         distillation: returns the loss on a representation; None codes real images as they are.
         steps: of the optimisation.
         seed: everything random follows from it.
@@ -75,7 +75,7 @@ class PixelTask:
     budget: Budget
     images_per_class: int | None
     context_width: int | None
-    choose: Callable[[Integers], Integers]
+    choose: Callable[[Integers], NDArray[np.uint8]]
     distillation: Callable[[Representation], Distillation] | None
     steps: int
     seed: int

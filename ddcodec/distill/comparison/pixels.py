@@ -99,7 +99,7 @@ class _PixelRun:
         representation = Representation(
             counts, sets, self._context, synthesis, task.seed, task.device
         )
-        rows = torch.from_numpy(synthesis.latents_of(task.images[task.choose(counts)]))
+        rows = torch.from_numpy(synthesis.latents_of(task.choose(counts)))
         representation.latents.data.copy_(rows)
         return representation
 
@@ -193,7 +193,7 @@ class _PixelRun:
             encoded,
             Allocation(final.class_counts, final.class_sets, self._context, self._synthesis),
             self._estimated_bytes(final, header, networks, encoded),
-            np.ascontiguousarray(task.images[task.choose(final.class_counts)]),
+            task.choose(final.class_counts),
         )
 
     def _fit(

@@ -17,8 +17,8 @@ NO_LOSS = "none"
 
 PYRAMID_CONTEXTS = ("own", "coarser")
 SHARES = ("class", "groups", "all")
-INITS = ("random", "herding", "teacher")
-"""Keys of `INITIALISERS` in `initial_images.py`."""
+INITS = ("random", "herding", "teacher", "crops", "packed")
+"""Keys of `INITIALISERS` in `initial_images.py`, then of `PACKS` in `crop_choice.py`."""
 
 EQUAL, NATURAL = "equal", "natural"
 BALANCES = (EQUAL, NATURAL)
@@ -48,7 +48,8 @@ class Recipe:
             images per class, anything else is a folder of `ddc pool`.
         experts: folder of `ddc experts` for losses that follow trajectories.
         loss_options: settings of the loss alone, by name.
-        init: which real images a run starts from, `random`, `herding` or `teacher`.
+        init: which real images a run starts from, `random`, `herding` or `teacher`, or `crops` of
+            them, one or 2×2 `packed` into an image.
         parameterization: what is optimised, `latents` under the rate or plain `pixels`.
         images_per_class: synthetic images of each class; None follows from the budget.
         balance: `equal` gives every class as many images, or all it has; `natural` shares as many
@@ -75,7 +76,8 @@ class Recipe:
         labeler_epochs: passes over the training part that the labeler is trained for.
         labeler_from: a `.ddc` whose labeler is taken as it is, instead of training one; soft labels
             may be those of it, too.
-        teacher: folder of `ddc teacher`, for soft labels and, if given, for the labeler.
+        teacher: folder of `ddc teacher`, for soft labels and, if given, for the labeler and to
+            choose crops.
         renditions: times a student is advised to have each image drawn; None for the usual number.
         seed: everything random follows from it.
         device: where to compute.

@@ -19,7 +19,7 @@ class Progress:
     """Where a run stands.
 
     Attributes:
-        phase: `pool …`, `start`, `fit`, `joint` or `settle`.
+        phase: `pool …`, `crops`, `start`, `fit`, `joint` or `settle`.
         step, steps: of this phase; step 0 is what the phase found.
         rate_bytes: estimated size of the file now; None before there is one.
         budget_bytes: the limit.

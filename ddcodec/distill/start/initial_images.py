@@ -1,6 +1,7 @@
 """Which real images a run starts from: at random, by herding, or those a teacher is sure of.
 
-An initialiser ranks the images of a class, so that a larger set contains a smaller one. Herding and
+An initialiser ranks the images of a class, so that a larger set contains a smaller one; starts that
+are no whole images are in `crop_choice.py`. Herding and
 the teacher look through the last-trained networks of a pool, which has seen the training part only;
 those of the pool a recipe names, and else of the automatic one, whatever networks the loss uses.
 """
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from ddcodec.datasets.base import rows_of_classes
 from ddcodec.distill.trained.pools import Pool
 from ddcodec.distill.trained.training_part import training_fingerprint
-from ddcodec.networks import normalise, precision
+from ddcodec.networks import Classifier, normalise, precision
 
 Integers = NDArray[np.int64]
 
@@ -187,20 +188,31 @@ class PoolLook:
         }
         return Pool(self._pool_folder(), self._device, wanted)
 
-    @torch.no_grad()
+    @cached_property
+    def _networks(self) -> list[Classifier]:
+        return self._pool.last_networks()
+
     def __call__(self, rows: Integers, label: int) -> Seen:
         """Return what the networks see in some images of a class; see `Seen`."""
-        teachers = self._pool.last_networks()
-        bfloat16 = precision.bfloat16_pays(self._device)
-        embeddings, surprise = [], []
-        for start in range(0, len(rows), CHUNK_IMAGES):
-            chunk = torch.from_numpy(self._images[rows[start : start + CHUNK_IMAGES]])
-            images = normalise(chunk.to(self._device), self._pool.mean, self._pool.std)
-            with precision.autocast(self._device, bfloat16):
-                features = [teacher.features(images).float() for teacher in teachers]
-            logits = torch.stack(
-                [own.classifier(part) for own, part in zip(teachers, features, strict=True)]
-            )
-            embeddings.append(torch.cat([F.normalize(part, dim=1) for part in features], 1).cpu())
-            surprise.append(-logits.log_softmax(-1)[..., label].mean(0).cpu())
-        return Seen(torch.cat(embeddings).numpy(), torch.cat(surprise).numpy())
+        chunks = np.split(rows, range(CHUNK_IMAGES, len(rows), CHUNK_IMAGES))
+        seen = [self.see(self._images[chunk], label) for chunk in chunks]
+        embeddings = np.concatenate([part.embeddings for part in seen])
+        return Seen(embeddings, np.concatenate([part.surprise for part in seen]))
+
+    @torch.no_grad()
+    def see(self, images: NDArray[np.uint8], label: int) -> Seen:
+        """Return what the networks see in any images N×C×H×W of a class, all at once."""
+        inputs = torch.from_numpy(images).to(self._device)
+        normal = normalise(inputs, self._pool.mean, self._pool.std)
+        with precision.autocast(self._device, precision.bfloat16_pays(self._device)):
+            features = [network.features(normal).float() for network in self._networks]
+        logits = torch.stack(
+            [own.classifier(part) for own, part in zip(self._networks, features, strict=True)]
+        )
+        embeddings = torch.cat([F.normalize(part, dim=1) for part in features], 1)
+        own = -logits.log_softmax(-1)[..., label].mean(0)
+        return Seen(embeddings.cpu().numpy(), own.cpu().numpy())
+
+    def surprise(self, images: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
+        """Return how much any images of a class surprise the networks; see `Seen`."""
+        return self.see(images, label).surprise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,13 +12,15 @@ from numpy.typing import NDArray
 
 from ddcodec.datasets.base import Dataset
 from ddcodec.datasets.trees.source import user_path
+from ddcodec.distill.labels.making import load_teacher
 from ddcodec.distill.latents.representation import Representation
 from ddcodec.distill.losses import LOSSES, LossSettings
 from ddcodec.distill.losses.by_name import build_loss, find_loss
 from ddcodec.distill.rate.utilities import Distillation
 from ddcodec.distill.recipe.recipe import Recipe
 from ddcodec.distill.running.progress import Progress, ProgressCallback
-from ddcodec.distill.start.initial_images import PoolLook, choose_initial_images
+from ddcodec.distill.start.crop_choice import PACKS, CropChoice, Surprise, teacher_surprise
+from ddcodec.distill.start.initial_images import INITIALISERS, PoolLook, choose_initial_images
 from ddcodec.distill.trained.automatic_pool import (
     AUTOMATIC,
     OWN,
@@ -84,11 +87,17 @@ def image_chooser(
     recipe: Recipe,
     device: torch.device,
     on_progress: ProgressCallback,
-) -> Callable[[NDArray[np.int64]], NDArray[np.int64]]:
-    """Return a function from numbers of images per class to rows of the training part.
+) -> Callable[[NDArray[np.int64]], NDArray[np.uint8]]:
+    """Return a function from numbers of images per class to those a run starts from.
 
-    Choices that look through networks take those of the pool the recipe names, or else of the
-    automatic one, which is made first if it is missing.
+    It returns uint8 N×C×H×W, sorted by class; a larger choice begins, class by class, with a
+    smaller one. Choices that look through networks take those of the pool the recipe names, or
+    else of the automatic one, which is made first if it is missing; crops are chosen by the
+    recipe's teacher if it names one.
+
+    Raises:
+        DataError: if the teacher is of another dataset.
+        RecipeError: if images are too small for what is packed into them.
     """
     images, labels = part.images.numpy(), part.labels.numpy()
     look = PoolLook(
@@ -98,7 +107,17 @@ def image_chooser(
         device,
         lambda: _pool_folder(dataset, recipe, device, on_progress),
     )
-    return lambda counts: choose_initial_images(recipe.init, labels, counts, recipe.seed, look)
+    if recipe.init in INITIALISERS:
+        return lambda counts: images[
+            choose_initial_images(recipe.init, labels, counts, recipe.seed, look)
+        ]
+
+    surprise: Surprise = look.surprise
+    if recipe.teacher is not None:
+        surprise = teacher_surprise(load_teacher(dataset, Path(recipe.teacher), device), device)
+    budget_bytes = round(recipe.bytes_per_class * dataset.num_classes)
+    shown = shown_classes("crops", budget_bytes, on_progress)
+    return CropChoice(images, labels, PACKS[recipe.init], recipe.seed, surprise, shown)
 
 
 def _pool_folder(
@@ -129,5 +148,23 @@ def shown_training(
                 seconds_left=progress.seconds_left,
             )
         )
+
+    return report
+
+
+def shown_classes(
+    phase: str, budget_bytes: int, on_progress: ProgressCallback
+) -> Callable[[int, int], None]:
+    """Return a callback that shows work done class by class as a phase of a run."""
+    first_end = 0.0
+
+    def report(done: int, classes: int) -> None:
+        # A pool may have been made during the first class.
+        nonlocal first_end
+        now = time.monotonic()
+        if done == 1:
+            first_end = now
+        left = (now - first_end) / (done - 1) * (classes - done) if done > 1 else None
+        on_progress(Progress(phase, done, classes, None, budget_bytes, None, left))
 
     return report

@@ -55,7 +55,7 @@ def _run(
         budget=Budget(bytes_per_class, 2),
         images_per_class=images_per_class,
         context_width=8,
-        choose=lambda counts: choose_initial_images("random", labels, counts, 0, _no_look),
+        choose=lambda counts: images[choose_initial_images("random", labels, counts, 0, _no_look)],
         distillation=None if loss is None else distillation,
         steps=6,
         seed=0,
