@@ -79,21 +79,18 @@ def resolved_recipe(recipe: Recipe, allocation: Allocation) -> Recipe:
     numbers, because some have fewer images than wanted, and steps of the first fit.
     """
     synthesis, counts = allocation.synthesis, set(allocation.class_counts.tolist())
-    resolved = replace(
-        recipe,
-        images_per_class=counts.pop() if len(counts) == 1 else recipe.images_per_class,
-        context_width=allocation.context.width,
-        context_depth=allocation.context.depth,
-    )
+    found: dict[str, Any] = {
+        "images_per_class": counts.pop() if len(counts) == 1 else recipe.images_per_class,
+        "context_width": allocation.context.width,
+        "context_depth": allocation.context.depth,
+    }
     family = _FAMILIES.get(synthesis.synthesis_id)
-    if family is None:
-        return resolved
-    shares = {1: "all", len(allocation.class_counts): "class"}
-    return replace(
-        resolved,
-        synthesis=str(DecoderChoice(family, synthesis.widths)),
-        share=recipe.share or shares.get(allocation.num_sets, "groups"),
-    )
+    if family is not None:
+        shares = {1: "all", len(allocation.class_counts): "class"}
+        found["synthesis"] = str(DecoderChoice(family, synthesis.widths))
+        found["share"] = recipe.share or shares.get(allocation.num_sets, "groups")
+    # All at once: a search and what it found exclude each other.
+    return replace(recipe, **found)
 
 
 def _with_steps(recipe: Recipe, distilled: Distilled) -> Recipe:

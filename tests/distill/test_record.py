@@ -38,6 +38,14 @@ def test_a_resolved_recipe_allocates_the_same(recipe: Recipe, counts: tuple[int,
     assert resolved_recipe(resolved, again) == resolved
 
 
+def test_a_search_is_resolved_into_what_it_found() -> None:
+    """The record of a search names its networks, and repeats them without searching."""
+    networks = {"synthesis": "wavelet-8", "context_width": 24, "context_depth": 2, "share": "class"}
+    allocation = allocate(replace(OPEN, **networks), np.array([90, 90]), (3, 32, 32), names_bytes=0)
+    resolved = resolved_recipe(replace(OPEN, synthesis="search"), allocation)
+    assert {name: getattr(resolved, name) for name in networks} == networks
+
+
 def test_images_per_class_are_what_there_is() -> None:
     """The wanted number, no more than a class has; open where classes differ."""
     shape = (3, 32, 32)
