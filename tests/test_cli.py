@@ -26,6 +26,7 @@ from ddcodec.cli.shared import group, judging_options, options, run_options
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.datasets.sources import glyphs
 from ddcodec.distill.recipe.recipe import SHARES, Recipe
+from ddcodec.distill.search import decoder_search
 from ddcodec.errors import OutputError
 from ddcodec.evaluation import protocols
 from ddcodec.format.container import pack_container
@@ -492,6 +493,22 @@ def test_distill_options_reach_the_run(pets: Path) -> None:
     header = decode_bytes(Path("x.ddc").read_bytes()).header
     assert (header.num_sets, header.has_class_names, header.context_id) == (2, False, 1)
     assert header.synthesis_widths == (4,)
+
+
+def test_a_search_goes_from_options_to_record(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is found is said, recorded, and made again from the record without a search."""
+    monkeypatch.setattr(decoder_search, "RUNGS", (1,))
+    monkeypatch.setattr(decoder_search, "TRIALS", 2)
+    options = ["--synthesis", "search", "--spc", "1", "--fit-steps", "4", "--loss", "none"]
+    result = _run("distill", pets, "--bpc", "900", *options, "--record", "-o", "x.ddc")
+    assert result.exit_code == 0, result.stderr
+    assert _facts(result.stdout)["searched"] == "2 short fits"
+    record = json.loads(Path("x.ddc.json").read_text())
+    assert len(record["search"]) == 2 and record["recipe"]["synthesis"].startswith("wavelet")
+    again = _run("distill", pets, "--recipe", "x.ddc.json", "-o", "y.ddc")
+    assert again.exit_code == 0, again.stderr
+    assert Path("y.ddc").read_bytes() == Path("x.ddc").read_bytes()
+    assert _left() == ["x.ddc", "x.ddc.json", "y.ddc"]
 
 
 def test_distill_keeps_what_is_there(pets: Path) -> None:
