@@ -111,6 +111,13 @@ class DecoderSearch:
         decoder = str(DecoderChoice(WAVELET_FAMILY, synthesis.widths))
         return Networks(decoder, context.width, context.depth, "all")
 
+    def trial_recipe(self, networks: Networks, fit_steps: int) -> Recipe:
+        """Return the recipe of a trial: the images that the default would code, fitted shortly."""
+        images = int(self._whole.class_counts.max())
+        return replace(
+            self._plain, **asdict(networks), images_per_class=images, fit_steps=fit_steps
+        )
+
     def run(self) -> Found:
         """Try all rungs.
 
@@ -150,20 +157,13 @@ class DecoderSearch:
         psnr: float | None = None
         size_bytes = 0
         with suppress(BudgetError):
-            psnr, size_bytes = self._code(self._short_recipe(networks, self._rungs[rung]))
+            psnr, size_bytes = self._code(self.trial_recipe(networks, self._rungs[rung]))
         trial = Trial(networks, rung, psnr, size_bytes, time.monotonic() - started)
         self._kept.add(trial)
         shown = "too large" if psnr is None else f"{psnr:.2f} dB"
         self._supervision.on_notice(f"search, rung {rung + 1}: {networks}: {shown}")
         self._supervision.on_record({"event": "search", **trial.to_json()})
         return trial
-
-    def _short_recipe(self, networks: Networks, fit_steps: int) -> Recipe:
-        """Return the recipe of a trial: the images that the default would code, fitted shortly."""
-        images = int(self._whole.class_counts.max())
-        return replace(
-            self._plain, **asdict(networks), images_per_class=images, fit_steps=fit_steps
-        )
 
     def _allocate(self, recipe: Recipe) -> Allocation:
         return allocate(recipe, self._available, self._shape, 0)
