@@ -5,12 +5,15 @@
 
 The networks that the budget would choose come first, then those that are named: decoder, width and
 depth of the context model, and how classes share them. Each codes the same images as a trial of
-`ddc distill --synthesis search` does, and is a line of JSON with the CPU seconds it took.
+`ddc distill --synthesis search` does, and is a line of JSON with the CPU seconds it took; the PSNR
+of what does not fit the budget is null.
 """
 
 import argparse
 import json
 import time
+from contextlib import suppress
+from typing import Any
 
 import torch
 
@@ -22,6 +25,7 @@ from ddcodec.distill.running.progress import Supervision
 from ddcodec.distill.search.decoder_search import DecoderSearch, psnr_of
 from ddcodec.distill.search.space import Networks
 from ddcodec.distill.trained.training_part import TrainingPart
+from ddcodec.errors import BudgetError
 
 
 def networks(text: str) -> Networks:
@@ -52,8 +56,12 @@ def main() -> None:
         started = time.process_time()
         trial = search.trial_recipe(tried, arguments.steps)
         settings = checkpoint_settings(dataset, trial)
-        made = distill_latents(dataset, part, trial, Supervision(), torch.device("cpu"), settings)
-        line = {"networks": str(tried), "psnr": round(psnr_of(made), 3), "bytes": made.size_bytes}
+        line: dict[str, Any] = {"networks": str(tried), "psnr": None}
+        with suppress(BudgetError):
+            made = distill_latents(
+                dataset, part, trial, Supervision(), torch.device("cpu"), settings
+            )
+            line |= {"psnr": round(psnr_of(made), 3), "bytes": made.size_bytes}
         line["cpu_seconds"] = round(time.process_time() - started)
         print(json.dumps(line, ensure_ascii=False), flush=True)
 
