@@ -23,7 +23,7 @@ VERSION = 2
 """Raised whenever the same network would go on differently from what is kept."""
 
 FOLDER = "unfinished"
-EVERY_SECONDS = 120.0
+EVERY_SECONDS = 60.0
 DAYS_KEPT = 14
 
 State = dict[str, Any]
