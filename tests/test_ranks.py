@@ -17,10 +17,10 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
+from ddcodec import ranks
 from ddcodec.cli import ddc
 from ddcodec.errors import DdcError, RecipeError
 from ddcodec.evaluation import protocols
-from ddcodec.kept import ranks
 from ddcodec.ranks import ALONE, Ranks, asked, joined
 
 EXPERTS = ["experts", "pets", "--count", "3", "--epochs", "2", "--width", "4"]

@@ -20,6 +20,7 @@ from ddcodec.codec.decode import decode_bytes
 from ddcodec.distill.recipe.presets import preset_names
 from ddcodec.distill.recipe.recipe import Recipe
 from ddcodec.distill.recipe.recipe_file import read_recipe
+from ddcodec.kept.seal import unsealed_json
 
 RECIPE = """\
 dataset = "pets"
@@ -151,8 +152,8 @@ def test_record_repeats_the_run() -> None:
     """The file of a record is the same to the byte, and so is its record but for the time."""
     result = _run("distill", "--recipe", "mine.toml", "--record")
     assert result.exit_code == 0, result.output
-    data, text = Path("pets-0.5k.ddc").read_bytes(), Path("pets-0.5k.ddc.json").read_text()
-    record = json.loads(text)
+    data = Path("pets-0.5k.ddc").read_bytes()
+    record = unsealed_json(Path("pets-0.5k.ddc.json").read_bytes())
     digest = hashlib.sha256(data).hexdigest()
     assert record["result"].pop("seconds") > 0
     assert record["result"] == {
@@ -167,7 +168,7 @@ def test_record_repeats_the_run() -> None:
     assert again.exit_code == 0 and "recorded with" not in again.stderr, again.output
     assert "again.ddc.json" in again.stdout
     assert Path("again.ddc").read_bytes() == data
-    repeated = json.loads(Path("again.ddc.json").read_text())
+    repeated = unsealed_json(Path("again.ddc.json").read_bytes())
     del repeated["result"]["seconds"]
     # What was asked for differs: a record names what else followed from the budget.
     assert record.pop("asked")["share"] is None and repeated.pop("asked")["share"] == "all"
