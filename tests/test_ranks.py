@@ -11,11 +11,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from PIL import Image
+from pet_folders import write_pets
 
 from ddcodec import ranks
 from ddcodec.cli import ddc
@@ -83,14 +82,7 @@ group.main(["work"])
 def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """Commands that two processes of torchrun did beside an image folder of two classes, 8 × 8."""
     place = tmp_path_factory.mktemp("job")
-    random = np.random.default_rng(0)
-    for split in ("train", "test"):
-        for name in ("cat", "dog"):
-            folder = place / "pets" / split / name
-            folder.mkdir(parents=True)
-            for index in range(6):
-                pixels = random.integers(0, 256, (8, 8, 3)).astype(np.uint8)
-                Image.fromarray(pixels).save(folder / f"{index}.png")
+    write_pets(place / "pets", 6)
     (place / "worker.py").write_text(WORKER)
     run = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
     return place, subprocess.run(

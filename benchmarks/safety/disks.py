@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ways import Place, Way, all_ways, prepare
+from ways import Place, Way, asked
 
 NOBODY = 65534
 PAGE = 4096
@@ -50,15 +50,11 @@ def main() -> None:
     """Run the ways that are asked for and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", type=int, default=4, help="of each kind of full disk, and way")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="", help="ways whose names hold this")
-    arguments = parser.parse_args()
-    chosen = [way for way in all_ways() if arguments.only in way.name]
-    prepare()
+    arguments, chosen = asked(parser)
     runs = failures = 0
     with tempfile.TemporaryDirectory(prefix="disks-") as name:
         Path(name).chmod(0o755)
-        place = Place.make(Path(name), {need for way in chosen for need in way.before})
+        place = Place.make(Path(name), chosen)
         place.work.mkdir()
         can_mount = os.geteuid() == 0 and _mount(place.work, ROOMY)
         print("" if can_mount else "Nothing is mounted: that needs root on Linux.", flush=True)

@@ -18,22 +18,18 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ways import Place, Way, all_ways, prepare
+from ways import Place, Way, asked
 
 
 def main() -> None:
     """Run the ways that are asked for and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=12, help="of each way")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="", help="ways whose names hold this")
-    arguments = parser.parse_args()
-    chosen = [way for way in all_ways() if arguments.only in way.name]
-    prepare()
+    arguments, chosen = asked(parser)
     failures = kills = 0
     print(f"{'way':24} {'seconds':>7} {'kills':>5} {'rounds':>6}  outcome", flush=True)
     with tempfile.TemporaryDirectory(prefix="kills-") as name:
-        place = Place.make(Path(name), {need for way in chosen for need in way.before})
+        place = Place.make(Path(name), chosen)
         for way in chosen:
             result = _try(way, place, arguments.kills, random.Random(arguments.seed))
             print(result, flush=True)

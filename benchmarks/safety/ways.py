@@ -6,13 +6,14 @@ cache; by fork, since a new Python would take longer than the work.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import hashlib
 import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -127,11 +128,11 @@ class Place:
     logs: Path
 
     @classmethod
-    def make(cls, where: Path, needed: set[str]) -> Place:
-        """Make a base that has what ways need, by the names of `BEFORE`."""
+    def make(cls, where: Path, ways: Sequence[Way]) -> Place:
+        """Make a base that has what these ways need."""
         place = cls(where / "base", where / "work", where / "logs")
         place.logs.mkdir()
-        _make_base(place, needed)
+        _make_base(place, {need for way in ways for need in way.before})
         return place
 
     def begin(self, way: Way) -> None:
@@ -260,7 +261,16 @@ def _make_base(place: Place, needed: set[str]) -> None:
             raise SystemExit(f"{' '.join(words)}: {place.last_line()}")
 
 
-def prepare() -> None:
+def asked(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, list[Way]]:
+    """Return the arguments of the command line and the ways that they choose, ready to be run."""
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="ways whose names hold this")
+    arguments = parser.parse_args()
+    _prepare()
+    return arguments, [way for way in all_ways() if arguments.only in way.name]
+
+
+def _prepare() -> None:
     """Let runs of seconds be kept as often as those of hours are, and students be small."""
     supervision = watching.Watch.supervision
 

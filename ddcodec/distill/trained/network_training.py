@@ -115,9 +115,19 @@ class Trainer:
         self._images = part.images.to(self._device)
 
     @property
+    def num_images(self) -> int:
+        """Images of the training part."""
+        return len(self._part.labels)
+
+    @property
+    def batch_size(self) -> int:
+        """Images per update; the last batch of an epoch may be smaller."""
+        return self._schedule.batch_size
+
+    @property
     def updates_per_epoch(self) -> int:
         """Batches it takes to see every image once."""
-        return -(-len(self._part.labels) // self._schedule.batch_size)
+        return -(-self.num_images // self.batch_size)
 
     def train(
         self,
@@ -158,22 +168,16 @@ class Trainer:
         """Return freshly initialised weights, float32 P."""
         return self._network.initial(derived_seed(seed, _INITIAL))
 
-    def descend(self, weights: Tensor, velocity: Tensor, batch: tuple[Tensor, Tensor]) -> Descent:
-        """Make an update of SGD; the velocity changes in place."""
+    def descend(
+        self, weights: Tensor, velocity: Tensor, batch: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Return weights after an update of SGD, and the loss before; velocity changes in place."""
         images, labels = batch
-        is_whole = len(labels) == self._schedule.batch_size
+        is_whole = len(labels) == self.batch_size
         gradient, loss = (self._whole if is_whole else self._rest)(weights, images, labels)
         gradient = gradient.add(weights, alpha=self._schedule.weight_decay)
         velocity.mul_(self._schedule.momentum).add_(gradient)
         return weights.sub(velocity, alpha=self._schedule.learning_rate), loss
-
-    def shuffled(self, stream: torch.Generator) -> Tensor:
-        """Return the rows of an epoch, int64 N, in a random order."""
-        return torch.randperm(len(self._part.labels), generator=stream)
-
-    def batch_rows(self, pending: Tensor) -> tuple[Tensor, Tensor]:
-        """Split rows into those of the next batch and the rest."""
-        return pending[: self._schedule.batch_size], pending[self._schedule.batch_size :]
 
     def batch(self, rows: Tensor, stream: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return augmented images of these rows, and their labels."""
@@ -181,10 +185,6 @@ class Trainer:
         images = networks.normalise(pixels, self._part.mean, self._part.std)
         draw = augment.draw(stream, len(rows), siamese=False)
         return augment.apply(images, draw), self._part.labels[rows].to(self._device)
-
-
-Descent = tuple[Tensor, Tensor]
-"""Weights float32 P after an update, and the loss before it."""
 
 
 class NetworkRun:
@@ -221,8 +221,9 @@ class NetworkRun:
     def update(self) -> Tensor:
         """Make the next update; return its loss, which the one after it may overwrite."""
         if not len(self._pending):
-            self._pending = self._trainer.shuffled(self._stream)
-        rows, self._pending = self._trainer.batch_rows(self._pending)
+            self._pending = torch.randperm(self._trainer.num_images, generator=self._stream)
+        size = self._trainer.batch_size
+        rows, self._pending = self._pending[:size], self._pending[size:]
         batch = self._trainer.batch(rows, self._stream)
         self._weights, loss = self._trainer.descend(self._weights, self._velocity, batch)
         self.done += 1
@@ -245,7 +246,7 @@ class NetworkRun:
         done = checked_count(state["done"], most=self.updates)
         check_like(state["weights"], self._weights.cpu())
         check_like(state["velocity"], self._velocity.cpu())
-        check_rows(state["pending"], len(self._trainer.shuffled(torch.Generator())))
+        check_rows(state["pending"], self._trainer.num_images)
         passed = sum(station <= done for station in self._stations)
         check_like(state["passed"], [self._weights.to("cpu", self._dtype)] * passed)
         self._stream.set_state(state["stream"])

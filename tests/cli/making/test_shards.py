@@ -6,12 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from pet_folders import write_pets
 
 from ddcodec.cli import ddc
 from ddcodec.cli.making.grid import Grid
@@ -26,14 +25,7 @@ QUICK = ["--fit-steps", "2", "--spc", "2", "--synthesis", "4", "--repeats", "1"]
 @pytest.fixture
 def pets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work beside an image folder of two classes, 8 × 8, where an evaluation is two updates."""
-    random = np.random.default_rng(0)
-    for split in ("train", "test"):
-        for name in ("cat", "dog"):
-            folder = tmp_path / "our pets" / split / name
-            folder.mkdir(parents=True)
-            for index in range(4):
-                pixels = random.integers(0, 256, (8, 8, 3)).astype(np.uint8)
-                Image.fromarray(pixels).save(folder / f"{index}.png")
+    write_pets(tmp_path / "our pets", 4)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DDC_CACHE", str(tmp_path / "cache"))
     protocol = protocols.Protocol("quick", updates=2, batch_size=4, network_width=4)

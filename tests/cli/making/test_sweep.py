@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from pet_folders import write_pets
 from PIL import Image
 
 from ddcodec.cli import ddc
@@ -27,15 +27,8 @@ FILES += ["none-500-seed0.jsonl", "none-500-seed0.test.json"]
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a dataset of two classes and a sweep of one point, evaluated briefly."""
-    random = np.random.default_rng(0)
     base = tmp_path_factory.mktemp("finished")
-    for split in ("train", "test"):
-        for name in ("cat", "dog"):
-            folder = base / "pets" / split / name
-            folder.mkdir(parents=True)
-            for index in range(4):
-                pixels = random.integers(0, 256, (8, 8, 3)).astype(np.uint8)
-                Image.fromarray(pixels).save(folder / f"{index}.png")
+    write_pets(base / "pets", 4)
     with pytest.MonkeyPatch.context() as patch:
         _prepare(patch, base)
         result = _sweep()
