@@ -2,13 +2,15 @@
 
     python benchmarks/distill.py joint cifar10 --data cifar10.tar.xz
     python benchmarks/distill.py training [--compiled]
+    python benchmarks/distill.py derivatives [--compiled]
 
 `joint`: steps of `ddc distill --loss dm` at 64 images per class, with the pool and with random
 networks, against the same step written plainly: eager float32, a fresh ConvNetD3 of the same width,
 256 real images of each class embedded without gradients, all synthetic images rendered and embedded
 with gradients, Adam on everything. `training`: ConvNetD3-128 at batch 256 as `ddc eval` trains it,
-against an eager float32 loop. Kinds take turns; each row is the median over all its turns. The time
-is that of the process (`--clock cpu`, for a busy machine and one thread) or of the wall.
+against an eager float32 loop. `derivatives`: those that experts, pools and trajectory matching
+take, of a ConvNetD3-64 and 100 images. Kinds take turns; each row is the median over all its turns.
+The time is that of the process (`--clock cpu`, for a busy machine and one thread) or of the wall.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -32,6 +35,8 @@ from ddcodec.distill.losses.base import DEFAULT_NETWORK_WIDTH
 from ddcodec.distill.rate.allocation import allocate
 from ddcodec.distill.recipe.recipe import Recipe
 from ddcodec.distill.running.progress import Progress, Supervision
+from ddcodec.distill.trained.derivatives import LossDerivatives
+from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.entropy.laplace import LaplaceModel
 from ddcodec.evaluation import LabelledImages, Protocol, TrainingOptions, train_network
 from ddcodec.networks import augment
@@ -39,6 +44,7 @@ from ddcodec.networks.classifier import Classifier
 from ddcodec.networks.convnet import ConvNet
 
 IMAGES_PER_CLASS, REAL_BATCH, TRAINING_BATCH = 64, 256, 256
+DERIVED_WIDTH, DERIVED_BATCH = 64, 100
 CLOCKS = {"cpu": time.process_time, "wall": time.perf_counter}
 Clock = Callable[[], float]
 
@@ -234,6 +240,39 @@ def training_kinds(arguments: argparse.Namespace) -> dict[str, Callable[[], Time
     return kinds
 
 
+def derivative_times(name: str, is_compiled: bool, calls: int, clock: Clock) -> Timed:
+    """Time gradients or slopes, after one call that may compile."""
+    stream = torch.Generator().manual_seed(0)
+    network = FlatNetwork("convnet", (3, 32, 32), 10, DERIVED_WIDTH, torch.device("cpu"))
+    weights = network.initial(0)
+    images = torch.randn((DERIVED_BATCH, 3, 32, 32), generator=stream)
+    labels = torch.randint(10, (DERIVED_BATCH,), generator=stream)
+    derivatives = LossDerivatives(network, False, is_compiled)
+    moments = []
+    for _ in range(calls + 1):
+        if name == "gradient":
+            derivatives.gradient(weights, images, labels)
+        else:
+            derivatives.slope(weights, weights, images, labels)
+        moments.append(clock())
+    pairs = zip(moments, moments[1:], strict=False)
+    return Timed([after - before for before, after in pairs], DERIVED_BATCH)
+
+
+def derivative_kinds(arguments: argparse.Namespace) -> dict[str, Callable[[], Timed]]:
+    """Return the kinds of derivatives to be timed."""
+    clock, calls = CLOCKS[arguments.clock], arguments.steps
+    kinds: dict[str, Callable[[], Timed]] = {}
+    for name in ("gradient", "slope"):
+        for is_compiled in (False, True)[: 1 + arguments.compiled]:
+            title = f"{name} compiled" if is_compiled else name
+            kinds[title] = partial(derivative_times, name, is_compiled, calls, clock)
+    return kinds
+
+
+KINDS = {"joint": joint_kinds, "training": training_kinds, "derivatives": derivative_kinds}
+
+
 def rows(kinds: dict[str, Callable[[], Timed]], turns: int) -> Iterator[str]:
     """Yield a line for each kind, the plain one first."""
     timed: dict[str, list[Timed]] = {name: [] for name in kinds}
@@ -255,7 +294,7 @@ def rows(kinds: dict[str, Callable[[], Timed]], turns: int) -> Iterator[str]:
 def main() -> None:
     """Print a line for each kind."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("joint", "training"))
+    parser.add_argument("what", choices=KINDS)
     parser.add_argument("dataset", nargs="?", default="cifar10")
     parser.add_argument("--data")
     parser.add_argument("--steps", type=int, default=20)
@@ -263,8 +302,7 @@ def main() -> None:
     parser.add_argument("--clock", choices=tuple(CLOCKS), default="wall")
     parser.add_argument("--compiled", action="store_true")
     arguments = parser.parse_args()
-    kinds = joint_kinds(arguments) if arguments.what == "joint" else training_kinds(arguments)
-    for line in rows(kinds, arguments.turns):
+    for line in rows(KINDS[arguments.what](arguments), arguments.turns):
         print(line, flush=True)
 
 

@@ -1,9 +1,14 @@
 """Compiled functions that go on uncompiled where compiling fails."""
 
+import contextlib
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import torch
+
+from ddcodec.errors import DataError
 
 Result = TypeVar("Result")
 
@@ -27,3 +32,15 @@ def compiled(function: Callable[..., Result]) -> Callable[..., Result]:
             return function(*inputs)
 
     return call
+
+
+def keep_programs(cache: Callable[[], Path]) -> None:
+    """Let compiled programs outlive the process, where nobody has said where they are to be.
+
+    Args:
+        cache: Returns the folder that they go into a folder of; may raise `DataError`.
+    """
+    with contextlib.suppress(DataError, OSError):
+        folder = cache() / "compiled"
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import os
-import pathlib
 
 import numpy as np
 import pytest
@@ -223,21 +221,3 @@ def test_parts_of_a_batch_add_up(arch: str, monkeypatch: pytest.MonkeyPatch) -> 
         assert all(gradient is not None for gradient in found)
         results.append([loss, *found])
     assert all(torch.allclose(a, b, rtol=1e-3, atol=1e-5) for a, b in zip(*results, strict=True))
-
-
-def test_compiled_programs_are_kept(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
-) -> None:
-    """They go to the cache, unless the user has named a folder; a useless cache is no error."""
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")
-    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("DDC_CACHE", str(tmp_path / "file"))
-    gradients.keep_programs()
-    assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
-    monkeypatch.setenv("DDC_CACHE", str(tmp_path))
-    gradients.keep_programs()
-    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path / "compiled")
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "elsewhere")
-    gradients.keep_programs()
-    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "elsewhere"

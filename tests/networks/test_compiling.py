@@ -1,10 +1,14 @@
-"""What happens where compiling fails."""
+"""What happens where compiling fails, and where programs are kept."""
+
+import os
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from ddcodec.networks.compiling import compiled
+from ddcodec.errors import DataError
+from ddcodec.networks.compiling import compiled, keep_programs
 
 
 def test_a_compiler_that_breaks_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,3 +37,22 @@ def test_errors_of_the_function_are_raised(monkeypatch: pytest.MonkeyPatch) -> N
 
     with pytest.raises(ValueError, match="of its own"):
         compiled(wrong)(torch.zeros(1))
+
+
+def test_compiled_programs_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """They go to the cache, unless the user has named a folder; a useless cache is no error."""
+
+    def no_cache() -> Path:
+        raise DataError("There is none.")
+
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    (tmp_path / "file").touch()
+    for useless in (lambda: tmp_path / "file", no_cache):
+        keep_programs(useless)
+        assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
+    keep_programs(lambda: tmp_path)
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path / "compiled")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "elsewhere")
+    keep_programs(lambda: tmp_path)
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "elsewhere"

@@ -16,6 +16,7 @@ from ddcodec.datasets.trees.source import user_path
 from ddcodec.distill.losses.base import LossSettings, read_options
 from ddcodec.distill.losses.real_data import OWN, RealDataLoss
 from ddcodec.distill.losses.unrolled import UnrolledStudent
+from ddcodec.distill.trained.derivatives import SLOPES_TO_COMPILE, compiling_pays
 from ddcodec.distill.trained.experts import Experts
 from ddcodec.errors import RecipeError
 from ddcodec.networks import augment
@@ -142,7 +143,7 @@ class TrajectoryMatching(RealDataLoss):
         self._renormalise = Renormalisation(own, theirs)
         rate = math.log(self._options.student_rate)
         self._log_rate = torch.tensor(rate, device=self.device).requires_grad_()
-        self._student = UnrolledStudent(self._experts.network, bool(self.bfloat16))
+        self._students: dict[bool, UnrolledStudent] = {}
 
     def _keep(self, images: NDArray[np.uint8], labels: NDArray[np.integer]) -> Tensor | None:
         return None
@@ -163,7 +164,8 @@ class TrajectoryMatching(RealDataLoss):
         rate = torch.tensor(self.student_rate, device=self.device)
         start, target = segment.start, segment.target
         classes = labels[segment.rows.to(self.device)]
-        match = self._student.match(start, target, rate, views.detach(), classes)
+        student = self._student(step * segment.rows.numel())
+        match = student.match(start, target, rate, views.detach(), classes)
         (for_images,) = torch.autograd.grad(views, leaf, match.for_views)
         # By the logarithm of the rate, which is what is learned.
         for_log_rate = rate * match.for_rate
@@ -184,6 +186,15 @@ class TrajectoryMatching(RealDataLoss):
         """Continue with a rate from `state_dict`, in the tensor that `parameters` handed out."""
         with torch.no_grad():
             self._log_rate.copy_(state["log_rate"])
+
+    def _student(self, images_before: int) -> UnrolledStudent:
+        """Return a student, compiled as soon as the steps before have cost more than compiling."""
+        _, height, width = self._image_shape
+        pays = compiling_pays(self.device, images_before, height * width, SLOPES_TO_COMPILE)
+        if pays not in self._students:
+            network, bfloat16 = self._experts.network, bool(self.bfloat16)
+            self._students[pays] = UnrolledStudent(network, bfloat16, pays)
+        return self._students[pays]
 
     def _segment(self, num_images: int, step: int) -> _Segment:
         stream = self._stream(OWN, _CHOICE, step)

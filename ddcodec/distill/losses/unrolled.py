@@ -41,10 +41,11 @@ class UnrolledStudent:
     Args:
         network: The student's architecture, on the device.
         bfloat16: Compute it in bfloat16.
+        is_compiled: Compile its derivatives.
     """
 
-    def __init__(self, network: FlatNetwork, bfloat16: bool) -> None:
-        self._derivatives = LossDerivatives(network, bfloat16)
+    def __init__(self, network: FlatNetwork, bfloat16: bool, is_compiled: bool) -> None:
+        self._derivatives = LossDerivatives(network, bfloat16, is_compiled)
         self._replayed = Replayed(self._matched, network.device)
 
     def match(

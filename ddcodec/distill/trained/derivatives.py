@@ -1,7 +1,8 @@
 """Derivatives of a network's training loss by its weights: the gradient, and how it changes.
 
 On a GPU both are compiled: memory traffic between layers is what takes the time there, and fused
-layers keep activations in bfloat16. Where compiling fails, they are computed as they are.
+layers keep activations in bfloat16. On a CPU they are where the work is long enough to pay for it.
+Where compiling fails, they are computed as they are.
 """
 
 from __future__ import annotations
@@ -11,8 +12,33 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.func import grad_and_value, jvp
 
+from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.distill.trained.weights import FlatNetwork
-from ddcodec.networks.compiling import compiled
+from ddcodec.networks import precision
+from ddcodec.networks.compiling import compiled, keep_programs
+
+GRADIENTS_TO_COMPILE = 100_000
+"""Gradients of images of 32×32 from which compiling pays on a CPU: it takes half a minute of a core
+and saves 0.6 ms an image (docs/results/speed.md)."""
+
+SLOPES_TO_COMPILE = 15_000
+"""The same for slopes: one and a half minutes, and 6 ms an image."""
+
+_PIXELS = 32 * 32
+
+
+def compiling_pays(device: torch.device, images: float, num_pixels: int, least: int) -> bool:
+    """Tell whether derivatives had better be compiled.
+
+    Args:
+        device: Where they are computed.
+        images: That derivatives are taken for, one update after the other.
+        num_pixels: Of an image.
+        least: `GRADIENTS_TO_COMPILE` or `SLOPES_TO_COMPILE`.
+    """
+    if device.type == "cuda":
+        return True
+    return images * num_pixels >= least * _PIXELS and precision.compiler_found()
 
 
 class LossDerivatives:
@@ -21,16 +47,14 @@ class LossDerivatives:
     Args:
         network: Whose loss it is.
         bfloat16: Compute the network in bfloat16; weights and derivatives stay float32.
-        is_compiled: Compile; None does on a GPU. One program for every shape of a batch.
+        is_compiled: Compile, one program for every shape of a batch.
     """
 
-    def __init__(
-        self, network: FlatNetwork, bfloat16: bool, is_compiled: bool | None = None
-    ) -> None:
+    def __init__(self, network: FlatNetwork, bfloat16: bool, is_compiled: bool) -> None:
         self._network = network
         self._dtype = torch.bfloat16 if bfloat16 else torch.float32
-        if is_compiled is None:
-            is_compiled = network.device.type == "cuda"
+        if is_compiled:
+            keep_programs(default_cache_dir)
         first, second = grad_and_value(self._loss), grad_and_value(self._slope, argnums=(0, 1))
         self._first = compiled(first) if is_compiled else first
         self._second = compiled(second) if is_compiled else second

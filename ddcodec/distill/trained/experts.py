@@ -104,7 +104,7 @@ def make_experts(
     facts, count = _facts(part, settings), settings.count
     plan = (count, bytes_each, on_plan)
     with store.filling(folder, KIND, facts, *plan, ranks=ranks) as missing:
-        trainer = Trainer(part, network, SCHEDULE)
+        trainer = Trainer(part, network, SCHEDULE, settings.epochs)
         for number in missing:
             kept = network_files.network_in_training(folder, number, is_cached=False)
             trajectory = _train(trainer, number, settings, kept, on_progress)

@@ -11,7 +11,11 @@ import torch
 from torch import Tensor
 
 from ddcodec import networks
-from ddcodec.distill.trained.derivatives import LossDerivatives
+from ddcodec.distill.trained.derivatives import (
+    GRADIENTS_TO_COMPILE,
+    LossDerivatives,
+    compiling_pays,
+)
 from ddcodec.distill.trained.random_streams import derived_seed, random_stream
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.distill.trained.weights import FlatNetwork
@@ -93,6 +97,8 @@ class Trainer:
         part: What to train on.
         network: The architecture, on the device to train on.
         schedule: How to train.
+        epochs: Passes over the images that a network will be trained for, whatever their number:
+            compiled or not, networks differ by rounding.
         bfloat16: Compute in bfloat16; weights stay float32. None does where it pays.
     """
 
@@ -101,16 +107,19 @@ class Trainer:
         part: TrainingPart,
         network: FlatNetwork,
         schedule: Schedule,
+        epochs: float,
         bfloat16: bool | None = None,
     ) -> None:
         self._part = part
         self._network = network
         self._schedule = schedule
         self._device = network.device
-        pays = precision.bfloat16_pays(self._device)
-        chosen = pays if bfloat16 is None else bfloat16
+        chosen = precision.bfloat16_pays(self._device) if bfloat16 is None else bfloat16
         # Programs are made for one shape: the smaller batch that ends an epoch has none.
-        self._whole = Replayed(LossDerivatives(network, chosen).gradient, self._device)
+        _, height, width = part.image_shape
+        images = epochs * len(part.labels)
+        pays = compiling_pays(self._device, images, height * width, GRADIENTS_TO_COMPILE)
+        self._whole = Replayed(LossDerivatives(network, chosen, pays).gradient, self._device)
         self._rest = LossDerivatives(network, chosen, is_compiled=False).gradient
         self._images = part.images.to(self._device)
 

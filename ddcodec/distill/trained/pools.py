@@ -125,7 +125,7 @@ def make_pool(
     facts, count = _facts(part, settings), settings.count
     plan = (count, bytes_each, on_plan, is_cached, ranks)
     with store.filling(folder, KIND, facts, *plan) as missing:
-        trainer = Trainer(part, network, SCHEDULE)
+        trainer = Trainer(part, network, SCHEDULE, settings.epochs[-1])
         for number in missing:
             kept = network_files.network_in_training(folder, number, is_cached)
             members = _members(trainer, settings, number, kept, on_progress)

@@ -1,8 +1,6 @@
 """Gradients of a batch, a few images at a time, compiled where that pays."""
 
-import contextlib
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,10 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ddcodec.datasets.cache import default_cache_dir
-from ddcodec.errors import DataError
 from ddcodec.evaluation.students.unfinished import UnfinishedNetworks
 from ddcodec.networks import Classifier, precision
-from ddcodec.networks.compiling import compiled
+from ddcodec.networks.compiling import compiled, keep_programs
 
 # Of 32×32 pixels. On a CPU compiling took 30 s of one core (5 s once the programs are kept) and
 # then saved 0.2 to 0.5 ms an image (docs/results/speed.md): it pays from 60,000 to 150,000 images
@@ -70,7 +67,7 @@ def loss_function(options: TrainingOptions, images_in_all: float) -> LossFunctio
         is_compiled = images_in_all >= least and precision.compiler_found()
     if not is_compiled:
         return eager
-    keep_programs()
+    keep_programs(default_cache_dir)
     return compiled(eager)
 
 
@@ -102,11 +99,3 @@ def loss_bfloat16(network: Classifier, images: Tensor, labels: Tensor) -> Tensor
     """Return the mean cross-entropy of a batch that the network sees in bfloat16."""
     with torch.autocast(images.device.type, torch.bfloat16):
         return F.cross_entropy(network(images).float(), labels)
-
-
-def keep_programs() -> None:
-    """Let compiled programs outlive the process, where nobody has said where they are to be."""
-    with contextlib.suppress(DataError, OSError):
-        folder = default_cache_dir() / "compiled"
-        folder.mkdir(parents=True, exist_ok=True)
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))

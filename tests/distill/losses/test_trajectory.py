@@ -9,12 +9,14 @@ from distill.linear_network import LinearNetwork
 from distill.loss_inputs import EXPERTS, SETTINGS, build_experts, synthetic, training_data
 from torch import Tensor
 
-from ddcodec.distill.losses import LossSettings, TrajectoryMatching
+from ddcodec.distill.losses import LossSettings, TrajectoryMatching, trajectory
 from ddcodec.distill.losses.real_data import OWN
 from ddcodec.distill.losses.trajectory import _VIEWS
+from ddcodec.distill.losses.unrolled import UnrolledStudent
 from ddcodec.distill.trained.experts import Experts
+from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.errors import DataError, RecipeError
-from ddcodec.networks import NETWORKS, augment
+from ddcodec.networks import NETWORKS, augment, precision
 
 RATE = 0.3
 
@@ -163,3 +165,27 @@ def test_experts_are_asked_for() -> None:
         TrajectoryMatching(*training_data(), SETTINGS)
     with pytest.raises(DataError, match="holds no experts"):
         TrajectoryMatching(*training_data(), dataclasses.replace(SETTINGS, experts="nowhere"))
+
+
+def test_students_are_compiled_once_it_pays(
+    by_hand: LossSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That follows from the step, so that a run that goes on computes as one that never stopped."""
+    monkeypatch.setattr(precision, "compiler_found", lambda: True)
+    monkeypatch.setattr(trajectory, "SLOPES_TO_COMPILE", 3)
+    chosen = []
+
+    def student(network: FlatNetwork, bfloat16: bool, is_compiled: bool) -> UnrolledStudent:
+        chosen.append(is_compiled)
+        return UnrolledStudent(network, bfloat16, is_compiled=False)
+
+    monkeypatch.setattr(trajectory, "UnrolledStudent", student)
+    images, labels = synthetic((1, 8, 8))
+    loss = _loss(by_hand, student_steps=4, student_batch=6)
+    # A step sees 24 images of 8×8, which are one and a half of 32×32.
+    for step, expected in ((0, [False]), (1, [False]), (2, [False, True]), (1, [False, True])):
+        loss(images, labels, step)
+        assert chosen == expected
+    goes_on = _loss(by_hand, student_steps=4, student_batch=6)
+    goes_on(images, labels, 2)
+    assert chosen == [False, True, True]

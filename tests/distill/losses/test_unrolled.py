@@ -48,7 +48,7 @@ def test_gradients_are_those_of_unrolling(network: FlatNetwork) -> None:
     """Distance, gradients by every view and by the rate agree after five updates."""
     inputs = _inputs(network, 5)
     expected = _by_autograd(network, *inputs)
-    found = UnrolledStudent(network, bfloat16=False).match(*inputs)
+    found = UnrolledStudent(network, bfloat16=False, is_compiled=False).match(*inputs)
     assert torch.allclose(found.distance, expected.distance, rtol=1e-4)
     assert torch.allclose(found.for_rate, expected.for_rate, rtol=1e-3)
     assert torch.allclose(found.for_views, expected.for_views, rtol=1e-3, atol=1e-6)
@@ -94,7 +94,7 @@ def _peak_bytes(match: Callable[..., Match], inputs: tuple[Tensor, ...]) -> int:
 def test_an_update_costs_the_memory_of_its_weights(network: FlatNetwork) -> None:
     """Ten updates more keep weights, views and their gradients; unrolling all activations."""
     short, long = _inputs(network, 2), _inputs(network, 12)
-    student = UnrolledStudent(network, bfloat16=False)
+    student = UnrolledStudent(network, bfloat16=False, is_compiled=False)
     own = _peak_bytes(student.match, long) - _peak_bytes(student.match, short)
     kept = 10 * 4 * (network.num_weights + 2 * long[3][0].numel())
     assert 0 < own < 1.1 * kept

@@ -5,7 +5,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ddcodec.distill.trained.derivatives import LossDerivatives
+from ddcodec.distill.trained.derivatives import (
+    GRADIENTS_TO_COMPILE,
+    SLOPES_TO_COMPILE,
+    LossDerivatives,
+    compiling_pays,
+)
 from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.networks import precision
 
@@ -62,3 +67,14 @@ def test_bfloat16_points_the_same_way(network: FlatNetwork) -> None:
     for given, wanted in zip(found, expected, strict=True):
         assert given.dtype == torch.float32
         assert F.cosine_similarity(given.flatten(), wanted.flatten(), dim=0) > 0.97
+
+
+@pytest.mark.parametrize("least", [GRADIENTS_TO_COMPILE, SLOPES_TO_COMPILE])
+def test_long_work_is_compiled_on_a_cpu(monkeypatch: pytest.MonkeyPatch, least: int) -> None:
+    """From a number of images of 32×32 on, of fewer larger ones, and only with a compiler."""
+    monkeypatch.setattr(precision, "compiler_found", lambda: True)
+    assert not compiling_pays(CPU, least - 1, 32 * 32, least)
+    assert compiling_pays(CPU, least, 32 * 32, least)
+    assert compiling_pays(CPU, least / 16, 128 * 128, least)
+    monkeypatch.setattr(precision, "compiler_found", lambda: False)
+    assert not compiling_pays(CPU, least, 32 * 32, least)

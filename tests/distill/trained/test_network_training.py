@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 from distill.loss_inputs import EXPERTS, POOL, build_experts, build_pool
 
+from ddcodec.distill.trained import network_training
+from ddcodec.distill.trained.derivatives import LossDerivatives
 from ddcodec.distill.trained.network_training import NetworkRun
+from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.errors import DataError
+from ddcodec.networks import precision
 
 POOL_SMALL_BATCHES = dataclasses.replace(POOL, epochs=(0, 4, 9), count=1)
 EXPERTS_LONG = dataclasses.replace(EXPERTS, epochs=7, count=1)
@@ -104,3 +108,23 @@ def test_a_state_left_behind_is_removed(make: Maker, tmp_path: Path) -> None:
     state.write_bytes(b"left")
     make(tmp_path / "whole")
     assert not state.exists()
+
+
+def test_long_trainings_are_compiled(
+    make: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what one network sees, however many there are: a folder that grows keeps its networks."""
+    chosen = []
+
+    class Watched(LossDerivatives):
+        def __init__(self, network: FlatNetwork, bfloat16: bool, is_compiled: bool) -> None:
+            chosen.append(is_compiled)
+            super().__init__(network, bfloat16, is_compiled=False)
+
+    monkeypatch.setattr(precision, "compiler_found", lambda: True)
+    monkeypatch.setattr(network_training, "LossDerivatives", Watched)
+    monkeypatch.setattr(network_training, "GRADIENTS_TO_COMPILE", 0)
+    make(tmp_path / "long")
+    monkeypatch.setattr(network_training, "GRADIENTS_TO_COMPILE", 1e9)
+    make(tmp_path / "short")
+    assert chosen == [True, False, False, False]
