@@ -18,13 +18,12 @@ from ddcodec.distill.losses.base import (
     DEFAULT_NETWORK_WIDTH,
     LossSettings,
 )
+from ddcodec.distill.losses.embedder import Embedder
 from ddcodec.distill.losses.real_data import NETWORK, OWN, RealDataLoss
 from ddcodec.distill.trained.pools import Pool, PoolView
 from ddcodec.errors import RecipeError
 from ddcodec.networks import augment, precision
 from ddcodec.networks.normalise import Renormalisation
-
-CHUNK_IMAGES = 32  # per forward pass on a CPU: activations of more fall out of its cache
 
 
 @dataclass(frozen=True)
@@ -81,6 +80,7 @@ class EmbeddingMatching(RealDataLoss):
         self._cross_entropy = 0.0 if settings.pool is None else cross_entropy
         self._pool: Pool | None = None
         super().__init__(real_images, real_labels, settings)
+        self._embedder = Embedder(self.device, bool(self.bfloat16))
         self._round = -1
         self._network: networks.Classifier | None = None
         self._view: PoolView | None = None
@@ -104,11 +104,11 @@ class EmbeddingMatching(RealDataLoss):
         """
         self._enter_round(step // self.steps_per_network)
         classes = sorted({int(k) for k in labels.tolist()})
-        self._add_real(classes)
+        self._add_real(classes, step)
         if self._pool is not None:
             images = self._renormalise(images)
         views = [augment.apply(images[labels == k], self._augmentation(k)) for k in classes]
-        embeddings = self._embed(views)
+        embeddings = self._embed(views, step)
         loss = torch.zeros((), device=images.device)
         for k, group in zip(classes, embeddings, strict=True):
             loss = loss + self._distance(group, self._real[k])
@@ -155,7 +155,7 @@ class EmbeddingMatching(RealDataLoss):
         return network.to(self.device).requires_grad_(False).eval()
 
     @torch.no_grad()
-    def _add_real(self, classes: Sequence[int]) -> None:
+    def _add_real(self, classes: Sequence[int], step: int) -> None:
         """Learn the real side of the classes that this round has not seen yet."""
         missing = [k for k in classes if k not in self._real]
         if self._view is not None:
@@ -166,19 +166,17 @@ class EmbeddingMatching(RealDataLoss):
         views = [
             augment.apply(self._draw_real(k, self._round), self._augmentation(k)) for k in missing
         ]
-        described = [self._describe(group) for group in self._embed(views)]
+        described = [self._describe(group) for group in self._embed(views, step)]
         self._real.update(zip(missing, described, strict=True))
 
-    def _embed(self, views: Sequence[Tensor]) -> list[Tensor]:
+    def _embed(self, views: Sequence[Tensor], step: int) -> list[Tensor]:
         """Return the embeddings (float32, N×D) of each group of images."""
         if not views:
             return []
         assert self._network is not None
-        with precision.autocast(self.device, bool(self.bfloat16)):
-            images = torch.cat(list(views))
-            chunks = torch.split(images, CHUNK_IMAGES) if self.device.type == "cpu" else [images]
-            embeddings = torch.cat([self._network.features(chunk) for chunk in chunks])
-        return list(torch.split(embeddings.float(), [len(view) for view in views]))
+        images = torch.cat(list(views))
+        embeddings = self._embedder.embed(self._network, images, step * len(images))
+        return list(torch.split(embeddings, [len(view) for view in views]))
 
     def _augmentation(self, label: int) -> augment.AugmentationDraw:
         if self._view is not None:

@@ -17,7 +17,7 @@ from ddcodec.distill.losses.base import (
     LossSettings,
     read_options,
 )
-from ddcodec.distill.losses.embedding import CHUNK_IMAGES
+from ddcodec.distill.losses.embedder import CHUNK_IMAGES
 from ddcodec.distill.losses.real_data import NETWORK, OWN, RealDataLoss
 from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.errors import RecipeError

@@ -1,0 +1,103 @@
+"""Embeddings of images under one network after the other, compiled where that pays."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ddcodec.datasets.cache import default_cache_dir
+from ddcodec.networks import Classifier, precision
+from ddcodec.networks.compiling import compiled, keep_programs
+
+CHUNK_IMAGES = 32  # per forward pass on a CPU: activations of more fall out of its cache
+
+COMPILE_FROM_IMAGES = 30_000
+"""Images of 32×32 from which compiling pays on a CPU: it takes half a minute of a core and saves a
+millisecond an image (docs/results/speed.md)."""
+
+_PIXELS = 32 * 32
+
+
+class Embedder:
+    """Embed images by networks of one architecture, whose weights change all the time.
+
+    A compiled program belongs to one network and one number of images. So weights are copied into
+    a network that stays, and the last chunk of images is filled up with zeros, which are dropped.
+
+    Args:
+        device: Where networks and images are.
+        bfloat16: Compute in bfloat16.
+    """
+
+    def __init__(self, device: torch.device, bfloat16: bool) -> None:
+        self._device, self._bfloat16 = device, bfloat16
+        self._programs: list[_Program] = []
+
+    def embed(self, network: Classifier, images: Tensor, images_before: float) -> Tensor:
+        """Return the embeddings of images.
+
+        Args:
+            network: Whose `features` they are.
+            images: Normalised float32 N×C×H×W.
+            images_before: Embedded in earlier steps, about: whether to compile depends on it, and
+                on nothing that a run which goes on would not know.
+
+        Returns:
+            float32 N×D.
+        """
+        with precision.autocast(self._device, self._bfloat16):
+            if self._device.type != "cpu":
+                return network.features(images).float()
+            chunks = torch.split(images, CHUNK_IMAGES)
+            if not _compiling_pays(images_before, images[0, 0].numel()):
+                return torch.cat([network.features(chunk) for chunk in chunks]).float()
+            program = self._program(network)
+            return torch.cat([program(chunk) for chunk in chunks]).float()
+
+    def _program(self, network: Classifier) -> _Program:
+        """Return a program that has a network's weights now: of two, as steps want no more."""
+        for number, program in enumerate(self._programs):
+            if program.network is network:
+                self._programs.append(self._programs.pop(number))
+                return program
+        if len(self._programs) < _MOST_PROGRAMS:
+            self._programs.append(_Program(network))
+        else:
+            self._programs.append(self._programs.pop(0))
+            self._programs[-1].take(network)
+        return self._programs[-1]
+
+
+_MOST_PROGRAMS = 2
+"""One for the network that is looked through, one for the network that classifies."""
+
+
+class _Program:
+    """A compiled network that takes the weights of others.
+
+    Attributes:
+        network: Whose weights it has.
+    """
+
+    def __init__(self, network: Classifier) -> None:
+        keep_programs(default_cache_dir)
+        self.network = network
+        self._own = copy.deepcopy(network)
+        self._features: Callable[..., Tensor] = compiled(self._own.features)
+
+    def take(self, network: Classifier) -> None:
+        """Take the weights of another network of the same architecture."""
+        self.network = network
+        self._own.load_state_dict(network.state_dict())
+
+    def __call__(self, chunk: Tensor) -> Tensor:
+        """Return the embeddings of at most `CHUNK_IMAGES` images."""
+        filling = chunk.new_zeros((CHUNK_IMAGES - len(chunk), *chunk.shape[1:]))
+        return self._features(torch.cat([chunk, filling]))[: len(chunk)]
+
+
+def _compiling_pays(images: float, num_pixels: int) -> bool:
+    return images * num_pixels >= COMPILE_FROM_IMAGES * _PIXELS and precision.compiler_found()
