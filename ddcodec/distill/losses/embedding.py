@@ -20,7 +20,7 @@ from ddcodec.distill.losses.base import (
 )
 from ddcodec.distill.losses.embedder import Embedder
 from ddcodec.distill.losses.real_data import NETWORK, OWN, RealDataLoss
-from ddcodec.distill.trained.pools import Pool, PoolView
+from ddcodec.distill.trained.pool_views import Pool, PoolView
 from ddcodec.errors import RecipeError
 from ddcodec.networks import augment, precision
 from ddcodec.networks.normalise import Renormalisation
@@ -56,9 +56,10 @@ class EmbeddingMatching(RealDataLoss):
         real_images: uint8 N×C×H×W.
         real_labels: Integers N, each class of interest at least once.
         settings: See `LossSettings`.
-        cross_entropy: Weight of a pool network's mean cross-entropy on the synthetic images of
-            a class, added to the distance of each; random networks, which tell classes apart by
-            chance, have none of it.
+        cross_entropy: Weight of the mean cross-entropy on the synthetic images of a class, by
+            the pool's network as its training ended, added to the distance of each class (DANCE,
+            IJCAI 2024, section 3.3); random networks, which tell classes apart by chance, have
+            none of it.
 
     Raises:
         DataError: Labels are out of range or do not match the images in number, or the pool is
@@ -108,12 +109,13 @@ class EmbeddingMatching(RealDataLoss):
         if self._pool is not None:
             images = self._renormalise(images)
         views = [augment.apply(images[labels == k], self._augmentation(k)) for k in classes]
-        embeddings = self._embed(views, step)
+        assert self._network is not None
+        embeddings = self._embed(self._network, views, step)
         loss = torch.zeros((), device=images.device)
         for k, group in zip(classes, embeddings, strict=True):
             loss = loss + self._distance(group, self._real[k])
-            if self._cross_entropy:
-                loss = loss + self._cross_entropy * self._surprise(group, k)
+        if self._cross_entropy:
+            loss = loss + self._cross_entropy * self._surprise(classes, views, embeddings, step)
         return loss
 
     def _distance(self, synthetic: Tensor, real: RealClass) -> Tensor:
@@ -124,11 +126,21 @@ class EmbeddingMatching(RealDataLoss):
         """Return the real side of a class, of embeddings N×D of a batch."""
         raise NotImplementedError
 
-    def _surprise(self, embeddings: Tensor, label: int) -> Tensor:
-        assert self._network is not None
+    def _surprise(
+        self, classes: Sequence[int], views: Sequence[Tensor], embeddings: list[Tensor], step: int
+    ) -> Tensor:
+        """Return the sum of the classes' mean cross-entropies, by the network that knows them."""
+        assert self._view is not None
+        judge = self._view.judge
+        if judge is not self._view.network:
+            embeddings = self._embed(judge, views, step)
+        total = torch.zeros((), device=self.device)
         with precision.autocast(self.device, bool(self.bfloat16)):
-            logits = self._network.classifier(embeddings).float()
-        return F.cross_entropy(logits, torch.full((len(logits),), label, device=logits.device))
+            for k, group in zip(classes, embeddings, strict=True):
+                logits = judge.classifier(group).float()
+                targets = torch.full((len(group),), k, device=logits.device)
+                total = total + F.cross_entropy(logits, targets)
+        return total
 
     def _enter_round(self, number: int) -> None:
         """Replace the network when a new round begins and forget what was seen through the old."""
@@ -166,16 +178,18 @@ class EmbeddingMatching(RealDataLoss):
         views = [
             augment.apply(self._draw_real(k, self._round), self._augmentation(k)) for k in missing
         ]
-        described = [self._describe(group) for group in self._embed(views, step)]
+        assert self._network is not None
+        described = [self._describe(group) for group in self._embed(self._network, views, step)]
         self._real.update(zip(missing, described, strict=True))
 
-    def _embed(self, views: Sequence[Tensor], step: int) -> list[Tensor]:
-        """Return the embeddings (float32, N×D) of each group of images."""
+    def _embed(
+        self, network: networks.Classifier, views: Sequence[Tensor], step: int
+    ) -> list[Tensor]:
+        """Return what a network makes of each group of images, float32 N×D each."""
         if not views:
             return []
-        assert self._network is not None
         images = torch.cat(list(views))
-        embeddings = self._embedder.embed(self._network, images, step * len(images))
+        embeddings = self._embedder.embed(network, images, step * len(images))
         return list(torch.split(embeddings, [len(view) for view in views]))
 
     def _augmentation(self, label: int) -> augment.AugmentationDraw:

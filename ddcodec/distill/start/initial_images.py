@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from ddcodec.datasets.base import rows_of_classes
-from ddcodec.distill.trained.pools import Pool
+from ddcodec.distill.trained.pool_views import Pool
 from ddcodec.distill.trained.training_part import training_fingerprint
 from ddcodec.networks import Classifier, normalise, precision
 

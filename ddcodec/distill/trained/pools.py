@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from ddcodec.distill.trained import network_files, store
 from ddcodec.distill.trained.class_statistics import (
     MemberStatistics,
     StatisticsTaker,
-    frequency_table,
 )
 from ddcodec.distill.trained.network_training import (
     ProgressCallback,
@@ -29,17 +27,16 @@ from ddcodec.distill.trained.random_streams import derived_seed, random_stream
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.errors import RecipeError
-from ddcodec.kept.state import belonging, check_shapes
 from ddcodec.kept.training import KeptTraining
-from ddcodec.networks import Classifier, augment
+from ddcodec.networks import augment
 from ddcodec.ranks import ALONE, Ranks
 
 KIND = "pool"
 SCHEDULE = Schedule(learning_rate=0.02, batch_size=64, momentum=0.9, weight_decay=5e-4)
 
-_VERSION = 2  # raise it when the same settings make other networks or statistics
-_WEIGHTS = "weights"
-_STATISTICS = tuple(field.name for field in fields(MemberStatistics))
+VERSION = 2  # raise it when the same settings make other networks or statistics
+WEIGHTS = "weights"
+STATISTICS = tuple(field.name for field in fields(MemberStatistics))
 _TRAINING, _STATISTICS_STREAM = range(2)
 
 
@@ -130,7 +127,7 @@ def make_pool(
             kept = network_files.network_in_training(folder, number, is_cached)
             members = _members(trainer, settings, number, kept, on_progress)
             tensors = _statistics(members, network, taker, settings, number, on_progress)
-            tensors[_WEIGHTS] = torch.stack(members)
+            tensors[WEIGHTS] = torch.stack(members)
             network_files.save_tensors(network_files.network_file(folder, number), tensors)
             kept.forget()
 
@@ -152,7 +149,7 @@ def _statistics(
         left = (time.monotonic() - started) * (len(members) / (index + 1) - 1)
         progress = (number, settings.count, index + 1, len(members), None, left)
         on_progress(TrainingProgress("statistics", *progress))
-    return {name: torch.stack([getattr(one, name) for one in taken]) for name in _STATISTICS}
+    return {name: torch.stack([getattr(one, name) for one in taken]) for name in STATISTICS}
 
 
 def _members(
@@ -175,7 +172,7 @@ def _members(
 def _facts(part: TrainingPart, settings: PoolSettings) -> dict[str, Any]:
     """Return everything a pool depends on, as JSON has it."""
     return {
-        "version": _VERSION,
+        "version": VERSION,
         **part.facts(),
         "arch": settings.arch,
         "network_width": settings.network_width,
@@ -187,13 +184,13 @@ def _facts(part: TrainingPart, settings: PoolSettings) -> dict[str, Any]:
     }
 
 
-def _shapes(
+def tensor_shapes(
     members: int, draws: int, classes: int, network: FlatNetwork, frequencies: int
 ) -> dict[str, tuple[int, ...]]:
     """Return the shape of every tensor in a file, by its name."""
     each, size = (members, draws), network.module.classifier.in_features
     return {
-        _WEIGHTS: (members, network.num_weights),
+        WEIGHTS: (members, network.num_weights),
         "operations": each,
         "uniforms": (*each, augment.UNIFORMS),
         "means": (*each, classes, size),
@@ -207,93 +204,3 @@ def _file_bytes(network: FlatNetwork, num_classes: int, settings: PoolSettings) 
     per_class = size + 1 + 2 * settings.frequencies
     per_member = network.num_weights + settings.draws * (num_classes * per_class + 5)
     return 4 * per_member * (len(settings.epochs) + len(settings.mixes)) + 4096
-
-
-@dataclass(frozen=True)
-class PoolView:
-    """A member of a pool under one of its augmentations.
-
-    Attributes:
-        network: In evaluation mode, on the pool's device.
-        augmentation: The same for every class.
-        means: float32 K×D, of the embeddings of all real images.
-        spreads: float32 K.
-        characteristic: float32 K×2×F, at `Pool.frequencies` divided by the spread.
-    """
-
-    network: Classifier
-    augmentation: augment.AugmentationDraw
-    means: Tensor
-    spreads: Tensor
-    characteristic: Tensor
-
-
-class Pool:
-    """A finished pool, read from its folder.
-
-    Args:
-        folder: Made by `make_pool`.
-        device: Where its networks compute.
-        wanted: Facts it has to agree with, such as the fingerprint; None agrees with anything.
-
-    Raises:
-        DataError: The folder holds no complete pool, or one of other facts.
-    """
-
-    def __init__(self, folder: Path, device: torch.device, wanted: Mapping[str, Any]) -> None:
-        facts = store.read_complete(folder, KIND, {"version": _VERSION, **wanted})
-        self.device = device
-        files = [network_files.network_file(folder, number) for number in range(facts[store.COUNT])]
-        self._networks = [
-            network_files.load_tensors(file, (_WEIGHTS, *_STATISTICS)) for file in files
-        ]
-        with belonging(folder, KIND):
-            self.mean, self.std = tuple(facts["mean"]), tuple(facts["std"])
-            self._network = FlatNetwork.of_facts(facts, device)
-            members = len(facts["epochs"]) + len(facts["mixes"])
-            expected = _shapes(
-                members, facts["draws"], facts["num_classes"], self._network, facts["frequencies"]
-            )
-            for tensors in self._networks:
-                check_shapes(tensors, expected)
-            self._last_member = len(facts["epochs"]) - 1
-        self._table: Tensor | None = None
-
-    @property
-    def num_views(self) -> int:
-        """Members times augmentations."""
-        return len(self._networks) * self._networks[0]["operations"].numel()
-
-    @property
-    def frequencies(self) -> Tensor:
-        """Frequency arguments, float32 F×D, for embeddings of unit spread."""
-        if self._table is None:
-            count = self._networks[0]["characteristic"].shape[-1]
-            size = self._networks[0]["means"].shape[-1]
-            self._table = frequency_table(count, size).to(self.device)
-        return self._table
-
-    def last_networks(self) -> list[Classifier]:
-        """Return every network as its training ended, in evaluation mode, on the pool's device."""
-        return [
-            self._network.classifier(tensors[_WEIGHTS][self._last_member])
-            for tensors in self._networks
-        ]
-
-    def view(self, index: int) -> PoolView:
-        """Return one of `num_views`."""
-        members, draws = self._networks[0]["operations"].shape
-        number, rest = divmod(index, members * draws)
-        member, draw = divmod(rest, draws)
-        tensors = self._networks[number]
-        operation = list(augment.OPERATIONS)[int(tensors["operations"][member, draw])]
-        uniforms = tensors["uniforms"][member, draw][None].clone()
-        statistics = (
-            tensors[name][member, draw].to(self.device)
-            for name in ("means", "spreads", "characteristic")
-        )
-        return PoolView(
-            self._network.classifier(tensors[_WEIGHTS][member]),
-            augment.AugmentationDraw(operation, uniforms),
-            *statistics,
-        )

@@ -21,8 +21,10 @@ from distill.loss_inputs import (
 from ddcodec.distill.losses import LOSSES, CharacteristicMatching, DistributionMatching
 from ddcodec.distill.trained import network_files
 from ddcodec.distill.trained.automatic_pool import uses_random_networks
-from ddcodec.distill.trained.pools import Pool, PoolSettings, make_pool
+from ddcodec.distill.trained.pool_views import Pool
+from ddcodec.distill.trained.pools import PoolSettings, make_pool
 from ddcodec.errors import DataError, RecipeError
+from ddcodec.networks import augment
 from ddcodec.networks.normalise import Renormalisation
 
 CPU = torch.device("cpu")
@@ -100,7 +102,8 @@ def test_losses_need_no_real_pass_with_a_pool(
         type(network), "features", lambda self, x: seen.append(len(x)) or embed(self, x)
     )
     before = sum(loss(images, labels, 2 * number).item() for number in range(12))
-    assert sum(seen) == 12 * len(images)
+    # Twelve views, and the trained network of the eight that look through another one.
+    assert sum(seen) == (12 + 8) * len(images)
     descend(loss, images, labels, rate=0.03)
     assert sum(loss(images, labels, 2 * number).item() for number in range(12)) < 0.9 * before
 
@@ -155,6 +158,35 @@ def test_cross_entropy_is_added(pool: Path) -> None:
         values.append(DistributionMatching(*training_data(), settings)(images, labels, 0).item())
     assert values[1] > values[0]
     assert values[2] - values[0] == pytest.approx(2 * (values[1] - values[0]), rel=1e-4)
+
+
+def test_cross_entropy_is_that_of_the_network_as_its_training_ended(pool: Path) -> None:
+    """Whichever member images are looked through, the trained one of the same training judges."""
+    images, labels = synthetic()
+    found = Pool(pool, CPU, {})
+    settings = dataclasses.replace(SETTINGS, pool=str(pool), steps_per_network=1)
+    losses = [
+        DistributionMatching(
+            *training_data(), dataclasses.replace(settings, options={"cross_entropy": weight})
+        )
+        for weight in (0.0, 1.0)
+    ]
+    untrained = 0
+    for step in range(found.num_views):
+        without, with_it = (loss(images, labels, step).item() for loss in losses)
+        view = losses[1]._view
+        assert view is not None
+        untrained += view.network is not view.judge
+        number = losses[1]._pool.last_networks().index(view.judge)  # type: ignore[union-attr]
+        seen = losses[1]._renormalise(images)
+        expected = 0.0
+        for k in range(3):
+            shown = augment.apply(seen[labels == k], view.augmentation)
+            logits = found.last_networks()[number](shown)
+            targets = torch.full((len(logits),), k)
+            expected += torch.nn.functional.cross_entropy(logits, targets).item()
+        assert with_it - without == pytest.approx(expected, rel=1e-3)
+    assert untrained == found.num_views * 2 // 3
 
 
 def test_random_networks_have_no_cross_entropy() -> None:

@@ -11,7 +11,8 @@ from distill.loss_inputs import EXPERTS, POOL, build_experts, build_pool, real_d
 
 from ddcodec.distill.trained import network_files, store
 from ddcodec.distill.trained.experts import Experts, make_experts
-from ddcodec.distill.trained.pools import Pool, make_pool
+from ddcodec.distill.trained.pool_views import Pool
+from ddcodec.distill.trained.pools import make_pool
 from ddcodec.errors import DataError, OutputError
 from ddcodec.kept.lock import only_one
 from ddcodec.kept.notices import KeptWarning
