@@ -23,6 +23,7 @@ from ddcodec.distill.trained.pools import Pool, PoolView
 from ddcodec.errors import RecipeError
 from ddcodec.networks import augment, precision
 from ddcodec.networks.normalise import Renormalisation
+from ddcodec.shares import shared_batches
 
 CHUNK_IMAGES = 32  # per forward pass on a CPU: activations of more fall out of its cache
 
@@ -68,6 +69,7 @@ class EmbeddingMatching(RealDataLoss):
     """
 
     class_by_class = True
+    shared_by_ranks = True
 
     def __init__(
         self,
@@ -175,9 +177,10 @@ class EmbeddingMatching(RealDataLoss):
             return []
         assert self._network is not None
         with precision.autocast(self.device, bool(self.bfloat16)):
-            images = torch.cat(list(views))
-            chunks = torch.split(images, CHUNK_IMAGES) if self.device.type == "cpu" else [images]
-            embeddings = torch.cat([self._network.features(chunk) for chunk in chunks])
+            images, ranks = torch.cat(list(views)), self.settings.ranks
+            in_chunks = self.device.type == "cpu" or ranks.count > 1
+            chunks = torch.split(images, CHUNK_IMAGES) if in_chunks else [images]
+            embeddings = shared_batches(ranks, chunks, self._network.features)
         return list(torch.split(embeddings.float(), [len(view) for view in views]))
 
     def _augmentation(self, label: int) -> augment.AugmentationDraw:
