@@ -155,6 +155,22 @@ def test_ranks_that_differ_are_found_out(monkeypatch: pytest.MonkeyPatch) -> Non
     together(2, work)
 
 
+def test_a_loss_that_is_not_shared_says_so() -> None:
+    """Before the first step it is told what more processes do for it."""
+    told: list[str] = []
+
+    def notice(sentence: str) -> None:
+        told.append(sentence)
+        raise MemoryError
+
+    with pytest.raises((MemoryError, DdcError)):
+        together(2, lambda ranks: _run(ranks, replace(QUICK, loss="gm"), on_notice=notice))
+    assert set(told) == {
+        "The loss 'gm' is computed by every process: what they share is the search for changes of "
+        "latents, and validation."
+    }
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [

@@ -53,7 +53,11 @@ class Loop:
             DataError: if there is no checkpoint to resume, or it is damaged.
             RecipeError: if the checkpoint has other settings.
         """
-        first = self._resume() if self._supervision.resume else 0
+        first = 0
+        if self._supervision.resume:
+            first = self._resume()
+            # The first replaces what is kept, or removes it, when all have read it.
+            self._supervision.ranks.summed()
         for number in range(first, len(self._phases)):
             self._run_phase(number)
         # Landing, which follows, has no steps of its own.
