@@ -1,7 +1,6 @@
 """Ranks: processes that make one result together, as `torchrun` starts them.
 
-Each makes its share of what is independent of the rest, whole networks, and numbers alone go
-between them. This is the only file that knows `torch.distributed`.
+Numbers alone go between them. This is the only file that knows `torch.distributed`.
 """
 
 from __future__ import annotations
@@ -19,9 +18,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ddcodec.errors import DdcError, RecipeError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Item = TypeVar("Item")
 
@@ -29,7 +31,7 @@ _LONGEST_WAIT = timedelta(days=100)
 """The first to finish waits for the last, which may train for days."""
 
 _LONGEST_GATHERING = timedelta(minutes=10)
-_LOOK_SECONDS = 0.02
+_LOOK_SECONDS, _FIRST_LOOK_SECONDS = 0.02, 5e-5
 _FAILURE, _ARRIVED = "failure", "arrived"
 _jobs = itertools.count()
 
@@ -38,11 +40,8 @@ class _Store(Protocol):
     """Words that all processes of a job see; `torch.distributed.Store`."""
 
     def add(self, key: str, amount: int) -> int: ...
-
     def check(self, keys: list[str]) -> bool: ...
-
     def get(self, key: str) -> bytes: ...
-
     def compare_set(self, key: str, expected: str, desired: str) -> bytes: ...
 
 
@@ -87,18 +86,36 @@ class Ranks:
         if self.count == 1:
             return list(values)
         import torch
+
+        given = self.gathered(torch.tensor([*values, 0.0], dtype=torch.float64))
+        return [float(value) for value in torch.stack(given).sum(0)[:-1]]
+
+    def gathered(self, own: Tensor) -> list[Tensor]:
+        """Wait for all processes, and return what each of them gives, in their order.
+
+        Args:
+            own: On the CPU; of the same shape and type in each process.
+
+        Raises:
+            RankLost: A process has ended.
+        """
+        if self.count == 1:
+            return [own]
+        import torch
         import torch.distributed as dist
 
-        sums = torch.tensor([*values, 0.0], dtype=torch.float64)
+        given = [torch.empty_like(own) for _ in range(self.count)]
+        seconds = _FIRST_LOOK_SECONDS
         try:
-            work = dist.all_reduce(sums, async_op=True)
+            work = dist.all_gather(given, own, async_op=True)
             # Signals are heard between looks, not by a call that waits.
             while not work.is_completed():
-                time.sleep(_LOOK_SECONDS)
+                time.sleep(seconds)
+                seconds = min(1.2 * seconds, _LOOK_SECONDS)
             work.wait()
         except RuntimeError as error:
             raise RankLost("Another process of this job has ended.") from error
-        return [float(value) for value in sums[:-1]]
+        return given
 
     @contextmanager
     def first_alone(self) -> Iterator[None]:
@@ -138,15 +155,20 @@ def asked(environment: Mapping[str, str] = os.environ) -> Ranks:
 
 
 @contextmanager
-def joined(device: str, describe: Callable[[BaseException], tuple[str, int]]) -> Iterator[Ranks]:
+def joined(
+    device: str,
+    describe: Callable[[BaseException], tuple[str, int]],
+    again: Callable[[], str] = lambda: "the same command",
+) -> Iterator[Ranks]:
     """Be one of the processes that were started together, while the context lasts.
 
     All but the first are mute. Where one fails, the first says why, and all end. A process that
-    was started alone gets `ALONE`, and nothing is imported.
+    is alone gets `ALONE`, and nothing is imported.
 
     Args:
         device: Where the processes compute; each takes a GPU of its own as far as there are any.
         describe: Returns the sentence of an error, and an exit code.
+        again: Returns what goes on from what is kept where a process was lost.
 
     Raises:
         HandedOver: This process failed, and is not the first.
@@ -170,9 +192,9 @@ def joined(device: str, describe: Callable[[BaseException], tuple[str, int]]) ->
                 _leave_word(store, sentence)
             raise HandedOver(str(error)) from error
         if is_due_to_others:
-            raise DdcError(_word(store) or _lost(ranks)) from error
+            raise DdcError(_word(store) or _lost(ranks, again())) from error
         raise
-    _disconnect()
+    importlib.import_module("torch.distributed").destroy_process_group()
 
 
 def _connected(ranks: Ranks) -> _Store:
@@ -207,12 +229,6 @@ def _gather(store: _Store, ranks: Ranks) -> None:
                 "unset RANK and WORLD_SIZE to work alone."
             )
         time.sleep(_LOOK_SECONDS)
-
-
-def _disconnect() -> None:
-    import torch.distributed as dist
-
-    dist.destroy_process_group()
 
 
 def _take_gpu(device: str, ranks: Ranks) -> None:
@@ -277,8 +293,8 @@ def _word(store: _Store) -> str | None:
     return None
 
 
-def _lost(ranks: Ranks) -> str:
+def _lost(ranks: Ranks, again: str) -> str:
     return (
-        f"One of the {ranks.count} processes was lost, or the job was ended from outside; the same "
-        "command goes on from what is kept, with any number of processes."
+        f"One of the {ranks.count} processes was lost, or the job was ended from outside; {again} "
+        "goes on from what is kept, with any number of processes."
     )

@@ -216,13 +216,13 @@ def test_one_process_connects_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_other_commands_are_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Eight processes that distill one file are refused, by one sentence of the first."""
+    """Eight processes that encode one file are refused, by one sentence of the first."""
     monkeypatch.setenv("WORLD_SIZE", "8")
     monkeypatch.setenv("RANK", "0")
-    result = CliRunner().invoke(ddc, ["distill", "glyphs", "--bpc", "1k"])
-    assert result.exit_code == 2 and "'ddc distill' is the work of one process" in result.stderr
+    result = CliRunner().invoke(ddc, ["encode", "x", "--bpc", "1k"])
+    assert result.exit_code == 2 and "'ddc encode' is the work of one process" in result.stderr
     monkeypatch.setenv("RANK", "7")
-    result = CliRunner().invoke(ddc, ["distill", "glyphs", "--bpc", "1k"])
+    result = CliRunner().invoke(ddc, ["encode", "x", "--bpc", "1k"])
     assert (result.exit_code, result.output) == (1, "")
 
 

@@ -44,7 +44,7 @@ Start here, nothing to download:
 """
 
 
-WORK_OF_ONE = ("distill", "encode", "teacher", "compare", "sweep")
+WORK_OF_ONE = ("encode", "teacher", "compare", "sweep")
 """Commands of which several processes would each do all."""
 
 

@@ -29,16 +29,19 @@ def distill(dataset: Dataset, recipe: Recipe, supervision: Supervision | None = 
     """Distill the training part of a dataset within the recipe's budget.
 
     Raises:
-        RecipeError: if the loss or the device does not exist, or a resumed run had other settings.
+        RecipeError: if the loss or the device does not exist, a resumed run had other settings, or
+            several processes cannot share the work.
         BudgetError: if the budget cannot hold the networks.
         DataError: if a class has too few images, or a checkpoint is missing or damaged.
         OutputError: if the disk of the checkpoint has no room for it.
         RunInterrupted: if somebody asked to stop.
+        RankLost: if another process has ended.
     """
     supervision = supervision or Supervision()
     device = find_device(recipe)
     if recipe.loss != NO_LOSS:
         find_loss(recipe.loss, LOSSES)
+    _check_ranks(recipe, supervision)
     part = TrainingPart.of(dataset)
     settings = checkpoint_settings(dataset, recipe)
     if not supervision.resume:
@@ -70,6 +73,21 @@ def checkpoint_settings(dataset: Dataset, recipe: Recipe) -> Mapping[str, Any]:
     settings = dataclasses.asdict(recipe)
     settings["loss_options"] = dict(recipe.loss_options)
     return {DATASET: dataset.fingerprint, **settings}
+
+
+def _check_ranks(recipe: Recipe, supervision: Supervision) -> None:
+    """Refuse what is a row of runs, or not made by the loop that processes share."""
+    asked = (
+        (recipe.parameterization, PIXELS, "--parameterization"),
+        (recipe.labels, AUTO_LABELS, "--labels"),
+        (recipe.synthesis, SEARCH, "--synthesis"),
+    )
+    for value, alone, option in asked:
+        if supervision.ranks.count > 1 and value == alone:
+            raise RecipeError(
+                f"{option} {alone} is the work of one process; start it without torchrun, or name "
+                "another."
+            )
 
 
 def find_device(recipe: Recipe) -> torch.device:

@@ -80,7 +80,9 @@ def distill_latents(
     names = dataset.class_names if recipe.keep_class_names else None
     budget_bytes = Budget(recipe.bytes_per_class, dataset.num_classes).budget_bytes
     shown = shown_training("", budget_bytes, supervision.on_progress)
-    labels = plan_labels(dataset, recipe, budget_bytes, device, shown)
+    ranks = supervision.ranks
+    with ranks.first_alone():
+        labels = plan_labels(dataset, recipe, budget_bytes, device, shown)
     if labels.labeler is not None and labels.accuracy is not None:
         judged = validated(labels.accuracy)
         supervision.on_notice(f"labeler: {labels.bits / 8:,.0f} bytes, {judged}")
@@ -91,7 +93,7 @@ def distill_latents(
         part.image_shape,
         names_bytes=sum(len(name) + 1 for name in names or ()),
     )
-    choose = image_chooser(dataset, part, recipe, device, supervision.on_progress)
+    choose = image_chooser(dataset, part, recipe, device, supervision.on_progress, ranks)
     targets = choose(allocation.class_counts)
     if recipe.skip_init:
         targets = _noise_like(targets, recipe.seed)
@@ -101,8 +103,13 @@ def distill_latents(
     # Built first: a pool of another dataset should not be found out after minutes of fitting.
     if recipe.loss != NO_LOSS:
         run.utility = build_distillation(
-            dataset, part, recipe, run.representation, run.header, supervision.on_progress
+            dataset, part, recipe, run.representation, run.header, supervision.on_progress, ranks
         )
+        if ranks.count > 1 and not run.utility.is_shared_by_ranks:
+            supervision.on_notice(
+                f"The loss '{recipe.loss}' is computed by every process: what they share is the "
+                "search for changes of latents, and validation."
+            )
     return finish_run(run, recipe, allocation, targets, supervision, settings)
 
 
@@ -115,8 +122,9 @@ def finish_run(
     settings: Mapping[str, Any],
 ) -> Distilled:
     """Make all phases of a new run, land on the budget and encode; see `distill_latents`."""
-    run.plan = TimePlan(recipe.time_seconds)
-    if supervision.checkpoint is not None:
+    run.ranks = supervision.ranks
+    run.plan = TimePlan(recipe.time_seconds, ranks=run.ranks)
+    if supervision.checkpoint is not None and run.ranks.is_first:
         room = CHECKPOINT_COPIES * 4 * run.representation.latents.numel() + run.budget_bytes
         check_room(supervision.checkpoint.parent, room)
     phases = _phases(run, recipe, targets)

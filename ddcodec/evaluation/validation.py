@@ -13,6 +13,7 @@ from ddcodec.evaluation.protocols import PROTOCOLS, Protocol
 from ddcodec.evaluation.students.gradients import TrainingOptions
 from ddcodec.evaluation.students.labelled_images import LabelledImages
 from ddcodec.evaluation.students.train import accuracy, train_network
+from ddcodec.ranks import ALONE, Ranks
 from ddcodec.training_set import TrainingSet
 
 SELECTION = Protocol("selection", updates=300, batch_size=64, network_width=32, networks=2)
@@ -35,9 +36,11 @@ class Validation:
     Args:
         dataset: its test images are not looked at.
         device: where to train and test.
+        ranks: processes that train a share of the networks each.
     """
 
-    def __init__(self, dataset: Dataset, device: str) -> None:
+    def __init__(self, dataset: Dataset, device: str, ranks: Ranks = ALONE) -> None:
+        self._ranks = ranks
         training, _ = split_validation(dataset.train.labels)
         mean, std = normalisation(dataset.train.images[training])
         self._normalisation = mean.tolist(), np.maximum(std, 1 / 255).tolist()
@@ -81,15 +84,15 @@ class Validation:
         self, training: LabelledImages, real: LabelledImages, protocol: Protocol
     ) -> float:
         options = TrainingOptions(self._device, compiled=False)
-        accuracies = []
+        accuracies = [0.0] * protocol.networks
         # Nothing that a candidate is judged by may change the run's own randomness.
         with torch.random.fork_rng(devices=[]):
-            for seed in range(protocol.networks):
+            for seed in self._ranks.share(range(protocol.networks)):
                 network = train_network(
                     training, self._num_classes, protocol, seed, options=options
                 )
-                accuracies.append(accuracy(network, real))
-        return float(np.mean(accuracies))
+                accuracies[seed] = accuracy(network, real)
+        return float(np.mean(self._ranks.summed(accuracies)))
 
     def _labelled(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> LabelledImages:
         mean, std = self._normalisation

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from ddcodec.cli.making.recipes import Request, read_request
 from ddcodec.cli.making.summary import below_floor, run_summary
 from ddcodec.cli.making.watching import Watch
 from ddcodec.cli.shared.console import print_facts, waiting
+from ddcodec.cli.shared.group import describe, told_once
 from ddcodec.cli.shared.loading import load
 from ddcodec.cli.shared.options import (
     Size,
@@ -22,6 +25,7 @@ from ddcodec.cli.shared.run_options import (
     default_file_name,
 )
 from ddcodec.errors import OutputError
+from ddcodec.ranks import Ranks, joined
 
 if TYPE_CHECKING:
     from ddcodec.distill.recipe.recipe import Recipe
@@ -52,24 +56,28 @@ def distill_command(
     recipe may name it, and all else; options given here win.
 
     Every minute the run is kept in FILE.checkpoint, until it is done: after Ctrl-C or a crash the
-    same command with --resume goes on to the same file.
+    same command with --resume goes on to the same file. Under torchrun (docs/scaling.md) several
+    processes make it together.
     """
     from ddcodec.distill.running.checkpoint import checkpoint_path
 
     settings["loss_options"] = dict(settings["loss_options"])
-    request = read_request(click.get_current_context(), recipe, settings)
+    with told_once():
+        request = read_request(click.get_current_context(), recipe, settings)
     path = output or Path(_default_name(request.dataset, request.data, request.budget))
     watch = Watch(checkpoint_path(path), resume, log_path)
     outputs = Outputs(path, Path(f"{path}.json") if record else None, force, watch)
-    with outputs.held():
-        check_device(request.settings["device"])
-        origin, asked, distilled = _distill(request, watch)
-        _write(outputs, origin, asked, distilled)
-        watch.remove_checkpoints()
-    facts = run_summary(distilled, path)
-    print_facts(facts + ([("record", str(outputs.record))] if record else []))
-    if distilled.is_below_floor:
-        print(below_floor(asked))
+    with joined(request.settings["device"], describe, watch.command_again) as ranks:
+        with outputs.held() if ranks.is_first else nullcontext():
+            check_device(request.settings["device"])
+            origin, asked, distilled = _distill(request, watch, ranks)
+            if ranks.is_first:
+                _write(outputs, origin, asked, distilled)
+                watch.remove_checkpoints()
+        facts = run_summary(distilled, path)
+        print_facts(facts + ([("record", str(outputs.record))] if record else []))
+        if distilled.is_below_floor:
+            print(below_floor(asked))
 
 
 def _write(outputs: Outputs, origin: DatasetOrigin, asked: Recipe, distilled: Distilled) -> None:
@@ -86,12 +94,14 @@ def _write(outputs: Outputs, origin: DatasetOrigin, asked: Recipe, distilled: Di
         outputs.write_record(record_json(origin, asked, distilled), of=data)
 
 
-def _distill(request: Request, watch: Watch) -> tuple[DatasetOrigin, Recipe, Distilled]:
+def _distill(
+    request: Request, watch: Watch, ranks: Ranks
+) -> tuple[DatasetOrigin, Recipe, Distilled]:
     from ddcodec.distill.recipe.recipe import NO_LOSS, Recipe
 
     budget = request.budget.num_bytes
     recipe = Recipe.from_mapping({**request.settings, "bytes_per_class": budget})
-    with waiting(f"Loading {request.dataset}.") as say:
+    with ranks.first_alone(), waiting(f"Loading {request.dataset}.") as say:
         dataset = load(request.dataset, request.data, request.size, say)
         from ddcodec.datasets.base import has_validation_part
         from ddcodec.distill.distill import distill
@@ -101,10 +111,14 @@ def _distill(request: Request, watch: Watch) -> tuple[DatasetOrigin, Recipe, Dis
     warning = compare(request.recipe, dataset.fingerprint, recipe.device)
     if warning is not None:
         click.echo(warning, err=True)
-    validation = Validation(dataset, recipe.device) if has_validation_part(dataset) else None
+    validation = None
+    if has_validation_part(dataset):
+        validation = Validation(dataset, recipe.device, ranks)
     validate = validation if recipe.validate else None
     judge_file = None if validation is None else validation.judge_file
-    with watch.supervision(validate, judge_file) as supervision:
+    own_watch = watch if ranks.is_first else replace(watch, log_path=None)
+    with own_watch.supervision(validate, judge_file) as supervision:
+        supervision = replace(supervision, ranks=ranks)
         if validation is None and recipe.validate and recipe.loss != NO_LOSS:
             supervision.on_notice("No class has a second image to hold back: nothing is validated.")
         distilled = distill(dataset, recipe, supervision)

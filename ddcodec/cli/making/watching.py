@@ -92,6 +92,10 @@ class Watch:
         names += [search_path(self.checkpoint.with_name(name)).name for name in names]
         return tuple(name.removeprefix(file.name) for name in names)
 
+    def command_again(self) -> str:
+        """Return what goes on with the run after a loss, as a part of a sentence."""
+        return f"the same command{' with --resume' if self.is_kept else ''}"
+
     @contextmanager
     def supervision(
         self, validate: Validate | None, judge_file: JudgeFile | None = None

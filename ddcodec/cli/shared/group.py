@@ -4,7 +4,7 @@ import contextlib
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -16,7 +16,7 @@ from ddcodec.ranks import HandedOver, asked
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 """Exit codes: data or files, usage, Ctrl-C."""
 
-SHARED_BY_RANKS = ("experts", "pool", "eval")
+SHARED_BY_RANKS = ("experts", "pool", "distill", "eval")
 """Commands that several processes of `torchrun` do together."""
 
 SHOW_TRACEBACK = "DDC_TRACEBACK"
@@ -99,6 +99,17 @@ def describe(error: BaseException) -> tuple[str, int]:
         f"(set {SHOW_TRACEBACK}=1 to see where).",
         FAILURE,
     )
+
+
+@contextlib.contextmanager
+def told_once() -> Iterator[None]:
+    """Let the first process of a job alone say what all of them find wrong with their command."""
+    try:
+        yield
+    except DdcError as error:
+        if asked().is_first:
+            raise
+        raise HandedOver(str(error)) from error
 
 
 def _is_told_elsewhere(error: BaseException) -> bool:

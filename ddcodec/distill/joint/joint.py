@@ -137,7 +137,8 @@ class Joint(JointPhase):
         assert wishes is not None
         networks = representation.networks
         distortion = wishes.distortion(networks)
-        descent = Descent(representation, networks, distortion, wishes.weights, learning=True)
+        weights, ranks = wishes.weights, run.ranks
+        descent = Descent(representation, networks, distortion, weights, True, ranks)
         bits = descent.descend(run.multiplier, run.generator, indices)
         # Classes differ in what they cost: those of other steps count with what they cost then.
         self._image_bits[indices] = bits / len(indices)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ddcodec.distill.latents.descent import Descent
+from ddcodec.shares import shared
 
 LANDED = 0.9985
 """Share of the budget at which landing is good enough."""
@@ -78,19 +79,21 @@ def land_on_budget(
 
 def rank_moves(descent: Descent, multiplier: float, shrink: bool) -> RankedMoves:
     """Return all changes that save bits (`shrink`) or spend them, by error per bit."""
-    positions, steps, rates, prices = [], [], [], []
-    for indices in descent.chunks():
+
+    def look(indices: Tensor) -> list[Tensor]:
         moves = descent.moves(indices, multiplier)
         wanted = (moves.rate_bits < 0) if shrink else (moves.rate_bits > 0) & (moves.distortion < 0)
         wanted &= moves.step != 0
         image, place = wanted.nonzero(as_tuple=True)
-        positions.append(indices.to(image.device)[image] * moves.step.shape[1] + place)
-        steps.append(moves.step[wanted])
-        rates.append(moves.rate_bits[wanted])
-        prices.append(moves.distortion[wanted] / moves.rate_bits[wanted].abs())
-    order = torch.cat(prices).argsort(stable=True)
-    bits = torch.cat(rates)[order].double().cumsum(0)
-    return RankedMoves(torch.cat(positions)[order], torch.cat(steps)[order], bits)
+        positions = indices.to(image.device)[image] * moves.step.shape[1] + place
+        rates = moves.rate_bits[wanted]
+        return [positions, moves.step[wanted], rates, moves.distortion[wanted] / rates.abs()]
+
+    looks = shared(descent.ranks, descent.chunks(), look, at_once=1)
+    positions, steps, rates, prices = (torch.cat(parts) for parts in zip(*looks, strict=True))
+    order = prices.argsort(stable=True)
+    bits = rates[order].double().cumsum(0)
+    return RankedMoves(positions[order], steps[order], bits)
 
 
 def _bisect(

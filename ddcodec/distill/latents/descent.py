@@ -10,7 +10,7 @@ a random part of the changes is made at a time, because neighbours' changes are 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,9 +20,12 @@ from torch import Tensor
 from ddcodec.codec.context.context import FlatEstimate
 from ddcodec.distill.latents.representation import Parameters, Representation
 from ddcodec.entropy.laplace import SYMBOL_LIMIT, LaplaceModel
+from ddcodec.ranks import ALONE, Ranks
+from ddcodec.shares import shared
 
-CHUNK_LATENTS = {"cpu": 1 << 18, "cuda": 1 << 22}
-"""Latents looked at together; bounds the memory. A GPU waits for every launch."""
+CHUNK_LATENTS = {"cpu": 1 << 17, "cuda": 1 << 22}
+"""Latents looked at together, by one process of several; bounds the memory. On a CPU twice as many
+take an eighth longer, half as many a fifth. A GPU waits for every launch."""
 
 CONTEXT_SHARE = 0.5
 """Weight of the change in other latents' bits: of two neighbours both may be changed at once."""
@@ -53,19 +56,21 @@ class Goal(Protocol):
 
 @dataclass(frozen=True)
 class Moves:
-    """The best change of every latent of some images, all of shape N × P.
+    """The best change of every latent of some images, N × P.
 
     Attributes:
         step: −1, 0 or 1.
         rate_bits: change in bits.
         distortion: change in distortion.
         total_bits: bits of all these latents now.
+        gradients: of these bits by what a descent has learn.
     """
 
     step: Tensor
     rate_bits: Tensor
     distortion: Tensor
     total_bits: float
+    gradients: Sequence[Tensor] = ()
 
 
 class Descent:
@@ -76,8 +81,9 @@ class Descent:
         networks: weights of each set.
         distortion: what images lose.
         curvature: per set the second derivative of the distortion by each latent, P.
-        learning: add to `grad` of the context networks the gradient of the bits that a look at
-            the latents finds, which the same evaluation gives.
+        learning: add to `grad` of the context networks the gradient of the bits that a descent
+            finds, which the same evaluation gives.
+        ranks: processes that look at a share of the images each, and make equal changes.
     """
 
     def __init__(
@@ -87,8 +93,10 @@ class Descent:
         distortion: Distortion,
         curvature: list[Tensor],
         learning: bool = False,
+        ranks: Ranks = ALONE,
     ) -> None:
         self._representation = representation
+        self.ranks = ranks
         self._networks = [
             {
                 name: value if learning and name.startswith("context") else value.detach()
@@ -135,14 +143,12 @@ class Descent:
         own = self._model.rate_bits(values, flat.loc, flat.log2_scale)
         # With its own value held, what is left of the gradient are the latents that see it.
         others, *gradients = torch.autograd.grad(own.sum(), [rows, *learners])
-        for parameter, gradient in zip(learners, gradients, strict=True):
-            total = gradient if parameter.grad is None else parameter.grad + gradient
-            parameter.grad = total
         with torch.no_grad():
             steps, rates, distortions = self._best(
                 flat, own, others.t(), slope.t(), curvature[:, None], multiplier
             )
-        return Moves(steps.t(), rates.t(), distortions.t(), float(own.detach().sum()))
+        bits = float(own.detach().sum())
+        return Moves(steps.t(), rates.t(), distortions.t(), bits, gradients)
 
     def _learners(self, number: int) -> list[Tensor]:
         return [value for value in self._networks[number].values() if value.requires_grad]
@@ -184,13 +190,26 @@ class Descent:
         """Make a random part of the changes that pay; return the bits of these latents before."""
         latents = self._representation.latents
         total_bits = 0.0
-        for part in self.chunks(indices):
+        parts = self.chunks(indices)
+
+        def look(part: Tensor) -> list[Tensor]:
             moves = self.moves(part, multiplier)
-            total_bits += moves.total_bits
-            chance = torch.rand(moves.step.shape, generator=generator, device=latents.device)
+            bits = torch.tensor(moves.total_bits, dtype=torch.float64)
+            return [moves.step.to(torch.int8), bits, *moves.gradients]
+
+        looks = shared(self.ranks, parts, look, at_once=1)
+        for part, (step, bits, *gradients) in zip(parts, looks, strict=True):
+            total_bits += float(bits)
+            chance = torch.rand(step.shape, generator=generator, device=latents.device)
             with torch.no_grad():
-                latents[part.to(latents.device)] += moves.step * (chance < PART)
+                latents[part.to(latents.device)] += step.to(latents) * (chance < PART)
+            self._learn(int(self._representation.image_sets[part[0]]), gradients)
         return total_bits
+
+    def _learn(self, number: int, gradients: Sequence[Tensor]) -> None:
+        for parameter, gradient in zip(self._learners(number), gradients, strict=True):
+            added = gradient.to(parameter.device)
+            parameter.grad = added if parameter.grad is None else parameter.grad + added
 
 
 def image_curvature(

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from ddcodec.distill.latents.descent import Descent, Distortion, Goal
 from ddcodec.distill.latents.representation import Parameters, Representation
+from ddcodec.ranks import ALONE, Ranks
+from ddcodec.shares import shared
 
 NEWTON_STEPS, NEWTON_DAMPING = 14, 0.2
 
@@ -66,7 +68,10 @@ class Wishes:
 
 
 def initial_wishes(
-    representation: Representation, goal: Goal, generator: torch.Generator
+    representation: Representation,
+    goal: Goal,
+    generator: torch.Generator,
+    ranks: Ranks = ALONE,
 ) -> Wishes:
     """Return the wishes that a goal has for the latents: where their distortion is least.
 
@@ -77,10 +82,14 @@ def initial_wishes(
     weights = goal.curvature(representation, networks, generator)
     distortion = goal.distortion(networks)
     values = representation.latents.detach().clone()
-    for part in Descent(representation, networks, distortion, weights).chunks():
+
+    def find(part: Tensor) -> list[Tensor]:
         weight = weights[int(representation.image_sets[part[0]])].clamp(min=1e-12)
-        places = part.to(values.device)
-        values[places] = _newton(distortion, part, values[places], weight)
+        return [_newton(distortion, part, values[part.to(values.device)], weight)]
+
+    parts = Descent(representation, networks, distortion, weights).chunks()
+    for part, (rows,) in zip(parts, shared(ranks, parts, find, at_once=1), strict=True):
+        values[part.to(values.device)] = rows.to(values.device)
     return Wishes(representation, values, weights)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ddcodec.datasets.base import rows_of_classes
 from ddcodec.errors import RecipeError
+from ddcodec.ranks import ALONE, Ranks
 
 DEFAULT_ARCH, DEFAULT_NETWORK_WIDTH = "convnet", 64
 
@@ -39,6 +40,8 @@ class LossSettings:
             random networks and real batches; None for those.
         experts: Folder of `ddc experts`, for losses that follow trajectories.
         options: Settings of one loss alone, by the names of its options class.
+        ranks: Processes that compute the loss with equal arguments, and may share the work; see
+            `DistillationLoss.shared_by_ranks`.
     """
 
     mean: tuple[float, ...]
@@ -55,6 +58,7 @@ class LossSettings:
     pool: str | None = None
     experts: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    ranks: Ranks = ALONE
 
     def __post_init__(self) -> None:
         """Refuse what no loss can work with.
@@ -104,6 +108,9 @@ class DistillationLoss(Protocol):
 
     sees_all_images: ClassVar[bool] = False
     """Whether a step takes all images because it costs about as much as with a few."""
+
+    shared_by_ranks: ClassVar[bool] = False
+    """Whether several processes share the work; of other losses each of them does all."""
 
     random_networks_from: ClassVar[int | None] = None
     """Images per class from which the loss does as well without a pool, where that was measured."""

@@ -11,6 +11,8 @@ from torch import Tensor
 from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.networks import Classifier, precision
 from ddcodec.networks.compiling import compiled, keep_programs
+from ddcodec.ranks import ALONE, Ranks
+from ddcodec.shares import shared_batches
 
 CHUNK_IMAGES = 32  # per forward pass on a CPU: activations of more fall out of its cache
 
@@ -30,10 +32,11 @@ class Embedder:
     Args:
         device: Where networks and images are.
         bfloat16: Compute in bfloat16.
+        ranks: Processes that share chunks.
     """
 
-    def __init__(self, device: torch.device, bfloat16: bool) -> None:
-        self._device, self._bfloat16 = device, bfloat16
+    def __init__(self, device: torch.device, bfloat16: bool, ranks: Ranks = ALONE) -> None:
+        self._device, self._bfloat16, self._ranks = device, bfloat16, ranks
         self._programs: list[_Program] = []
 
     def embed(self, network: Classifier, images: Tensor, images_before: float) -> Tensor:
@@ -48,14 +51,14 @@ class Embedder:
         Returns:
             float32 N×D.
         """
+        on_cpu = self._device.type == "cpu"
+        in_chunks = on_cpu or self._ranks.count > 1
+        chunks = torch.split(images, CHUNK_IMAGES) if in_chunks else [images]
+        function: Callable[[Tensor], Tensor] = network.features
+        if on_cpu and _compiling_pays(images_before, images[0, 0].numel()):
+            function = self._program(network)
         with precision.autocast(self._device, self._bfloat16):
-            if self._device.type != "cpu":
-                return network.features(images).float()
-            chunks = torch.split(images, CHUNK_IMAGES)
-            if not _compiling_pays(images_before, images[0, 0].numel()):
-                return torch.cat([network.features(chunk) for chunk in chunks]).float()
-            program = self._program(network)
-            return torch.cat([program(chunk) for chunk in chunks]).float()
+            return shared_batches(self._ranks, chunks, function).float()
 
     def _program(self, network: Classifier) -> _Program:
         """Return a program that has a network's weights now: of two, as steps want no more."""

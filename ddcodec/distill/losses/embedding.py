@@ -68,6 +68,7 @@ class EmbeddingMatching(RealDataLoss):
     """
 
     class_by_class = True
+    shared_by_ranks = True
 
     def __init__(
         self,
@@ -81,7 +82,7 @@ class EmbeddingMatching(RealDataLoss):
         self._cross_entropy = 0.0 if settings.pool is None else cross_entropy
         self._pool: Pool | None = None
         super().__init__(real_images, real_labels, settings)
-        self._embedder = Embedder(self.device, bool(self.bfloat16))
+        self._embedder = Embedder(self.device, bool(self.bfloat16), settings.ranks)
         self._round = -1
         self._network: networks.Classifier | None = None
         self._view: PoolView | None = None

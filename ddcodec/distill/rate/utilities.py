@@ -138,6 +138,11 @@ class Distillation:
         return bool(getattr(self._loss, "sees_all_images", False))
 
     @property
+    def is_shared_by_ranks(self) -> bool:
+        """Whether several processes share the work of the loss."""
+        return bool(getattr(self._loss, "shared_by_ranks", False))
+
+    @property
     def student_rate(self) -> float | None:
         """The learning rate that the loss has learned for the student, if any."""
         rate = getattr(self._loss, "student_rate", None)

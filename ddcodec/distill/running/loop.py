@@ -53,7 +53,11 @@ class Loop:
             DataError: if there is no checkpoint to resume, or it is damaged.
             RecipeError: if the checkpoint has other settings.
         """
-        first = self._resume() if self._supervision.resume else 0
+        first = 0
+        if self._supervision.resume:
+            first = self._resume()
+            # The first replaces what is kept, or removes it, when all have read it.
+            self._supervision.ranks.summed()
         for number in range(first, len(self._phases)):
             self._run_phase(number)
         # Landing, which follows, has no steps of its own.
@@ -79,7 +83,25 @@ class Loop:
                     seconds = time.monotonic() - started
                     left = seconds / steps_before * (step.steps - step.step)
                 self._report(phase, step, left, time.monotonic() - step_started)
+                self._agree(phase, step, interruption)
                 self._keep(number, step, interruption)
+
+    def _agree(self, phase: Phase, step: Step, interruption: Interruption) -> None:
+        """Stop after the same step as the other processes, and find out whether all are alike."""
+        ranks = self._supervision.ranks
+        if ranks.count == 1:
+            return
+        found = [step.step, step.latent_bits, step.loss or 0.0, self._run.multiplier]
+        given = ranks.gathered(torch.tensor([*found, interruption.requested], dtype=torch.float64))
+        interruption.requested = any(bool(one[-1]) for one in given)
+        for number, one in enumerate(given):
+            # By their bits, since nothing equals what is no number.
+            if not torch.equal(one[:-1].view(torch.int64), given[0][:-1].view(torch.int64)):
+                raise DdcError(
+                    f"Process {number + 1} of {ranks.count} found something else than the first in "
+                    f"step {step.step} of '{phase.name}'; start all on equal machines, with equal "
+                    "libraries and as many threads in each."
+                )
 
     def _report(self, phase: Phase, step: Step, seconds_left: float | None, seconds: float) -> None:
         run = self._run
@@ -124,7 +146,9 @@ class Loop:
         )
 
     def _save(self, checkpoint: Checkpoint, number: int, step: int) -> bool:
-        """Write a checkpoint; return whether it could be written."""
+        """Write a checkpoint; return whether it could be written, or is left to another process."""
+        if not self._supervision.ranks.is_first:
+            return True
         phase = self._phases[number]
         seconds = self._run.plan.elapsed_seconds
         try:

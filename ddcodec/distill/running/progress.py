@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ddcodec.ranks import ALONE, Ranks
+
 if TYPE_CHECKING:
     from ddcodec.training_set import TrainingSet
 
@@ -70,6 +72,8 @@ class Supervision:
         checkpoint: file to keep the run in; None keeps nothing.
         resume: go on from the checkpoint.
         checkpoint_seconds: how often it is written.
+        ranks: processes that make the file together; the first alone keeps the run, and all read
+            what is kept.
     """
 
     on_progress: ProgressCallback = _ignore
@@ -80,3 +84,4 @@ class Supervision:
     checkpoint: Path | None = None
     resume: bool = False
     checkpoint_seconds: float = 60.0
+    ranks: Ranks = ALONE

@@ -24,6 +24,8 @@ from ddcodec.distill.running.progress import Validate
 from ddcodec.distill.running.run_state import check_run_state
 from ddcodec.distill.running.time_plan import TimePlan
 from ddcodec.format.header import Header
+from ddcodec.ranks import ALONE, Ranks
+from ddcodec.shares import shared
 
 _MEASURE_BATCH = 256
 
@@ -65,6 +67,7 @@ class Run:
         quantised: integer weights, once they are chosen.
         selected: the best candidate so far.
         step_counts: steps of finished phases, by their names.
+        ranks: processes that share what is slow; each has all of this, and of equal content.
         generator: source of the randomness that steps take in turn.
     """
 
@@ -85,6 +88,7 @@ class Run:
     quantised: tuple[NetworkTensors, ...] | None = None
     selected: Candidate | None = None
     step_counts: dict[str, int] = field(default_factory=dict)
+    ranks: Ranks = ALONE
     generator: torch.Generator = field(init=False)
 
     def __post_init__(self) -> None:
@@ -103,7 +107,8 @@ class Run:
     def descent(self, goal: Goal, networks: list[Parameters]) -> Descent:
         """Return a search for changes of latents that bring a goal nearer."""
         curvature = goal.curvature(self.representation, networks, self.generator)
-        return Descent(self.representation, networks, goal.distortion(networks), curvature)
+        distortion = goal.distortion(networks)
+        return Descent(self.representation, networks, distortion, curvature, ranks=self.ranks)
 
     def descend(self, networks: list[Parameters], passes: int) -> float:
         """Move latents towards the goal for a while, then λ towards the target; return the bits."""
@@ -132,7 +137,7 @@ class Run:
 
     def wishes_for_likeness(self) -> Wishes:
         """Return where the real images would have the latents."""
-        return initial_wishes(self.representation, self.likeness, self.generator)
+        return initial_wishes(self.representation, self.likeness, self.generator, self.ranks)
 
     def quantise_networks(self) -> None:
         """Choose integer weights and learn what everything but latents really costs."""
@@ -167,13 +172,20 @@ class Run:
 
     def estimated_latent_bits(self, latents: Tensor, networks: list[Parameters]) -> float:
         """Return the float rate of integer latents, N × P, in bits."""
-        total = 0.0
-        with torch.no_grad():
-            for set_index, parameters in enumerate(networks):
-                rows = latents[self.representation.image_sets == set_index]
-                for part in torch.split(rows, _MEASURE_BATCH):
-                    total += float(self.representation.latent_bits(parameters, part))
-        return total
+        sets = self.representation.image_sets
+        parts = [
+            (number, rows)
+            for number in range(len(networks))
+            for rows in torch.split((sets == number).nonzero()[:, 0], _MEASURE_BATCH)
+        ]
+
+        @torch.no_grad()
+        def measure(part: tuple[int, Tensor]) -> list[Tensor]:
+            number, rows = part
+            own = latents[rows.to(latents.device)]
+            return [self.representation.latent_bits(networks[number], own)]
+
+        return sum(float(bits) for (bits,) in shared(self.ranks, parts, measure, at_once=1))
 
     def judge(self, step: int) -> float | None:
         """Validate the images as they are and keep the state if none was better before."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from ddcodec.ranks import ALONE, Ranks
+
 FIT_SHARE = 0.25
 """Of the time, for the fit before a joint phase, of which four times as much gained nothing."""
 
@@ -32,6 +34,7 @@ class TimePlan:
         pass_seconds: of a sweep over all latents.
         encode_seconds: of one encoding.
         validation_seconds: of judging one candidate.
+        ranks: processes that follow the clock of the first.
     """
 
     limit_seconds: float | None = None
@@ -40,6 +43,7 @@ class TimePlan:
     pass_seconds: float = 0.0
     encode_seconds: float = 0.0
     validation_seconds: float = 0.0
+    ranks: Ranks = ALONE
     _started: float = field(default_factory=time.monotonic)
 
     @property
@@ -52,7 +56,7 @@ class TimePlan:
         if self.limit_seconds is None:
             return default
         left = FIT_SHARE * self.limit_seconds / 2 - self.elapsed_seconds
-        return min(max(int(left / self.step_seconds), FEWEST_STEPS), default)
+        return self._agreed(min(max(int(left / self.step_seconds), FEWEST_STEPS), default))
 
     def fit_steps(self, default: int, step_seconds: float, passes: int, is_last: bool) -> int:
         """Return the steps of the fit.
@@ -67,21 +71,25 @@ class TimePlan:
             return default
         until = self._end() if is_last else FIT_SHARE * self.limit_seconds
         left = until - self.elapsed_seconds - passes * self.pass_seconds
-        return min(max(int(left / step_seconds), FEWEST_STEPS), MOST_FIT_STEPS)
+        return self._agreed(min(max(int(left / step_seconds), FEWEST_STEPS), MOST_FIT_STEPS))
 
     def validations(self, default: int) -> int:
         """Return how many candidates are judged after the first, whose judging was timed."""
         if self.limit_seconds is None or not self.validation_seconds:
             return default
         affordable = int(VALIDATION_SHARE * self.limit_seconds / self.validation_seconds)
-        return min(max(affordable, 1), default)
+        return self._agreed(min(max(affordable, 1), default))
 
     def joint_steps(self, default: int, step_seconds: float, validations: int) -> int:
         """Return the steps of the joint phase, `validations` to come among them."""
         if self.limit_seconds is None:
             return default
         left = self._end() - self.elapsed_seconds - validations * self.validation_seconds
-        return max(int(left / step_seconds), FEWEST_STEPS)
+        return self._agreed(max(int(left / step_seconds), FEWEST_STEPS))
+
+    def _agreed(self, count: int) -> int:
+        """Return a count as the first process finds it."""
+        return int(self.ranks.summed([count if self.ranks.is_first else 0])[0])
 
     def _end(self) -> float:
         """Return when the last step should be done."""

@@ -31,6 +31,7 @@ from ddcodec.distill.trained.automatic_pool import (
 from ddcodec.distill.trained.network_training import TrainingProgress
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.format.header import Header
+from ddcodec.ranks import ALONE, Ranks
 
 JOINT_IMAGES = 320
 """Images of one joint step: where a loss allows, all of a few classes, because the mean of some
@@ -47,6 +48,7 @@ def build_distillation(
     representation: Representation,
     header: Header,
     on_progress: ProgressCallback,
+    ranks: Ranks = ALONE,
 ) -> Distillation:
     """Build the loss of a recipe, and the automatic pool first if it is missing.
 
@@ -62,7 +64,7 @@ def build_distillation(
     pool = None
     random_from = getattr(builder, "random_networks_from", None)
     if few_classes and not uses_random_networks(recipe.pool, random_from, most_per_class):
-        pool = str(_pool_folder(dataset, recipe, representation.device, on_progress))
+        pool = str(_pool_folder(dataset, recipe, representation.device, on_progress, ranks))
     settings = LossSettings(
         mean=mean,
         std=std,
@@ -73,6 +75,7 @@ def build_distillation(
         experts=recipe.experts,
         options=recipe.loss_options,
         classes_per_step=max(1, JOINT_IMAGES // most_per_class) if few_classes else None,
+        ranks=ranks,
     )
     loss = build_loss(builder, part.images.numpy(), part.labels.numpy(), settings)
     per_class = max(1, JOINT_IMAGES // part.num_classes)
@@ -87,6 +90,7 @@ def image_chooser(
     recipe: Recipe,
     device: torch.device,
     on_progress: ProgressCallback,
+    ranks: Ranks = ALONE,
 ) -> Callable[[NDArray[np.int64]], NDArray[np.uint8]]:
     """Return a function from numbers of images per class to those a run starts from.
 
@@ -105,7 +109,7 @@ def image_chooser(
         labels,
         part.num_classes,
         device,
-        lambda: _pool_folder(dataset, recipe, device, on_progress),
+        lambda: _pool_folder(dataset, recipe, device, on_progress, ranks),
     )
     if recipe.init in INITIALISERS:
         return lambda counts: images[
@@ -121,14 +125,19 @@ def image_chooser(
 
 
 def _pool_folder(
-    dataset: Dataset, recipe: Recipe, device: torch.device, on_progress: ProgressCallback
+    dataset: Dataset,
+    recipe: Recipe,
+    device: torch.device,
+    on_progress: ProgressCallback,
+    ranks: Ranks,
 ) -> Path:
     """Return the folder of the pool a recipe names, or of the automatic one, made if missing."""
     if recipe.pool not in (AUTOMATIC, OWN, RANDOM):
         return user_path(recipe.pool)
 
     budget_bytes = round(recipe.bytes_per_class * dataset.num_classes)
-    return automatic_pool(dataset, device, shown_training("pool ", budget_bytes, on_progress))
+    shown = shown_training("pool ", budget_bytes, on_progress)
+    return automatic_pool(dataset, device, shown, ranks)
 
 
 def shown_training(

@@ -14,6 +14,7 @@ from ddcodec.distill.trained.network_training import ProgressCallback
 from ddcodec.distill.trained.pools import PoolSettings, make_pool
 from ddcodec.distill.trained.store import KEPT_VERSION
 from ddcodec.errors import OutputError
+from ddcodec.ranks import ALONE, Ranks
 
 AUTOMATIC, OWN, RANDOM = "auto", "own", "random"
 """Names that stand for no folder: the better of the other two for the number of images, the pool of
@@ -35,13 +36,19 @@ def uses_random_networks(pool: str, random_from: int | None, images_per_class: i
     return pool == RANDOM or (pool == AUTOMATIC and enough)
 
 
-def automatic_pool(dataset: Dataset, device: torch.device, on_progress: ProgressCallback) -> Path:
+def automatic_pool(
+    dataset: Dataset,
+    device: torch.device,
+    on_progress: ProgressCallback,
+    ranks: Ranks = ALONE,
+) -> Path:
     """Return the folder of a dataset's own pool, made now if it is missing or incomplete.
 
     Args:
         dataset: its validation part is never seen.
         device: where to compute.
         on_progress: called at every update while the pool is made.
+        ranks: the processes that make it together.
 
     Raises:
         OutputError: if the cache cannot be written.
@@ -57,7 +64,7 @@ def automatic_pool(dataset: Dataset, device: torch.device, on_progress: Progress
             f"Cannot keep a pool in '{folder.parent}' ({error.strerror}); set DDC_CACHE to a "
             "folder that can be written, or pass --pool random."
         ) from error
-    make_pool(dataset, folder, SETTINGS, device, on_progress, _ignore_plan, is_cached=True)
+    make_pool(dataset, folder, SETTINGS, device, on_progress, _ignore_plan, True, ranks)
     return folder
 
 
