@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -125,12 +126,10 @@ def _opened(data: bytes, path: str, size: ImageSize | None) -> Iterator[Image.Im
     check_file_size(len(data), path, size)
     check_file(data, path)
     try:
-        with warnings.catch_warnings():
-            # Our own limit is far below the one Pillow warns about.
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=_formats()) as image:
-                _check_size(image, path, size)
-                yield image
+        # Our own limit is far below the one Pillow warns about.
+        with _silence(), Image.open(io.BytesIO(data), formats=_formats()) as image:
+            _check_size(image, path, size)
+            yield image
     except DataError:
         raise
     except Image.DecompressionBombError as error:
@@ -143,6 +142,16 @@ def _opened(data: bytes, path: str, size: ImageSize | None) -> Iterator[Image.Im
         raise DataError(
             f"'{path}' is not a readable image (broken or truncated); replace or remove it."
         ) from error
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep back what Pillow warns of; that is one setting of the process, so not in threads."""
+    is_main = threading.current_thread() is threading.main_thread()
+    with warnings.catch_warnings() if is_main else nullcontext():
+        if is_main:
+            warnings.simplefilter("ignore")
+        yield
 
 
 def _is_upright(image: Image.Image) -> bool:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ddcodec.datasets.base import rows_of_classes
+from ddcodec.datasets.base import Pixels, rows_of_classes
 from ddcodec.errors import RecipeError
 
 DEFAULT_ARCH, DEFAULT_NETWORK_WIDTH = "convnet", 64
@@ -150,7 +150,7 @@ class LossBuilder(Protocol):
 
     def __call__(
         self,
-        real_images: NDArray[np.uint8],
+        real_images: Pixels,
         real_labels: NDArray[np.integer],
         settings: LossSettings,
     ) -> DistillationLoss:

@@ -1,0 +1,151 @@
+"""Make a large tree of small JPEG files of mixed sizes, and measure what using it takes.
+
+    python benchmarks/safety/large_tree.py make TREE                # 200,000 files in 100 classes
+    python benchmarks/safety/large_tree.py rates TREE --size 16     # images per second
+    python benchmarks/safety/large_tree.py cost -- ddc datasets TREE --size 16 --cache-limit 10M
+
+`rates` compares Pillow alone (open, convert, resize; one thread) with what `ddc` reads when images
+are wanted, by one thread and by as many as there are cores. `cost` prints the seconds and the peak
+memory of a command, and what it left in an empty cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+SIDES = (32, 160)
+"""Pixels of the shortest and the longest side."""
+
+_COARSE = 9
+
+
+def make(tree: Path, num_files: int, num_classes: int, seed: int) -> None:
+    """Write files of coarse noise; a class has a colour, an image its size and its noise."""
+    random = np.random.default_rng(seed)
+    colours = random.integers(40, 216, (num_classes, 3))
+    for name in range(num_classes):
+        (tree / f"{name:03d}").mkdir(parents=True, exist_ok=True)
+    for number in range(num_files):
+        label = number % num_classes
+        noise = random.normal(0, 30, (_COARSE, _COARSE, 3)) + colours[label]
+        width, height = random.integers(SIDES[0], SIDES[1] + 1, 2).tolist()
+        image = Image.fromarray(noise.clip(0, 255).astype(np.uint8))
+        image = image.resize((width, height), Image.Resampling.BICUBIC)
+        image.save(tree / f"{label:03d}" / f"{number:07d}.jpg", quality=85)
+
+
+def rates(tree: Path, size: int, count: int) -> None:
+    """Print images per second of Pillow alone and of the on-demand reader."""
+    from ddcodec.datasets.streamed.decoding import EncodedImage, decode_each, usable_cores
+    from ddcodec.datasets.trees.image import decode_image
+    from ddcodec.datasets.trees.resize import ImageSize
+
+    files = sorted(tree.rglob("*.jpg"))
+    files = [files[row] for row in np.random.default_rng(1).permutation(len(files))[:count]]
+    wanted = ImageSize.of(size)
+
+    def by_pillow() -> None:
+        for file in files:
+            with Image.open(file) as image:
+                pixels = image.convert("RGB").resize((size, size), Image.Resampling.BICUBIC)
+            np.asarray(pixels)
+
+    def by_threads(threads: int) -> None:
+        jobs = (EncodedImage(0, str(file), file.read_bytes(), SIDES[1] ** 2) for file in files)
+        decode_each(
+            jobs,
+            lambda job: decode_image(job.data, job.path, 3, wanted),
+            lambda job, pixels: None,
+            threads,
+        )
+
+    by_pillow()  # Files are in memory from here on.
+    cores = usable_cores()
+    print(f"{len(files):,} files of {sum(file.stat().st_size for file in files):,} bytes")
+    alone = _rate("Pillow alone, one thread", by_pillow, len(files))
+    for threads in sorted({1, cores}):
+        name = f"on demand, threads: {threads}"
+        rate = _rate(name, partial(by_threads, threads), len(files))
+        print(f"  {rate / alone / threads:.2f} of Pillow x {threads}")
+
+
+def _rate(name: str, work: Callable[[], None], count: int) -> float:
+    started = time.monotonic()
+    work()
+    rate = count / (time.monotonic() - started)
+    print(f"{name}: {rate:,.0f} images/s")
+    return rate
+
+
+def cost(command: list[str]) -> int:
+    """Run a command with an empty cache, twice, and print what each run took."""
+    with tempfile.TemporaryDirectory() as cache:
+        environment = {**os.environ, "DDC_CACHE": cache}
+        for name in ("first", "second"):
+            started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+            # A child of its own for each run: the peak is that of the largest of all children.
+            code = (
+                "import resource, subprocess, sys\n"
+                "status = subprocess.call(sys.argv[1:])\n"
+                "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n"
+                "sys.exit(status)"
+            )
+            done = subprocess.run(
+                [sys.executable, "-c", code, *command], env=environment, capture_output=True,
+                text=True, check=False,
+            )  # fmt: skip
+            if done.returncode:
+                print(done.stderr, end="")
+                return done.returncode
+            *said, peak = done.stdout.strip().splitlines()
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            kept = sum(file.stat().st_size for file in Path(cache).rglob("*") if file.is_file())
+            print(
+                f"{name}: {time.monotonic() - started:.0f} s, {cpu:.0f} CPU s, "
+                f"peak {int(peak) / 1024:,.0f} MiB, {kept / 1e6:,.1f} MB in the cache"
+            )
+    print("\n".join(said))
+    print(done.stderr, end="", file=sys.stderr)
+    return 0
+
+
+def main() -> int:
+    """Do what the command line says."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    making = commands.add_parser("make")
+    making.add_argument("tree", type=Path)
+    making.add_argument("--files", type=int, default=200_000)
+    making.add_argument("--classes", type=int, default=100)
+    making.add_argument("--seed", type=int, default=0)
+    rating = commands.add_parser("rates")
+    rating.add_argument("tree", type=Path)
+    rating.add_argument("--size", type=int, default=16)
+    rating.add_argument("--count", type=int, default=20_000)
+    costing = commands.add_parser("cost")
+    costing.add_argument("words", nargs=argparse.REMAINDER)
+    asked = parser.parse_args()
+    if asked.command == "make":
+        make(asked.tree, asked.files, asked.classes, asked.seed)
+    elif asked.command == "rates":
+        rates(asked.tree, asked.size, asked.count)
+    else:
+        return cost([word for word in asked.words if word != "--"])
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
