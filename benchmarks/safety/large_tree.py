@@ -1,6 +1,7 @@
 """Make a large tree of small JPEG files of mixed sizes, and measure what using it takes.
 
     python benchmarks/safety/large_tree.py make TREE                # 200,000 files in 100 classes
+    python benchmarks/safety/large_tree.py make PHOTOS --files 1000 --sides 400 600
     python benchmarks/safety/large_tree.py rates TREE --size 16     # images per second
     python benchmarks/safety/large_tree.py cost -- ddc datasets TREE --size 16 --cache-limit 10M
 
@@ -25,13 +26,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-SIDES = (32, 160)
-"""Pixels of the shortest and the longest side."""
-
 _COARSE = 9
 
 
-def make(tree: Path, num_files: int, num_classes: int, seed: int) -> None:
+def make(tree: Path, num_files: int, num_classes: int, sides: list[int], seed: int) -> None:
     """Write files of coarse noise; a class has a colour, an image its size and its noise."""
     random = np.random.default_rng(seed)
     colours = random.integers(40, 216, (num_classes, 3))
@@ -40,7 +38,7 @@ def make(tree: Path, num_files: int, num_classes: int, seed: int) -> None:
     for number in range(num_files):
         label = number % num_classes
         noise = random.normal(0, 30, (_COARSE, _COARSE, 3)) + colours[label]
-        width, height = random.integers(SIDES[0], SIDES[1] + 1, 2).tolist()
+        width, height = random.integers(sides[0], sides[1] + 1, 2).tolist()
         image = Image.fromarray(noise.clip(0, 255).astype(np.uint8))
         image = image.resize((width, height), Image.Resampling.BICUBIC)
         image.save(tree / f"{label:03d}" / f"{number:07d}.jpg", quality=85)
@@ -63,7 +61,7 @@ def rates(tree: Path, size: int, count: int) -> None:
             np.asarray(pixels)
 
     def by_threads(threads: int) -> None:
-        jobs = (EncodedImage(0, str(file), file.read_bytes(), SIDES[1] ** 2) for file in files)
+        jobs = (EncodedImage(0, str(file), file.read_bytes(), 1) for file in files)
         decode_each(
             jobs,
             lambda job: decode_image(job.data, job.path, 3, wanted),
@@ -130,6 +128,9 @@ def main() -> int:
     making.add_argument("tree", type=Path)
     making.add_argument("--files", type=int, default=200_000)
     making.add_argument("--classes", type=int, default=100)
+    making.add_argument(
+        "--sides", type=int, nargs=2, default=[32, 160], help="pixels, the shortest and longest"
+    )
     making.add_argument("--seed", type=int, default=0)
     rating = commands.add_parser("rates")
     rating.add_argument("tree", type=Path)
@@ -139,7 +140,7 @@ def main() -> int:
     costing.add_argument("words", nargs=argparse.REMAINDER)
     asked = parser.parse_args()
     if asked.command == "make":
-        make(asked.tree, asked.files, asked.classes, asked.seed)
+        make(asked.tree, asked.files, asked.classes, asked.sides, asked.seed)
     elif asked.command == "rates":
         rates(asked.tree, asked.size, asked.count)
     else:

@@ -57,8 +57,8 @@ def check_limit(folder: Path, limit_bytes: int | None, more_bytes: int = 0) -> N
     if limit_bytes is not None and taken > limit_bytes:
         raise DataError(
             f"the decoded images take {megabytes(taken)}, above the cache limit of "
-            f"{megabytes(limit_bytes)}, and of what they come from all have to be kept; raise "
-            "--cache-limit, or give the images as a folder, .zip, .tar, Parquet or WebDataset."
+            f"{megabytes(limit_bytes)}, and images from such a source are kept all or not at all; "
+            "raise --cache-limit, or bring them as a folder, .zip, .tar, Parquet or WebDataset."
         )
 
 

@@ -50,9 +50,9 @@ def usable_cores() -> int:
 def decode_each(files: Iterable[EncodedImage], decode: Decode, put: Put, threads: int) -> None:
     """Decode files, and hand each with its pixels to `put`, in their order and by this thread.
 
-    Files that are being decoded have together no more pixels than one may have, so that memory is
-    that of one thread or of many small images. Raises what `decode` does, for the first file that
-    it happens with.
+    Files that are being decoded have together no more pixels, and no more bytes, than one may have
+    pixels, so that memory is that of one large image or of many small ones. Raises what `decode`
+    does, for the first file that it happens with.
     """
     if threads <= 1:
         for file in files:
@@ -69,14 +69,14 @@ def _in_flight(
     files: Iterable[EncodedImage], decode: Decode, pool: ThreadPoolExecutor, most_files: int
 ) -> Iterator[tuple[EncodedImage, NDArray[np.uint8]]]:
     waiting: deque[tuple[EncodedImage, Future[NDArray[np.uint8]]]] = deque()
-    area = 0
+    area = size = 0
     for file in files:
-        while waiting and (len(waiting) >= most_files or area + file.area > MAX_RESIZED_PIXELS):
+        area, size = area + file.area, size + len(file.data)
+        while waiting and (len(waiting) >= most_files or max(area, size) > MAX_RESIZED_PIXELS):
             first, future = waiting.popleft()
-            area -= first.area
+            area, size = area - first.area, size - len(first.data)
             yield first, future.result()
         waiting.append((file, pool.submit(decode, file)))
-        area += file.area
     while waiting:
         first, future = waiting.popleft()
         yield first, future.result()

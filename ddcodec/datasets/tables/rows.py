@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -17,9 +18,10 @@ from ddcodec.datasets.cached_arrays import allocate_split
 from ddcodec.datasets.in_arrays.array_labels import SettledLabels, settle_labels, settle_texts
 from ddcodec.datasets.layouts.split_names import HELD_OUT, TRAIN
 from ddcodec.datasets.request import LoadProgress, LoadRequest
+from ddcodec.datasets.streamed.decoding import EncodedImage, decode_each, usable_cores
 from ddcodec.datasets.streamed.entry import write_streamed
 from ddcodec.datasets.streamed.one_pass import Listing, StreamedSource
-from ddcodec.datasets.tables.row import RowSource
+from ddcodec.datasets.tables.row import Row, RowSource
 from ddcodec.datasets.trees.image import ImageHeader, check_file_size, decode_image, read_header
 from ddcodec.datasets.trees.member import Place
 from ddcodec.datasets.trees.source import source_key
@@ -76,10 +78,29 @@ def _build(source: RowSource, request: LoadRequest, folder: Path) -> tuple[str, 
     for name, split in used.items():
         images, numbers = allocate_split(folder, name, (len(labels[name]), *shape))
         numbers[:] = settled.splits[name]
-        for index, (where, data, *_) in enumerate(source.rows(split)):
-            images[index] = decode_image(data, where, shape[0], request.size)
-            _show(request, "decoding", index, len(images))
+        _decode_rows(source.rows(split), listed[name].headers, images, request)
     return settled.class_names
+
+
+def _decode_rows(
+    rows: Iterable[Row],
+    headers: list[ImageHeader],
+    images: NDArray[np.uint8],
+    request: LoadRequest,
+) -> None:
+    files = (
+        EncodedImage(index, where, data, headers[index].height * headers[index].width)
+        for index, (where, data, *_) in enumerate(rows)
+    )
+
+    def decode(file: EncodedImage) -> NDArray[np.uint8]:
+        return decode_image(file.data, file.path, images.shape[1], request.size)
+
+    def put(file: EncodedImage, pixels: NDArray[np.uint8]) -> None:
+        images[file.number] = pixels
+        _show(request, "decoding", file.number, len(images))
+
+    decode_each(files, decode, put, usable_cores())
 
 
 @dataclass

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ddcodec.datasets.cached_arrays import allocate_split
 from ddcodec.datasets.layouts.layout import LabelledPaths, Layout
 from ddcodec.datasets.request import LoadProgress, OnProgress
+from ddcodec.datasets.streamed.decoding import EncodedImage, decode_each, usable_cores
 from ddcodec.datasets.streamed.entry import write_streamed
 from ddcodec.datasets.streamed.one_pass import Listing, StreamedSource
 from ddcodec.datasets.trees.image import (
@@ -87,16 +88,27 @@ class TreeReader:
             labels[:] = listed.labels
             places.update((path, (images, index)) for index, path in enumerate(listed.paths))
         found = set()
-        for member in members:
-            if member.path in places:
-                pixels = decode_image(member.read(), member.path, shape[0], self.size)
-                if pixels.shape != shape:
-                    raise self._changed(member.path)
-                images, index = places[member.path]
-                images[index] = pixels
-                found.add(member.path)
-                if len(found) % PROGRESS_IMAGES == 0:
-                    self.on_progress(LoadProgress("decoding", len(found), len(places), "images"))
+
+        def wanted() -> Iterator[EncodedImage]:
+            for member in members:
+                if member.path in places:
+                    header = self.headers[member.path]
+                    area = header.height * header.width
+                    yield EncodedImage(0, member.path, member.read(), area)
+
+        def decode(file: EncodedImage) -> NDArray[np.uint8]:
+            return decode_image(file.data, file.path, shape[0], self.size)
+
+        def put(file: EncodedImage, pixels: NDArray[np.uint8]) -> None:
+            if pixels.shape != shape:
+                raise self._changed(file.path)
+            images, index = places[file.path]
+            images[index] = pixels
+            found.add(file.path)
+            if len(found) % PROGRESS_IMAGES == 0:
+                self.on_progress(LoadProgress("decoding", len(found), len(places), "images"))
+
+        decode_each(wanted(), decode, put, usable_cores())
         for path in places:
             if path not in found:
                 raise self._changed(path)

@@ -198,7 +198,7 @@ def test_arrays_are_refused(tmp_path: Path) -> None:
     """An .npz is kept as a whole or not at all."""
     images = np.zeros((4, 2, 2), dtype=np.uint8)
     np.savez(tmp_path / "a.npz", images=images, labels=np.array([0, 1, 0, 1]))
-    with pytest.raises(DataError, match=r"raise --cache-limit, or give the images as a folder"):
+    with pytest.raises(DataError, match=r"raise --cache-limit, or bring them as a folder"):
         load(tmp_path / "a.npz", tmp_path, cache_limit=15)
     assert not list((tmp_path / "cache-15").rglob("*.npy"))
 
