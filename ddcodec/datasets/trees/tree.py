@@ -125,6 +125,7 @@ class TreeReader:
             listings[split] = Listing(np.array(listed.labels), listed.paths, places, areas)
         source = StreamedSource(self.source, shape, self.size, limit_bytes, self.on_progress)
         # What the first pass kept takes more than the table that is made of it.
+        self.headers.clear()
         self.places.clear()
         write_streamed(folder, source, layout.class_names, listings)
         return layout.class_names
