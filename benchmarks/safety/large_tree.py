@@ -19,13 +19,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+ROUNDS = 6
 _COARSE = 9
 
 
@@ -45,7 +45,7 @@ def make(tree: Path, num_files: int, num_classes: int, sides: list[int], seed: i
 
 
 def rates(tree: Path, size: int, count: int, most_threads: int | None) -> None:
-    """Print images per second of Pillow alone and of the on-demand reader."""
+    """Print images per CPU second of Pillow alone and of the on-demand reader, at their best."""
     from ddcodec.datasets.streamed.decoding import EncodedImage, decode_each, usable_cores
     from ddcodec.datasets.trees.image import decode_image
     from ddcodec.datasets.trees.resize import ImageSize
@@ -69,24 +69,21 @@ def rates(tree: Path, size: int, count: int, most_threads: int | None) -> None:
             threads,
         )
 
-    by_pillow()  # Files are in memory from here on.
-    print(f"{len(files):,} files of {sum(file.stat().st_size for file in files):,} bytes")
-    alone = _rate("Pillow alone, one thread", by_pillow, len(files))
+    ways = {"Pillow alone": by_pillow}
     for threads in sorted({1, most_threads or usable_cores()}):
-        rate = _rate(f"on demand, threads: {threads}", partial(by_threads, threads), len(files))
-        print(f"  {rate / alone:.2f} of Pillow x {threads}")
-
-
-def _rate(name: str, work: Callable[[], None], count: int) -> float:
-    """Print images per second, and return them per CPU second; of three times the best."""
-    cpu = seconds = float("inf")
-    for _ in range(3):
-        started, before = time.monotonic(), time.process_time()
-        work()
-        cpu = min(cpu, time.process_time() - before)
-        seconds = min(seconds, time.monotonic() - started)
-    print(f"{name}: {count / seconds:,.0f} images/s, {count / cpu:,.0f} per CPU second")
-    return count / cpu
+        ways[f"on demand, threads: {threads}"] = partial(by_threads, threads)
+    by_pillow()  # Files are in memory from here on.
+    taken = dict.fromkeys(ways, float("inf"))
+    # In turns, since other work comes and goes.
+    for _ in range(ROUNDS):
+        for name, work in ways.items():
+            before = time.process_time()
+            work()
+            taken[name] = min(taken[name], time.process_time() - before)
+    print(f"{len(files):,} files of {sum(file.stat().st_size for file in files):,} bytes")
+    for name, seconds in taken.items():
+        share = taken["Pillow alone"] / seconds
+        print(f"{name}: {len(files) / seconds:,.0f} images per CPU second, {share:.2f} of Pillow")
 
 
 def cost(command: list[str]) -> int:

@@ -40,6 +40,7 @@ MAX_RESIZED_PIXELS = 2**26
 MAX_RESIZED_FILE_BYTES = 4 * MAX_FILE_BYTES
 
 _EXIF_ORIENTATION = 0x0112
+_TURNED = range(2, 9)
 _TIFF_WIDTH = 0x0100
 _BAND_PIXELS = 2**20
 
@@ -105,14 +106,17 @@ def decode_image(
     with _opened(data, path, size) as image:
         image.load()
         check_exif(image, path)
-        upright = ImageOps.exif_transpose(image)
+        # Without a reason for one, both would make a copy.
+        turned = image.getexif().get(_EXIF_ORIENTATION, 1) in _TURNED
+        upright = ImageOps.exif_transpose(image) if turned else image
         if _is_grey(upright) and upright.mode.startswith("I"):
             upright = _scale_16_bits(upright, path)
         elif upright.mode == "F":
             raise DataError(f"'{path}' stores floating-point pixels; save it as 8-bit PNG.")
         elif upright.has_transparency_data:
             upright = _over_white(upright)
-        converted = upright.convert("L" if channels == 1 else "RGB")
+        mode = "L" if channels == 1 else "RGB"
+        converted = upright if upright.mode == mode else upright.convert(mode)
         if size is not None:
             converted = fit(converted, size)
         pixels = np.asarray(converted, dtype=np.uint8)
