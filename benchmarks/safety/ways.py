@@ -245,7 +245,7 @@ def _make_base(place: Place, needed: set[str]) -> None:
     base = place.base
     for split, count, seed in (("train", PER_CLASS, 0), ("test", 8, 1)):
         glyphs = generate_glyphs(10 * count, seed)
-        for pixels, label in zip(glyphs.images, glyphs.labels, strict=True):
+        for pixels, label in zip(glyphs.images[:], glyphs.labels, strict=True):
             if label < CLASSES:
                 folder = base / "few" / split / str(label)
                 folder.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from ddcodec.datasets.base import (
     normalisation,
     split_validation,
 )
-from ddcodec.datasets.cache import default_cache_dir
+from ddcodec.datasets.cache import default_cache_dir, default_cache_limit
 from ddcodec.datasets.in_arrays.arrays import from_arrays
 from ddcodec.datasets.in_arrays.torch_dataset import from_torch
 from ddcodec.datasets.named import DatasetLoader, NamedDataset
@@ -92,6 +92,7 @@ def load_dataset(
     cache_dir: Path | None = None,
     size: ImageSize | int | tuple[int, int] | str | None = None,
     on_progress: OnProgress = ignore_progress,
+    cache_limit: int | None = None,
 ) -> Dataset:
     """Load a dataset by name, by path, or by a name of your choice for the images at `data`.
 
@@ -103,6 +104,8 @@ def load_dataset(
         size: what to bring all images to, such as 128 or (96, 128), height first; the short side is
             scaled and the middle kept (`resize.fit`). By default images stay as they are.
         on_progress: called now and then while something is downloaded or decoded.
+        cache_limit: bytes of decoded pixels that a dataset may take, by default
+            `default_cache_limit()`. Images of one that takes more are read or decoded when needed.
 
     Raises:
         DataError: if there is no such dataset or something is wrong with it.
@@ -113,6 +116,7 @@ def load_dataset(
         default_cache_dir() if cache_dir is None else cache_dir,
         None if size is None else ImageSize.of(size),
         on_progress,
+        cache_limit=default_cache_limit() if cache_limit is None else cache_limit,
     )
     if name in DATASETS:
         return DATASETS[name].load(request)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,20 +17,54 @@ from ddcodec.errors import DataError
 CHUNK_BYTES = 8 * 2**20
 
 
+class Pixels(Protocol):
+    """Images uint8 N×C×H×W: an array, or what decodes those that are asked for.
+
+    Numbers, slices, rows and masks select images; `np.asarray` brings all of them into memory.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return N×C×H×W."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> NDArray[np.uint8]: ...
+
+    def __array__(self) -> NDArray[Any]: ...
+
+
 @dataclass(frozen=True)
 class ImageSplit:
     """Hold the images of one split with their labels.
 
     Attributes:
-        images: uint8, N×C×H×W, C is 1 or 3; often memory-mapped and then read-only.
+        images: uint8, N×C×H×W, C is 1 or 3; often memory-mapped and then read-only, or decoded
+            when asked for.
         labels: int64, N, each in [0, num_classes).
     """
 
-    images: NDArray[np.uint8]
+    images: Pixels
     labels: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+@dataclass(frozen=True)
+class TrainingStatistics:
+    """What is known of the training part, which is `train` without the validation part.
+
+    Attributes:
+        mean: of each channel, of pixels scaled to [0, 1].
+        std: their population standard deviation.
+        fingerprint: see `training_fingerprint`.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -44,6 +79,7 @@ class Dataset:
         fingerprint: hex SHA-256 of the class names, pixels and labels, so the same content has
             the same fingerprint on every machine, however it was packed.
         notes: sentences on what was left out or decided when it was read.
+        training: where it was measured already, since that takes reading all images.
     """
 
     name: str
@@ -52,6 +88,7 @@ class Dataset:
     test: ImageSplit | None
     fingerprint: str
     notes: tuple[str, ...] = ()
+    training: TrainingStatistics | None = None
 
     @property
     def num_classes(self) -> int:
@@ -74,13 +111,18 @@ class Dataset:
         return int(self.train.images.shape[3])
 
 
+def images_per_chunk(shape: tuple[int, ...]) -> int:
+    """Return how many of the images N×C×H×W are gone through at a time."""
+    return max(1, CHUNK_BYTES // max(1, int(np.prod(shape[1:]))))
+
+
 def content_fingerprint(class_names: tuple[str, ...], splits: Mapping[str, ImageSplit]) -> str:
     """Return the hex SHA-256 of class names and of the splits, `train` first."""
     digest = hashlib.sha256(json.dumps(class_names).encode())
     for name, split in splits.items():
         digest.update(f"{name} {split.images.shape}".encode())
         digest.update(split.labels.astype("<i8").tobytes())
-        step = max(1, CHUNK_BYTES // int(np.prod(split.images.shape[1:])))
+        step = images_per_chunk(split.images.shape)
         for start in range(0, len(split), step):
             digest.update(split.images[start : start + step].tobytes())
     return digest.hexdigest()
@@ -160,24 +202,64 @@ def validation_part(dataset: Dataset) -> ImageSplit:
     return ImageSplit(images, dataset.train.labels[validation])
 
 
-def normalisation(images: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def normalisation(images: Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Measure the mean and standard deviation of each channel.
 
     `images` is N×C×H×W; returns two float64 arrays of shape C, of images / 255 (population
     standard deviation, 0 for a constant channel). Exact: it counts pixel values, a chunk of
     images at a time. Raises DataError for no images.
     """
-    if images.size == 0:
-        raise DataError("there are no images to normalise over; the split is empty.")
-    num_images, channels = images.shape[:2]
-    step = max(1, CHUNK_BYTES // int(np.prod(images.shape[1:])))
-    histogram = np.zeros((channels, 256), dtype=np.int64)
-    for start in range(0, num_images, step):
-        chunk = images[start : start + step]
-        for channel in range(channels):
-            histogram[channel] += np.bincount(chunk[:, channel].ravel(), minlength=256)
-    values = np.arange(256, dtype=np.float64) / 255.0
-    weights = histogram / histogram.sum(axis=1, keepdims=True)
-    mean = weights @ values
-    variance = (weights * (values[None, :] - mean[:, None]) ** 2).sum(axis=1)
-    return mean, np.sqrt(variance)
+    histogram = ChannelHistogram(images.shape[1])
+    for start in range(0, len(images), images_per_chunk(images.shape)):
+        histogram.add(images[start : start + images_per_chunk(images.shape)])
+    return histogram.mean_and_std()
+
+
+class ChannelHistogram:
+    """Count the values of each channel of images that pass by, for their mean and deviation."""
+
+    def __init__(self, channels: int) -> None:
+        self._counts = np.zeros((channels, 256), dtype=np.int64)
+
+    def add(self, images: NDArray[np.uint8]) -> None:
+        """Count images, N×C×H×W."""
+        for channel, counts in enumerate(self._counts):
+            counts += np.bincount(images[:, channel].ravel(), minlength=256)
+
+    def mean_and_std(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what `normalisation` does; raises DataError where nothing was counted."""
+        if not self._counts.sum():
+            raise DataError("there are no images to normalise over; the split is empty.")
+        values = np.arange(256, dtype=np.float64) / 255.0
+        weights = self._counts / self._counts.sum(axis=1, keepdims=True)
+        mean = weights @ values
+        variance = (weights * (values[None, :] - mean[:, None]) ** 2).sum(axis=1)
+        return mean, np.sqrt(variance)
+
+
+class TrainingMeasure:
+    """Measure a training part as its images pass by, in their order.
+
+    Args:
+        shape: N×C×H×W.
+        labels: N.
+    """
+
+    def __init__(self, shape: tuple[int, ...], labels: NDArray[np.integer]) -> None:
+        self._digest = hashlib.sha256(f"{shape}".encode())
+        self._digest.update(labels.astype("<i8").tobytes())
+        self._histogram = ChannelHistogram(shape[1])
+
+    def add(self, images: NDArray[np.uint8]) -> None:
+        """Take the next images, N×C×H×W."""
+        self._digest.update(np.ascontiguousarray(images).data)
+        self._histogram.add(images)
+
+    def statistics(self) -> TrainingStatistics:
+        """Return what was measured; raises DataError where nothing was."""
+        mean, std = self._histogram.mean_and_std()
+        return TrainingStatistics(tuple(mean.tolist()), tuple(std.tolist()), self.fingerprint())
+
+    def fingerprint(self) -> str:
+        """Return the hex SHA-256 of shape, labels and images."""
+        return self._digest.hexdigest()

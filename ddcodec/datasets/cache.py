@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ddcodec.budget import parse_bytes
 from ddcodec.datasets.base import Dataset, ImageSplit, content_fingerprint
+from ddcodec.datasets.cached_arrays import check_limit, images_file, labels_file, writing
+from ddcodec.datasets.streamed.entry import DESCRIPTION_FILE, bounded, is_streamed, load_streamed
 from ddcodec.datasets.trees.source import user_path
-from ddcodec.errors import DataError
+from ddcodec.errors import BudgetError, DataError
 from ddcodec.kept.lock import is_abandoned
 from ddcodec.kept.notices import notify
 from ddcodec.kept.seal import sealed_json, unsealed_json
@@ -29,8 +31,9 @@ CACHE_VERSION = 1
 NOTES_FILE = "notes.json"
 _BUILDING, _DAMAGED = ".building-", ".damaged-"
 
-# Writes the splits into an empty folder with `allocate_split` and returns the class names.
 Build = Callable[[Path], tuple[str, ...]]
+"""Writes the splits into an empty folder, with `allocate_split` or `write_streamed`; returns the
+class names."""
 
 
 def default_cache_dir() -> Path:
@@ -43,6 +46,23 @@ def default_cache_dir() -> Path:
     if shared := os.environ.get("XDG_CACHE_HOME"):
         return user_path(shared) / "ddcodec"
     return user_path("~/.cache/ddcodec")
+
+
+def default_cache_limit() -> int | None:
+    """Return the bytes that `$DDC_CACHE_LIMIT` says, such as 2G, or None for no limit.
+
+    Raises DataError for what is no size.
+    """
+    text = os.environ.get("DDC_CACHE_LIMIT")
+    return parse_cache_limit(text, "DDC_CACHE_LIMIT") if text else None
+
+
+def parse_cache_limit(text: str, what: str) -> int:
+    """Read a size such as 500M or 2G; raises DataError naming `what` for anything else."""
+    try:
+        return int(parse_bytes(text))
+    except BudgetError as error:
+        raise DataError(f"{what} is '{text}'; write a size such as 500M or 2G.") from error
 
 
 def cached_bytes(cache_dir: Path) -> dict[str, int]:
@@ -63,27 +83,33 @@ def cached_bytes(cache_dir: Path) -> dict[str, int]:
     return sizes
 
 
-def cached_dataset(name: str, key: str, cache_dir: Path, build: Build) -> Dataset:
+def cached_dataset(
+    name: str, key: str, cache_dir: Path, build: Build, limit_bytes: int | None = None
+) -> Dataset:
     """Load the dataset stored under `key`, building it first where there is none.
 
     `key` is a hex digest of everything the arrays depend on. All pixels and labels are compared
     with the fingerprint, and a damaged entry is built again, with a `KeptWarning`.
-    Two processes may build the same entry: both finish, and one of the two is kept. Raises
-    DataError where the cache cannot be written, and whatever `build` raises.
+    Two processes may build the same entry: both finish, and one of the two is kept. With a limit
+    `build` may write what is decoded when needed, which is an entry of its own; of an entry that is
+    there and larger, images are read when needed. Raises DataError where the cache cannot be
+    written, and whatever `build` raises.
     """
     folder = cache_dir / "datasets" / _entry_name(name, key)
-    if (dataset := _load(folder, name)) is not None:
+    limited = cache_dir / "datasets" / _entry_name(name, f"{key} limit {limit_bytes}")
+    if (dataset := _known(folder, name)) is not None:
+        return bounded(dataset, limit_bytes)
+    if limit_bytes is not None and (dataset := _known(limited, name)) is not None:
         return dataset
-    if folder.exists():
-        # Unless another process has put it there in between.
-        if (dataset := _load(folder, name)) is not None:
-            return dataset
-        notify(f"The cache entry '{folder}' is damaged; the dataset is decoded again.")
     _remove_abandoned(folder.parent)
     with _temporary_folder(folder.parent, cache_dir) as temporary:
         class_names = build(temporary)
-        with _writing(cache_dir):
-            _describe(temporary, class_names)
+        with writing(cache_dir):
+            if is_streamed(temporary):
+                folder = limited
+            else:
+                check_limit(temporary, limit_bytes)
+                _describe(temporary, class_names)
             write_tree_through(temporary)
             _publish(temporary, folder)
     if (dataset := _load(folder, name)) is None:
@@ -91,30 +117,16 @@ def cached_dataset(name: str, key: str, cache_dir: Path, build: Build) -> Datase
     return dataset
 
 
-def allocate_split(
-    folder: Path, split: str, shape: tuple[int, int, int, int]
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Create the arrays of one split, `train` or `test`, for a builder to fill.
-
-    Returns zeroed writable arrays: images, uint8, of `shape` N×C×H×W, mapped to a file in
-    `folder`, and labels, int64, N, likewise. Raises DataError where the disk has no room.
-    """
-    needed = int(np.prod(shape)) + 8 * shape[0]
-    with _writing(folder):
-        free = shutil.disk_usage(folder).free
-        # Checked first because writing to a mapped file on a full disk kills the process.
-        if free < needed + 2**20:
-            raise DataError(
-                f"the decoded images need {needed / 2**20:.0f} MiB but '{folder.parent}' has "
-                f"{free / 2**20:.0f} MiB left; set DDC_CACHE to a folder with more room."
-            )
-        images = np.lib.format.open_memmap(
-            _images_file(folder, split), mode="w+", dtype=np.uint8, shape=shape
-        )
-        labels = np.lib.format.open_memmap(
-            _labels_file(folder, split), mode="w+", dtype=np.int64, shape=shape[:1]
-        )
-    return images, labels
+def _known(folder: Path, name: str) -> Dataset | None:
+    """Return a stored entry; one that is damaged is said to be."""
+    if (dataset := _load(folder, name)) is not None:
+        return dataset
+    if folder.exists():
+        # Unless another process has put it there in between.
+        if (dataset := _load(folder, name)) is not None:
+            return dataset
+        notify(f"The cache entry '{folder}' is damaged; the dataset is decoded again.")
+    return None
 
 
 def keep_notes(folder: Path, notes: Iterable[str]) -> None:
@@ -131,7 +143,9 @@ def _entry_name(name: str, key: str) -> str:
 def _load(folder: Path, name: str) -> Dataset | None:
     """Map a stored entry, or return None where it is missing or damaged."""
     try:
-        description = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        if is_streamed(folder):
+            return load_streamed(folder, name, _load_notes(folder))
+        description = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
         class_names = tuple(str(name) for name in description["class_names"])
         train = _load_split(folder, "train", len(class_names))
         test = _load_split(folder, "test", len(class_names)) if description["has_test"] else None
@@ -161,8 +175,8 @@ def _load_notes(folder: Path) -> tuple[str, ...]:
 
 def _load_split(folder: Path, split: str, num_classes: int) -> ImageSplit:
     """Map one split; raises ValueError where the arrays do not fit together."""
-    images = np.load(_images_file(folder, split), mmap_mode="r", allow_pickle=False)
-    labels = np.load(_labels_file(folder, split), allow_pickle=False)
+    images = np.load(images_file(folder, split), mmap_mode="r", allow_pickle=False)
+    labels = np.load(labels_file(folder, split), allow_pickle=False)
     fits = images.dtype == np.uint8 and images.ndim == 4 and labels.dtype == np.int64
     if not fits or labels.shape != images.shape[:1] or not len(labels):
         raise ValueError("arrays of the wrong shape")
@@ -175,11 +189,11 @@ def _describe(folder: Path, class_names: tuple[str, ...]) -> None:
     """Write down what the arrays in `folder` are, with the fingerprint of their content."""
     splits = {
         split: ImageSplit(
-            np.load(_images_file(folder, split), mmap_mode="r"),
-            np.load(_labels_file(folder, split)),
+            np.load(images_file(folder, split), mmap_mode="r"),
+            np.load(labels_file(folder, split)),
         )
         for split in ("train", "test")
-        if _images_file(folder, split).exists()
+        if images_file(folder, split).exists()
     }
     description = {
         "class_names": class_names,
@@ -187,7 +201,7 @@ def _describe(folder: Path, class_names: tuple[str, ...]) -> None:
         "fingerprint": content_fingerprint(class_names, splits),
     }
     text = json.dumps(description, indent=1)
-    (folder / "dataset.json").write_text(text + "\n", encoding="utf-8")
+    (folder / DESCRIPTION_FILE).write_text(text + "\n", encoding="utf-8")
 
 
 def _publish(temporary: Path, folder: Path) -> None:
@@ -212,7 +226,7 @@ def _publish(temporary: Path, folder: Path) -> None:
 
 @contextlib.contextmanager
 def _temporary_folder(parent: Path, cache_dir: Path) -> Iterator[Path]:
-    with _writing(cache_dir):
+    with writing(cache_dir):
         parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=parent))
     try:
@@ -228,23 +242,3 @@ def _remove_abandoned(parent: Path) -> None:
         for left in parent.glob(f"{beginning}*"):
             if is_abandoned(left):
                 shutil.rmtree(left, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _writing(place: Path) -> Iterator[None]:
-    """Turn a failure to write into the DataError that says how to move the cache."""
-    try:
-        yield
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise DataError(
-            f"cannot write the cache in '{place}' ({reason}); set DDC_CACHE to a writable folder."
-        ) from error
-
-
-def _images_file(folder: Path, split: str) -> Path:
-    return folder / f"{split}_images.npy"
-
-
-def _labels_file(folder: Path, split: str) -> Path:
-    return folder / f"{split}_labels.npy"

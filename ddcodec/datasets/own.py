@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ddcodec.datasets.base import Dataset, ImageSplit
-from ddcodec.datasets.cache import allocate_split, cached_dataset
+from ddcodec.datasets.cache import cached_dataset
+from ddcodec.datasets.cached_arrays import allocate_split
 from ddcodec.datasets.files import load_files
 from ddcodec.datasets.given_images import load_given_images
 from ddcodec.datasets.in_arrays.npz import is_npz_name
@@ -46,12 +47,12 @@ def resized(dataset: Dataset, request: LoadRequest) -> Dataset:
 
     def _resize_split(split: ImageSplit, name: str, folder: Path) -> None:
         shape = (len(split), dataset.channels, size.height, size.width)
-        images, labels = allocate_split(folder, name, shape)
+        images, labels = allocate_split(folder, name, shape, request.cache_limit)
         labels[:] = split.labels
-        for index, pixels in enumerate(split.images):
-            images[index] = fit_pixels(pixels, size)
+        for index in range(len(split)):
+            images[index] = fit_pixels(split.images[index], size)
             if index % PROGRESS_IMAGES == 0:
                 request.on_progress(LoadProgress("resizing", index, len(split), "images"))
 
     key = hashlib.sha256(f"{dataset.fingerprint} at {size}".encode()).hexdigest()
-    return cached_dataset(request.name, key, request.cache_dir, build)
+    return cached_dataset(request.name, key, request.cache_dir, build, request.cache_limit)

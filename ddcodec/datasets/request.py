@@ -47,6 +47,8 @@ class LoadRequest:
         cache_dir: where decoded arrays and downloads are kept.
         size: what to bring all images to, or None to take them as they are.
         on_progress: called now and then while images are downloaded or decoded.
+        cache_limit: bytes of pixels that a dataset may take in the cache and at a time in memory,
+            or None for any number.
         one_class: whether a folder of a single class is meant, and no mistake.
     """
 
@@ -56,3 +58,4 @@ class LoadRequest:
     size: ImageSize | None = None
     on_progress: OnProgress = ignore_progress
     one_class: bool = False
+    cache_limit: int | None = None

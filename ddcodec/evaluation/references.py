@@ -63,7 +63,7 @@ class References:
         self._labels = real.train.labels[self._rows]
         mean, std = normalisation(real.train.images)
         self._normalisation = mean.tolist(), np.maximum(std, 1 / 255).tolist()
-        self._test = self._labelled(test.images, test.labels)
+        self._test = self._labelled(np.asarray(test.images), test.labels)
 
     def full_data(self) -> Reference:
         """Return the reference of all real images."""

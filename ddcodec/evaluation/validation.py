@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ddcodec.datasets.base import Dataset, normalisation, split_validation, validation_part
+from ddcodec.datasets.base import Dataset, validation_part
+from ddcodec.evaluation.candidates.candidate import Normalisation
+from ddcodec.evaluation.preparation import normalisation_of
 from ddcodec.evaluation.protocols import PROTOCOLS, Protocol
 from ddcodec.evaluation.students.gradients import TrainingOptions
 from ddcodec.evaluation.students.labelled_images import LabelledImages
@@ -41,13 +44,19 @@ class Validation:
 
     def __init__(self, dataset: Dataset, device: str, ranks: Ranks = ALONE) -> None:
         self._ranks = ranks
-        training, _ = split_validation(dataset.train.labels)
-        mean, std = normalisation(dataset.train.images[training])
-        self._normalisation = mean.tolist(), np.maximum(std, 1 / 255).tolist()
+        self._dataset = dataset
         self._num_classes = dataset.num_classes
         self._device = device
-        real = validation_part(dataset)
-        self._real = self._labelled(real.images, real.labels)
+
+    @cached_property
+    def _normalisation(self) -> Normalisation:
+        return normalisation_of(self._dataset)
+
+    @cached_property
+    def _real(self) -> LabelledImages:
+        # Only now: reading them takes long where they are not in memory, and many runs never ask.
+        real = validation_part(self._dataset)
+        return self._labelled(np.asarray(real.images), real.labels)
 
     def __call__(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> float:
         """Return the mean percentage of validation images that the networks classify rightly.

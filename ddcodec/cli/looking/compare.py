@@ -21,7 +21,7 @@ from ddcodec.cli.shared.judging_options import (
     networks_to_train,
     repeats_option,
 )
-from ddcodec.cli.shared.loading import load, size_option
+from ddcodec.cli.shared.loading import cache_limit_option, load, size_option
 from ddcodec.cli.shared.options import (
     PATH,
     check_device,
@@ -64,6 +64,7 @@ class Trial:
 )  # fmt: skip
 @named_option
 @size_option
+@cache_limit_option
 @click.option(
     "--protocol", type=click.Choice(PROTOCOLS), default="quick",
     help="How networks are trained for the accuracy, as by `ddc eval`.",

@@ -21,7 +21,7 @@ from ddcodec.cli.shared.judging_options import (
     networks_to_train,
     repeats_option,
 )
-from ddcodec.cli.shared.loading import load, size_option
+from ddcodec.cli.shared.loading import cache_limit_option, load, size_option
 from ddcodec.cli.shared.options import (
     PATH,
     check_device,
@@ -74,6 +74,7 @@ def parse_values(text: str) -> tuple[float, ...]:
 )  # fmt: skip
 @named_option
 @size_option
+@cache_limit_option
 @click.option(
     "--protocol", type=click.Choice(PROTOCOLS), default="standard",
     help="standard: 1000 epochs, the field's; tuned: 2500 updates of AdamW with CutMix and all "

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import click
 
 from ddcodec.cli.shared.console import print_facts, print_table
-from ddcodec.cli.shared.loading import size_option
+from ddcodec.cli.shared.loading import cache_limit, cache_limit_option, size_option
 from ddcodec.cli.shared.options import json_option
 from ddcodec.format.printable import printable
 
@@ -46,6 +46,7 @@ class Listed:
 @click.command("datasets")
 @click.argument("dataset", required=False)
 @size_option
+@cache_limit_option
 @json_option
 def datasets_command(dataset: str | None, size: str | None, as_json: bool) -> None:
     """List the datasets that are known by name, or check DATASET, a name or a path.
@@ -88,7 +89,9 @@ def _check(dataset: str, size: str | None, as_json: bool) -> None:
         def show(progress: LoadProgress) -> None:
             say(f"Loading {dataset}, the first time only: {progress}.")
 
-        summary = summarise(load_dataset(dataset, size=size, on_progress=show))
+        limit = cache_limit()
+        loaded = load_dataset(dataset, size=size, on_progress=show, cache_limit=limit)
+        summary = summarise(loaded)
     if as_json:
         print(json.dumps(asdict(summary), indent=2))
         return

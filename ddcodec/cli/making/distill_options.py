@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ddcodec.cli.shared.label_options import LABEL_OPTIONS
-from ddcodec.cli.shared.loading import size_option
+from ddcodec.cli.shared.loading import cache_limit_option, size_option
 from ddcodec.cli.shared.options import (
     COUNT,
     PATH,
@@ -66,6 +66,7 @@ _OPTIONS = (
     ),
     data_option,
     size_option,
+    cache_limit_option,
     budget_option(recipe_may_say=True),
     output_option("DATASET-SIZE.ddc"),
     force_option,

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ddcodec.cli.shared.console import format_duration, print_facts, waiting
-from ddcodec.cli.shared.loading import load, size_option
+from ddcodec.cli.shared.loading import cache_limit_option, load, size_option
 from ddcodec.cli.shared.networks import folder_option, keeping, show_training
 from ddcodec.cli.shared.options import (
     COUNT,
@@ -24,6 +24,7 @@ from ddcodec.cli.shared.options import (
 @click.argument("dataset")
 @data_option
 @size_option
+@cache_limit_option
 @folder_option("teacher")
 @click.option(
     "--width", "last_width", type=COUNT, default=160, metavar="N",

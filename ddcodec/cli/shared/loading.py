@@ -28,6 +28,38 @@ size_option = click.option(
 )  # fmt: skip
 
 
+_CACHE_LIMIT = "ddcodec.cache_limit"
+
+
+def _keep_cache_limit(
+    context: click.Context, parameter: click.Parameter, text: str | None
+) -> int | None:
+    """Keep the value of --cache-limit for `cache_limit`, whatever is loaded by the command."""
+    from ddcodec.datasets.cache import parse_cache_limit
+    from ddcodec.errors import DataError
+
+    if text is not None:
+        try:
+            context.meta[_CACHE_LIMIT] = parse_cache_limit(text, "it")
+        except DataError as error:
+            raise click.BadParameter(str(error)) from error
+    return None
+
+
+cache_limit_option = click.option(
+    "--cache-limit", metavar="SIZE", show_default="none, or $DDC_CACHE_LIMIT",
+    expose_value=False, callback=_keep_cache_limit,
+    help="Bytes of decoded images, such as 2G, that the dataset may take in the cache; of more, "
+    "images are decoded when needed.",
+)  # fmt: skip
+
+
+def cache_limit() -> int | None:
+    """Return what --cache-limit of the command that is running says."""
+    limit: int | None = click.get_current_context().meta.get(_CACHE_LIMIT)
+    return limit
+
+
 def load(name: str, data: str | None, size: str | None, say: Callable[[str], None]) -> Dataset:
     """Load a dataset as `load_dataset` does, and say what of one's own was read.
 
@@ -45,7 +77,7 @@ def load(name: str, data: str | None, size: str | None, say: Callable[[str], Non
     def show(progress: LoadProgress) -> None:
         say(f"Loading {name}, the first time only: {progress}.")
 
-    dataset = load_dataset(name, data, size=size, on_progress=show)
+    dataset = load_dataset(name, data, size=size, on_progress=show, cache_limit=cache_limit())
     say_what_was_read(dataset, is_known=name in DATASETS)
     return dataset
 

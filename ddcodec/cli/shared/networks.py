@@ -13,7 +13,7 @@ import click
 from ddcodec.budget import format_bytes
 from ddcodec.cli.shared.console import ProgressReport, format_duration, print_facts, waiting
 from ddcodec.cli.shared.group import Interrupted, describe
-from ddcodec.cli.shared.loading import load, size_option
+from ddcodec.cli.shared.loading import cache_limit_option, load, size_option
 from ddcodec.cli.shared.options import (
     COUNT,
     PATH,
@@ -36,6 +36,7 @@ _SHARED = (
     click.argument("dataset"),
     data_option,
     size_option,
+    cache_limit_option,
     click.option("--arch", type=click.Choice(ARCHITECTURES), default="convnet", help="Network."),
     click.option(
         "--width", "network_width", type=COUNT, default=64, metavar="N",

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddcodec.datasets.base import CHUNK_BYTES, Dataset
-from ddcodec.datasets.cache import allocate_split, cached_dataset, keep_notes
+from ddcodec.datasets.cache import cached_dataset, keep_notes
+from ddcodec.datasets.cached_arrays import allocate_split
 from ddcodec.datasets.claims import check_claim
 from ddcodec.datasets.in_arrays.array_labels import MOST_CLASSES, settle_labels
 from ddcodec.datasets.in_arrays.arrays import (
@@ -84,12 +85,14 @@ def load_npz(request: LoadRequest) -> Dataset:
     key = hashlib.sha256(f"npz 2 {source_key(path)} at {request.size}".encode()).hexdigest()
 
     def build(folder: Path) -> tuple[str, ...]:
-        return _read(path, folder, request.size)
+        return _read(path, folder, request.size, request.cache_limit)
 
-    return cached_dataset(request.name, key, request.cache_dir, build)
+    return cached_dataset(request.name, key, request.cache_dir, build, request.cache_limit)
 
 
-def _read(path: Path, folder: Path, size: ImageSize | None) -> tuple[str, ...]:
+def _read(
+    path: Path, folder: Path, size: ImageSize | None, limit_bytes: int | None
+) -> tuple[str, ...]:
     """Write the splits of the .npz to arrays in `folder`; returns the class names."""
     with _opened(path) as archive:
         held = _names(archive)
@@ -117,7 +120,7 @@ def _read(path: Path, folder: Path, size: ImageSize | None) -> tuple[str, ...]:
             None if names is None else [str(name) for name in names.read().ravel()],
         )
         for split, (images, _) in stored.items():
-            to_images, to_labels = allocate_split(folder, split, shapes[split])
+            to_images, to_labels = allocate_split(folder, split, shapes[split], limit_bytes)
             to_labels[:] = settled.splits[split]
             _write_images(to_images, images, WORDS[split], size)
     keep_notes(folder, (*settled.notes, *_unused(test, held)))

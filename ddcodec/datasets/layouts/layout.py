@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ddcodec.datasets.layouts.class_folders import (
@@ -103,9 +104,13 @@ def read_layout(
 class _LayoutReader:
     def __init__(self, paths: TreePaths, source: str, one_class: bool) -> None:
         self._paths, self._source, self._one_class = paths, source, one_class
-        self._index = ImageIndex(paths.images)
         self._notes: list[str] = []
         self._known_lists: list[LabelList] | None = None
+
+    @cached_property
+    def _index(self) -> ImageIndex:
+        # For lists alone: it takes several times what the paths do.
+        return ImageIndex(self._paths.images)
 
     def by_choice(self, choice: ListChoice) -> Layout:
         """Return the layout of the list that the user names."""
@@ -140,6 +145,8 @@ class _LayoutReader:
         return self._of_folders(root, splits)
 
     def _lists(self) -> list[LabelList]:
+        if not self._paths.lists:
+            return []
         if self._known_lists is None:
             joined = join_lists(self._paths.lists, self._index)
             self._known_lists = self._single_lists() if joined is None else [joined]

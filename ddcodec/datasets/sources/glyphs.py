@@ -11,10 +11,11 @@ import PIL
 from numpy.typing import NDArray
 
 from ddcodec.datasets.base import Dataset, ImageSplit
-from ddcodec.datasets.cache import allocate_split, cached_dataset
+from ddcodec.datasets.cache import cached_dataset
+from ddcodec.datasets.cached_arrays import allocate_split
 from ddcodec.datasets.named import NamedDataset
 from ddcodec.datasets.own import resized
-from ddcodec.datasets.request import LoadProgress, LoadRequest, OnProgress
+from ddcodec.datasets.request import LoadProgress, LoadRequest
 from ddcodec.datasets.sources.glyph_drawing import SIZE, draw_glyph
 from ddcodec.datasets.trees.tree import PROGRESS_IMAGES
 from ddcodec.errors import DataError
@@ -65,9 +66,10 @@ def load_glyphs(request: LoadRequest, num_classes: int = NUM_DIGITS) -> Dataset:
     key = hashlib.sha256(recipe.encode()).hexdigest()
 
     def build(folder: Path) -> tuple[str, ...]:
-        return _draw_both_splits(folder, num_classes, request.on_progress)
+        return _draw_both_splits(folder, num_classes, request)
 
-    return resized(cached_dataset(name, key, request.cache_dir, build), request)
+    dataset = cached_dataset(name, key, request.cache_dir, build, request.cache_limit)
+    return resized(dataset, request)
 
 
 def generate_glyphs(
@@ -90,15 +92,16 @@ def generate_glyphs(
     return ImageSplit(images, labels)
 
 
-def _draw_both_splits(folder: Path, num_classes: int, on_progress: OnProgress) -> tuple[str, ...]:
+def _draw_both_splits(folder: Path, num_classes: int, request: LoadRequest) -> tuple[str, ...]:
     names, sizes = class_names_of(num_classes), split_sizes(num_classes)
     done, total = 0, sum(sizes)
     for split, count, seed in zip(("train", "test"), sizes, (TRAIN_SEED, TEST_SEED), strict=True):
-        images, labels = allocate_split(folder, split, (count, 3, SIZE, SIZE))
+        shape = (count, 3, SIZE, SIZE)
+        images, labels = allocate_split(folder, split, shape, request.cache_limit)
         for start in range(0, count, PROGRESS_IMAGES):
             part = slice(start, start + PROGRESS_IMAGES)
             _draw_into(images[part], labels[part], seed, start, names)
-            on_progress(LoadProgress("drawing", done + start, total, "images"))
+            request.on_progress(LoadProgress("drawing", done + start, total, "images"))
         done += count
     return names
 

@@ -130,7 +130,7 @@ class ImageNetSubset:
         state = f"imagenet {source_key(data, self.keeps)} {' '.join(self.classes)} at {size}"
 
         def build(folder: Path) -> tuple[str, ...]:
-            reader = TreeReader(data, size, request.on_progress)
+            reader = TreeReader(data, size, request.on_progress, request.cache_limit)
             members = list(reader.noting(source_members(data, self.keeps)))
             if not reader.headers:
                 first = next(iter(self.classes))
@@ -142,7 +142,7 @@ class ImageNetSubset:
             return reader.decode(layout, source_members(data, self.keeps), folder)
 
         key = hashlib.sha256(state.encode()).hexdigest()
-        return cached_dataset(name, key, request.cache_dir, build)
+        return cached_dataset(name, key, request.cache_dir, build, request.cache_limit)
 
     def keeps(self, path: str) -> bool:
         """Tell whether a file or folder may belong to the subset.

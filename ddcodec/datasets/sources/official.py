@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddcodec.datasets.base import Dataset
-from ddcodec.datasets.cache import allocate_split, cached_dataset
+from ddcodec.datasets.cache import cached_dataset
+from ddcodec.datasets.cached_arrays import allocate_split
 from ddcodec.datasets.own import is_npz_name, load_own, resized
 from ddcodec.datasets.request import LoadRequest, OnProgress
 from ddcodec.datasets.sources.download import OfficialFile, check_sha256, download, downloads_dir
@@ -68,7 +69,8 @@ def load_official(request: LoadRequest, form: OfficialFormat) -> Dataset:
         return form.decode(source, folder, request.on_progress)
 
     key = hashlib.sha256(f"{form.name} {key}".encode()).hexdigest()
-    return resized(cached_dataset(request.name, key, request.cache_dir, build), request)
+    dataset = cached_dataset(request.name, key, request.cache_dir, build, request.cache_limit)
+    return resized(dataset, request)
 
 
 def named_members(source: Path, names: Callable[[str], str | None]) -> Iterator[tuple[str, Member]]:

@@ -46,7 +46,7 @@ def _decode(source: Path, folder: Path, on_progress: OnProgress) -> tuple[str, .
     written = set()
     for split, member in named_members(source, _SPLITS.get):
         images = _read_split(member.read(), member.path)
-        write_split(folder, split, images.images, images.labels)
+        write_split(folder, split, np.asarray(images.images), images.labels)
         written.add(split)
     for name, split in _SPLITS.items():
         if split not in written:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,10 @@ from ddcodec.datasets.tables.parquet_claims import (
     check_metadata_size,
     dictionary_columns,
 )
-from ddcodec.datasets.tables.rows import Row
+from ddcodec.datasets.tables.row import Row
 from ddcodec.datasets.tables.table_files import files_by_split, ordered_splits, visible_files
 from ddcodec.datasets.trees.image import MAX_RESIZED_FILE_BYTES
+from ddcodec.datasets.trees.member import Place, Storage
 from ddcodec.datasets.wording import some_of
 from ddcodec.errors import DataError
 
@@ -57,6 +60,7 @@ class ParquetRows:
 
     def _rows_of(self, file: Path) -> Iterator[Row]:
         number = held_bytes = 0
+        holder = str(file.resolve())
         stored_bytes = file.stat().st_size
         for batch in self._batches(file):
             # One by one: in a column of a hundred rows an image may be there a hundred times.
@@ -68,7 +72,8 @@ class ParquetRows:
                 picture = batch[self._image][row].as_py()
                 held_bytes += _held_bytes(picture)
                 check_claim(held_bytes, stored_bytes, f"'{file}'", REMEDY)
-                yield where, _bytes(picture, file, where), label
+                place = Place(Storage.TABLE_ROW, holder, number)
+                yield where, _bytes(picture, file, where), label, place
                 number += 1
 
     def _batches(self, file: Path) -> Iterator[Any]:
@@ -83,7 +88,53 @@ class ParquetRows:
             )
             check_claims(parquet, file, columns, apart)
         with _reading(file, apart) as parquet:
-            yield from parquet.iter_batches(batch_size=BATCH_ROWS, columns=columns)
+            # Of a batch that is in two row groups pyarrow cannot keep values apart from its rows.
+            for group in range(parquet.metadata.num_row_groups):
+                yield from _batches_of(parquet, group, columns)
+
+
+class ParquetImages:
+    """Read single images of a file. A row costs the reading of its row group up to it.
+
+    Raises:
+        DataError: The file cannot be read, or is not what it was.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        with _reading(file) as parquet:
+            schema, metadata = parquet.schema_arrow, parquet.metadata
+            self._column = _column(schema, IMAGE_COLUMNS, _holds_images, "images", file)
+            self._columns = _image_columns(schema, self._column)
+            packed = [name for name in self._columns if _is_bytes_or_text(schema, name)]
+            self._apart = dictionary_columns(parquet, packed)
+            check_claims(parquet, file, self._columns, self._apart)
+            groups = range(metadata.num_row_groups)
+            self._ends = list(accumulate(metadata.row_group(one).num_rows for one in groups))
+
+    def at(self, rows: Sequence[int]) -> Iterator[bytes]:
+        """Yield the files of images by their rows, which do not fall."""
+        with _reading(self._file, self._apart) as parquet:
+            for group, wanted in groupby(rows, lambda row: bisect_right(self._ends, row)):
+                if group >= len(self._ends):
+                    raise DataError(f"'{self._file}' has fewer rows than it had; try again.")
+                yield from self._of_group(parquet, group, wanted)
+
+    def _of_group(self, parquet: Any, group: int, wanted: Iterator[int]) -> Iterator[bytes]:
+        start = self._ends[group - 1] if group else 0
+        batches = _batches_of(parquet, group, self._columns)
+        batch = None
+        for row in wanted:
+            while batch is None or row >= start + batch.num_rows:
+                start += 0 if batch is None else batch.num_rows
+                batch = next(batches)
+            picture = batch[self._column][row - start].as_py()
+            yield _bytes(picture, self._file, f"{self._file}, row {row}")
+
+
+def _batches_of(parquet: Any, group: int, columns: Sequence[str]) -> Iterator[Any]:
+    batches: Iterator[Any] = parquet.iter_batches(BATCH_ROWS, row_groups=[group], columns=columns)
+    return batches
 
 
 def parquet_files(folder: Path) -> list[Path]:

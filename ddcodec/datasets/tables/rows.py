@@ -3,44 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ddcodec.datasets.base import Dataset
-from ddcodec.datasets.cache import allocate_split, cached_dataset, keep_notes
+from ddcodec.datasets.cache import cached_dataset, keep_notes
+from ddcodec.datasets.cached_arrays import allocate_split
 from ddcodec.datasets.in_arrays.array_labels import SettledLabels, settle_labels, settle_texts
 from ddcodec.datasets.layouts.split_names import HELD_OUT, TRAIN
 from ddcodec.datasets.request import LoadProgress, LoadRequest
+from ddcodec.datasets.streamed.decoding import EncodedImage, decode_each, usable_cores
+from ddcodec.datasets.streamed.entry import write_streamed
+from ddcodec.datasets.streamed.one_pass import Listing, StreamedSource
+from ddcodec.datasets.tables.row import Row, RowSource
 from ddcodec.datasets.trees.image import ImageHeader, check_file_size, decode_image, read_header
+from ddcodec.datasets.trees.member import Place
 from ddcodec.datasets.trees.source import source_key
 from ddcodec.datasets.trees.tree import PROGRESS_IMAGES
 from ddcodec.errors import DataError
 
 MAX_LABEL_CHARACTERS = 1000
-
-Row = tuple[str, bytes, int | str]
-"""What to call an image in messages, its file, its label."""
-
-
-class RowSource(Protocol):
-    """Images and labels in rows.
-
-    Attributes:
-        class_names: of the numbers that labels are, or None.
-    """
-
-    class_names: tuple[str, ...] | None
-
-    def splits(self) -> tuple[str, ...]:
-        """Return the splits there are, of `train` and HELD_OUT."""
-        ...
-
-    def rows(self, split: str) -> Iterator[Row]:
-        """Yield the rows of a split, the same ones each time; raises DataError."""
-        ...
 
 
 def load_rows(request: LoadRequest, source: RowSource) -> Dataset:
@@ -58,7 +46,7 @@ def load_rows(request: LoadRequest, source: RowSource) -> Dataset:
     def build(folder: Path) -> tuple[str, ...]:
         return _build(source, request, folder)
 
-    return cached_dataset(request.name, key, request.cache_dir, build)
+    return cached_dataset(request.name, key, request.cache_dir, build, request.cache_limit)
 
 
 def _build(source: RowSource, request: LoadRequest, folder: Path) -> tuple[str, ...]:
@@ -70,33 +58,71 @@ def _build(source: RowSource, request: LoadRequest, folder: Path) -> tuple[str, 
         used = {TRAIN: there[0]} if len(there) == 1 else {}
     if not used:
         raise DataError(f"'{request.data}' has {', '.join(there)} but no training images.")
-    headers: dict[str, list[ImageHeader]] = {}
-    labels: dict[str, list[Any]] = {}
-    for name, split in used.items():
-        headers[name], labels[name] = _first_pass(source, split, request)
+    listed = {name: _first_pass(source, split, request) for name, split in used.items()}
+    labels = {name: one.labels for name, one in listed.items()}
     settled = _settled(labels, source.class_names)
-    shape = _common_shape(headers, request)
-    for name, split in used.items():
-        images, numbers = allocate_split(folder, name, (len(labels[name]), *shape))
-        numbers[:] = settled.splits[name]
-        for index, (where, data, _) in enumerate(source.rows(split)):
-            images[index] = decode_image(data, where, shape[0], request.size)
-            _show(request, "decoding", index, len(images))
+    shape = _common_shape([header for one in listed.values() for header in one.headers], request)
     unused = [split for split in there if split not in used.values()]
     notes = [f"{split} is not used: {held_out} is what is tested on." for split in unused]
     keep_notes(folder, (*settled.notes, *notes))
+    num_images = sum(len(one.labels) for one in listed.values())
+    limit_bytes = request.cache_limit
+    if limit_bytes is not None and num_images * prod(shape) > limit_bytes:
+        assert request.data is not None
+        listings = {name: one.listing(settled.splits[name]) for name, one in listed.items()}
+        streamed = StreamedSource(
+            request.data, shape, request.size, limit_bytes, request.on_progress
+        )
+        write_streamed(folder, streamed, settled.class_names, listings)
+        return settled.class_names
+    for name, split in used.items():
+        images, numbers = allocate_split(folder, name, (len(labels[name]), *shape))
+        numbers[:] = settled.splits[name]
+        _decode_rows(source.rows(split), listed[name].headers, images, request)
     return settled.class_names
 
 
-def _first_pass(
-    source: RowSource, split: str, request: LoadRequest
-) -> tuple[list[ImageHeader], list[Any]]:
-    headers: list[ImageHeader] = []
-    labels: list[int | str] = []
-    known: dict[int | str, int | str] = {}
-    for where, data, label in source.rows(split):
+def _decode_rows(
+    rows: Iterable[Row],
+    headers: list[ImageHeader],
+    images: NDArray[np.uint8],
+    request: LoadRequest,
+) -> None:
+    files = (
+        EncodedImage(index, where, data, headers[index].height * headers[index].width)
+        for index, (where, data, *_) in enumerate(rows)
+    )
+
+    def decode(file: EncodedImage) -> NDArray[np.uint8]:
+        return decode_image(file.data, file.path, images.shape[1], request.size)
+
+    def put(file: EncodedImage, pixels: NDArray[np.uint8]) -> None:
+        images[file.number] = pixels
+        _show(request, "decoding", file.number, len(images))
+
+    decode_each(files, decode, put, usable_cores())
+
+
+@dataclass
+class _Listed:
+    """What the first pass notes of the images of a split; what only streaming takes, if it may."""
+
+    headers: list[ImageHeader] = field(default_factory=list)
+    labels: list[Any] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    places: list[Place | None] = field(default_factory=list)
+
+    def listing(self, labels: NDArray[np.int64]) -> Listing:
+        areas = [header.height * header.width for header in self.headers]
+        return Listing(labels, self.names, self.places, areas)
+
+
+def _first_pass(source: RowSource, split: str, request: LoadRequest) -> _Listed:
+    listed = _Listed()
+    labels, known = listed.labels, dict[int | str, int | str]()
+    for where, data, label, place in source.rows(split):
         check_file_size(len(data), where, request.size)
-        headers.append(read_header(data, where, request.size))
+        listed.headers.append(read_header(data, where, request.size))
         if isinstance(label, str) and len(label) > MAX_LABEL_CHARACTERS:
             raise DataError(
                 f"{where} has a label of {len(label):,} characters; one may have at most "
@@ -104,6 +130,9 @@ def _first_pass(
             )
         # Many labels are one object.
         labels.append(known.setdefault(label, label))
+        if request.cache_limit is not None:
+            listed.names.append(where)
+            listed.places.append(place)
         _show(request, "listing", len(labels), None)
     if not labels:
         raise DataError(f"'{request.data}' has no images in its split {split}.")
@@ -111,7 +140,7 @@ def _first_pass(
         raise DataError(
             f"some labels in '{request.data}' are texts, others numbers; save them alike."
         )
-    return headers, labels
+    return listed
 
 
 def _settled(labels: dict[str, list[Any]], class_names: tuple[str, ...] | None) -> SettledLabels:
@@ -122,10 +151,7 @@ def _settled(labels: dict[str, list[Any]], class_names: tuple[str, ...] | None) 
     return settle_labels({split: np.array(found) for split, found in labels.items()}, class_names)
 
 
-def _common_shape(
-    headers: dict[str, list[ImageHeader]], request: LoadRequest
-) -> tuple[int, int, int]:
-    every = [header for found in headers.values() for header in found]
+def _common_shape(every: list[ImageHeader], request: LoadRequest) -> tuple[int, int, int]:
     channels = 1 if all(header.is_grey for header in every) else 3
     if request.size is not None:
         return channels, request.size.height, request.size.width

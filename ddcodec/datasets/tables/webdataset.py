@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from ddcodec.datasets.tables.rows import Row
+from ddcodec.datasets.tables.row import Row
 from ddcodec.datasets.tables.table_files import files_by_split, ordered_splits, visible_files
 from ddcodec.datasets.trees.archive import archive_members, archive_stem, is_archive_name
 from ddcodec.datasets.trees.image import MAX_RESIZED_FILE_BYTES, is_image_name
+from ddcodec.datasets.trees.member import Place
 from ddcodec.errors import DataError
 
 DESCRIPTION_FILES = ("dataset.json", "classes.json")
@@ -73,7 +74,7 @@ def shards_of(folder: Path) -> list[Path]:
 
 def _rows_of(shard: Path) -> Iterator[Row]:
     key: str | None = None
-    image: tuple[str, bytes] | None = None
+    image: tuple[str, bytes, Place | None] | None = None
     label: int | str | None = None
     for member in archive_members(shard):
         if member.is_folder or member.is_hidden:
@@ -89,7 +90,7 @@ def _rows_of(shard: Path) -> Iterator[Row]:
                     f"'{member.path}' in '{shard}' is too large to be an image of a dataset; "
                     "leave it out."
                 )
-            image = (member.path, member.read())
+            image = (member.path, member.read(), member.place)
         elif suffix in LABEL_SUFFIXES and label is None:
             if member.size > MAX_LABEL_BYTES:
                 raise DataError(f"'{member.path}' in '{shard}' is too long for a label.")
@@ -98,13 +99,13 @@ def _rows_of(shard: Path) -> Iterator[Row]:
         yield _row(shard, image, label)
 
 
-def _row(shard: Path, image: tuple[str, bytes], label: int | str | None) -> Row:
-    path, data = image
+def _row(shard: Path, image: tuple[str, bytes, Place | None], label: int | str | None) -> Row:
+    path, data, place = image
     if label is None:
         raise DataError(
             f"'{path}' in '{shard}' has no label beside it; add '{_parts(path)[0]}.cls'."
         )
-    return f"{path} in {shard}", data, label
+    return f"{path} in {shard}", data, label, place
 
 
 def _parts(path: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from ddcodec.datasets.claims import check_claim
-from ddcodec.datasets.trees.member import Member
+from ddcodec.datasets.trees.member import Member, Place, Storage
 from ddcodec.datasets.trees.tar_stream import opened_tar, tar_headers, zstandard_errors
 from ddcodec.datasets.zip_file import opened_zip
 from ddcodec.errors import DataError
@@ -27,6 +27,10 @@ MAX_PATH_CHARACTERS = 4096
 MAX_DEPTH = 64
 
 _ENCRYPTED = 1
+_ZIP_STORAGE = {
+    zipfile.ZIP_STORED: Storage.ZIP_STORED,
+    zipfile.ZIP_DEFLATED: Storage.ZIP_DEFLATED,
+}
 
 # What the standard library raises on damaged, encrypted or exotic archives.
 _BROKEN = (
@@ -85,10 +89,11 @@ def archive_members(path: Path) -> Iterator[Member]:
 
 def _zip_members(path: Path) -> Iterator[Member]:
     with opened_zip(path) as archive:
-        reader = _ZipReader(archive, path, path.stat().st_size)
+        reader, holder = _ZipReader(archive, path, path.stat().st_size), str(path.resolve())
         for info in archive.infolist():
             name = _harmless(info.filename.replace("\\", "/"))
-            yield Member(name, info.is_dir(), info.file_size, partial(reader.read, info))
+            read, place = partial(reader.read, info), _place_in_zip(info, holder)
+            yield Member(name, info.is_dir(), info.file_size, read, place=place)
 
 
 @dataclass
@@ -112,13 +117,25 @@ class _ZipReader:
             raise _broken(self.path, error) from error
 
 
+def _place_in_zip(info: zipfile.ZipInfo, holder: str) -> Place | None:
+    """Return where a member can be read alone, or None for what only `zipfile` unpacks."""
+    storage = _ZIP_STORAGE.get(info.compress_type)
+    if storage is None or info.flag_bits & _ENCRYPTED:
+        return None
+    return Place(storage, holder, info.header_offset, info.compress_size)
+
+
 def _tar_members(path: Path) -> Iterator[Member]:
     try:
         with opened_tar(path) as (archive, stream):
+            holder = None if stream.is_packed else str(path.resolve())
             for info in tar_headers(archive, stream, path):
                 _check_kind(info, path)
                 read = partial(_read_tar, archive, info, path)
-                yield Member(_harmless(info.name), info.isdir(), info.size, read)
+                place = None
+                if holder is not None:
+                    place = Place(Storage.PART, holder, info.offset_data, info.size)
+                yield Member(_harmless(info.name), info.isdir(), info.size, read, place=place)
     except zstandard_errors() as error:
         raise tarfile.ReadError(str(error)) from error
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from ddcodec.datasets.trees.member import Member
+from ddcodec.datasets.trees.member import BY_ITSELF, Member
 from ddcodec.errors import DataError
 
 Keeps = Callable[[str], bool]
@@ -77,7 +77,8 @@ def _member(entry: os.DirEntry[str], path: str) -> Member:
     if not is_folder and not stat.S_ISREG(status.st_mode):
         # Reading a pipe or a device would wait forever.
         raise DataError(f"'{entry.path}' is neither a file nor a folder; remove it.")
-    return Member(path, is_folder, status.st_size, partial(_read, entry.path), status.st_mtime_ns)
+    read = partial(_read, entry.path)
+    return Member(path, is_folder, status.st_size, read, status.st_mtime_ns, BY_ITSELF)
 
 
 def _read(path: str) -> bytes:

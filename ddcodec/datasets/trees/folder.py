@@ -67,11 +67,10 @@ def load_tree(request: LoadRequest) -> Dataset:
     key = hashlib.sha256(what.strip().encode()).hexdigest()
 
     def build(folder: Path) -> tuple[str, ...]:
-        reader = TreeReader(data, request.size, request.on_progress)
+        reader = TreeReader(data, request.size, request.on_progress, request.cache_limit)
         members = reader.noting(tree_members(data))
         layout = read_layout(members, str(data), choice, request.one_class)
-        names = reader.decode(layout, tree_members(data), folder)
         keep_notes(folder, (*layout.notes, *reader.notes(layout)))
-        return names
+        return reader.decode(layout, tree_members(data), folder)
 
-    return cached_dataset(request.name, key, request.cache_dir, build)
+    return cached_dataset(request.name, key, request.cache_dir, build, request.cache_limit)

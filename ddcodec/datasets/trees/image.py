@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -39,6 +40,7 @@ MAX_RESIZED_PIXELS = 2**26
 MAX_RESIZED_FILE_BYTES = 4 * MAX_FILE_BYTES
 
 _EXIF_ORIENTATION = 0x0112
+_TURNED = range(2, 9)
 _TIFF_WIDTH = 0x0100
 _BAND_PIXELS = 2**20
 
@@ -104,14 +106,17 @@ def decode_image(
     with _opened(data, path, size) as image:
         image.load()
         check_exif(image, path)
-        upright = ImageOps.exif_transpose(image)
+        # Without a reason for one, both would make a copy.
+        turned = image.getexif().get(_EXIF_ORIENTATION, 1) in _TURNED
+        upright = ImageOps.exif_transpose(image) if turned else image
         if _is_grey(upright) and upright.mode.startswith("I"):
             upright = _scale_16_bits(upright, path)
         elif upright.mode == "F":
             raise DataError(f"'{path}' stores floating-point pixels; save it as 8-bit PNG.")
         elif upright.has_transparency_data:
             upright = _over_white(upright)
-        converted = upright.convert("L" if channels == 1 else "RGB")
+        mode = "L" if channels == 1 else "RGB"
+        converted = upright if upright.mode == mode else upright.convert(mode)
         if size is not None:
             converted = fit(converted, size)
         pixels = np.asarray(converted, dtype=np.uint8)
@@ -125,12 +130,10 @@ def _opened(data: bytes, path: str, size: ImageSize | None) -> Iterator[Image.Im
     check_file_size(len(data), path, size)
     check_file(data, path)
     try:
-        with warnings.catch_warnings():
-            # Our own limit is far below the one Pillow warns about.
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=_formats()) as image:
-                _check_size(image, path, size)
-                yield image
+        # Our own limit is far below the one Pillow warns about.
+        with _silence(), Image.open(io.BytesIO(data), formats=_formats()) as image:
+            _check_size(image, path, size)
+            yield image
     except DataError:
         raise
     except Image.DecompressionBombError as error:
@@ -143,6 +146,16 @@ def _opened(data: bytes, path: str, size: ImageSize | None) -> Iterator[Image.Im
         raise DataError(
             f"'{path}' is not a readable image (broken or truncated); replace or remove it."
         ) from error
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep back what Pillow warns of; that is one setting of the process, so not in threads."""
+    is_main = threading.current_thread() is threading.main_thread()
+    with warnings.catch_warnings() if is_main else nullcontext():
+        if is_main:
+            warnings.simplefilter("ignore")
+        yield
 
 
 def _is_upright(image: Image.Image) -> bool:

@@ -42,6 +42,7 @@ class TarStream(io.RawIOBase):
 
     Attributes:
         allowed_bytes: how many may be read until it is set again; None for any number.
+        is_packed: whether the file has to be unpacked to get at the tar.
         last: what was read last while there was a limit: a block of zeros where a tar ends.
 
     Raises:
@@ -51,7 +52,7 @@ class TarStream(io.RawIOBase):
 
     def __init__(self, path: Path, file: IO[bytes], is_packed: bool) -> None:
         super().__init__()
-        self._path, self._file, self._is_packed = path, file, is_packed
+        self._path, self._file, self.is_packed = path, file, is_packed
         self._stored_bytes = path.stat().st_size
         self._most_bytes = most_unpacked_bytes(self._stored_bytes)
         self._position = 0
@@ -61,7 +62,7 @@ class TarStream(io.RawIOBase):
     @property
     def most_members(self) -> float:
         """Return how many members a file of this size may have."""
-        return FREE_MEMBERS + self._stored_bytes / MEMBER_BYTES if self._is_packed else inf
+        return FREE_MEMBERS + self._stored_bytes / MEMBER_BYTES if self.is_packed else inf
 
     def tell(self) -> int:
         """Return how much of the tar lies before."""
@@ -71,7 +72,7 @@ class TarStream(io.RawIOBase):
         """Go forwards; `whence` stands for the beginning."""
         if position < self._position or whence:
             raise tarfile.ReadError("it leads back")
-        if self._is_packed:
+        if self.is_packed:
             self._check(position)
             while self._position < position and self._take(position - self._position):
                 pass
@@ -103,7 +104,7 @@ class TarStream(io.RawIOBase):
         return piece
 
     def _check(self, position: int) -> None:
-        if self._is_packed and position > self._most_bytes:
+        if self.is_packed and position > self._most_bytes:
             remedy = "unpack it and pass the folder"
             check_claim(position, self._stored_bytes, f"'{self._path}'", remedy)
 

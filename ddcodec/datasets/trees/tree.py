@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ddcodec.datasets.cache import allocate_split
+from ddcodec.datasets.cached_arrays import allocate_split
 from ddcodec.datasets.layouts.layout import LabelledPaths, Layout
 from ddcodec.datasets.request import LoadProgress, OnProgress
+from ddcodec.datasets.streamed.decoding import EncodedImage, decode_each, usable_cores
+from ddcodec.datasets.streamed.entry import write_streamed
+from ddcodec.datasets.streamed.one_pass import Listing, StreamedSource
 from ddcodec.datasets.trees.image import (
     ImageHeader,
     check_file_size,
@@ -19,7 +23,7 @@ from ddcodec.datasets.trees.image import (
     is_image_name,
     read_header,
 )
-from ddcodec.datasets.trees.member import Member
+from ddcodec.datasets.trees.member import Member, Place
 from ddcodec.datasets.trees.resize import ImageSize
 from ddcodec.datasets.wording import counted
 from ddcodec.errors import DataError
@@ -39,20 +43,30 @@ class TreeReader:
         source: named in messages.
         size: what to bring all images to, or None where all must have one size.
         on_progress: called now and then.
+        limit_bytes: of decoded pixels; above it images are decoded when needed. None for any
+            number.
         headers: of the images that `noting` has met, by path.
+        places: where they lie, by path, where there is a limit.
     """
 
     source: Path
     size: ImageSize | None
     on_progress: OnProgress
+    limit_bytes: int | None = None
     headers: dict[str, ImageHeader] = field(default_factory=dict)
+    places: dict[str, Place | None] = field(default_factory=dict)
+    _known: dict[ImageHeader, ImageHeader] = field(default_factory=dict)
 
     def noting(self, members: Iterable[Member]) -> Iterator[Member]:
         """Yield the members, reading image headers on the way."""
         for member in members:
             if not member.is_folder and is_image_name(member.path):
                 check_file_size(member.size, member.path, self.size)
-                self.headers[member.path] = read_header(member.read(), member.path, self.size)
+                header = read_header(member.read(), member.path, self.size)
+                # Many images are alike.
+                self.headers[member.path] = self._known.setdefault(header, header)
+                if self.limit_bytes is not None:
+                    self.places[member.path] = member.place
                 if len(self.headers) % PROGRESS_IMAGES == 0:
                     self.on_progress(LoadProgress("listing", len(self.headers), None, "images"))
             yield member
@@ -60,29 +74,60 @@ class TreeReader:
     def decode(self, layout: Layout, members: Iterable[Member], folder: Path) -> tuple[str, ...]:
         """Decode the images of a layout into arrays in `folder`; returns the class names.
 
-        `members` are those of the first pass once more. Raises DataError naming the image that is
-        wrong or has changed.
+        Above the limit only where they are is written, and what `write_streamed` says. `members`
+        are those of the first pass once more. Raises DataError naming the image that is wrong or
+        has changed.
         """
         shape = self._common_shape(layout)
+        num_images = sum(len(listed.paths) for _, listed in _splits(layout))
+        if self.limit_bytes is not None and num_images * prod(shape) > self.limit_bytes:
+            return self._place(layout, shape, self.limit_bytes, folder)
         places: dict[str, tuple[NDArray[np.uint8], int]] = {}
         for split, listed in _splits(layout):
             images, labels = allocate_split(folder, split, (len(listed.paths), *shape))
             labels[:] = listed.labels
             places.update((path, (images, index)) for index, path in enumerate(listed.paths))
         found = set()
-        for member in members:
-            if member.path in places:
-                pixels = decode_image(member.read(), member.path, shape[0], self.size)
-                if pixels.shape != shape:
-                    raise self._changed(member.path)
-                images, index = places[member.path]
-                images[index] = pixels
-                found.add(member.path)
-                if len(found) % PROGRESS_IMAGES == 0:
-                    self.on_progress(LoadProgress("decoding", len(found), len(places), "images"))
+
+        def wanted() -> Iterator[EncodedImage]:
+            for member in members:
+                if member.path in places:
+                    header = self.headers[member.path]
+                    area = header.height * header.width
+                    yield EncodedImage(0, member.path, member.read(), area)
+
+        def decode(file: EncodedImage) -> NDArray[np.uint8]:
+            return decode_image(file.data, file.path, shape[0], self.size)
+
+        def put(file: EncodedImage, pixels: NDArray[np.uint8]) -> None:
+            if pixels.shape != shape:
+                raise self._changed(file.path)
+            images, index = places[file.path]
+            images[index] = pixels
+            found.add(file.path)
+            if len(found) % PROGRESS_IMAGES == 0:
+                self.on_progress(LoadProgress("decoding", len(found), len(places), "images"))
+
+        decode_each(wanted(), decode, put, usable_cores())
         for path in places:
             if path not in found:
                 raise self._changed(path)
+        return layout.class_names
+
+    def _place(
+        self, layout: Layout, shape: tuple[int, int, int], limit_bytes: int, folder: Path
+    ) -> tuple[str, ...]:
+        listings = {}
+        for split, listed in _splits(layout):
+            headers = [self.headers[path] for path in listed.paths]
+            places = [self.places[path] for path in listed.paths]
+            areas = [header.height * header.width for header in headers]
+            listings[split] = Listing(np.array(listed.labels), listed.paths, places, areas)
+        source = StreamedSource(self.source, shape, self.size, limit_bytes, self.on_progress)
+        # What the first pass kept takes more than the table that is made of it.
+        self.headers.clear()
+        self.places.clear()
+        write_streamed(folder, source, layout.class_names, listings)
         return layout.class_names
 
     def notes(self, layout: Layout) -> tuple[str, ...]:

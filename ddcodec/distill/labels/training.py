@@ -86,6 +86,7 @@ class LabelerTraining:
         self._part, self._network, self._settings = part, network.train(), settings
         self._seed, self._budget_bits, self._teacher = seed, budget_bits, teacher
         self._device = network.out_weight.device
+        self._read = part.reader(torch.device("cpu"))
         self._bfloat16 = precision.bfloat16_pays(self._device)
         is_recorded = self._device.type == "cuda"
         self._weights, self._others = (
@@ -150,7 +151,7 @@ class LabelerTraining:
         rows = order[at * self._batch : (at + 1) * self._batch]
         stream = random_stream(self._seed, _VIEWS, number)
         settings, part = self._settings, self._part
-        images = part.images[rows].to(self._device).float()
+        images = self._read(rows).to(self._device).float()
         reach = round(settings.shift * min(images.shape[2:]) / 32)
         images = shifted(images, reach, stream)
         targets = F.one_hot(part.labels[rows], part.num_classes).float().to(self._device)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ddcodec.datasets.base import rows_of_classes
+from ddcodec.datasets.base import Pixels, rows_of_classes
 from ddcodec.errors import RecipeError
 from ddcodec.ranks import ALONE, Ranks
 
@@ -157,7 +157,7 @@ class LossBuilder(Protocol):
 
     def __call__(
         self,
-        real_images: NDArray[np.uint8],
+        real_images: Pixels,
         real_labels: NDArray[np.integer],
         settings: LossSettings,
     ) -> DistillationLoss:

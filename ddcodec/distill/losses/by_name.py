@@ -11,6 +11,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ddcodec.datasets.base import Pixels
 from ddcodec.distill.losses.base import DistillationLoss, LossBuilder, LossSettings
 from ddcodec.errors import DdcError, RecipeError
 
@@ -45,7 +46,7 @@ def find_loss(name: str, losses: Mapping[str, LossBuilder]) -> LossBuilder:
 
 def build_loss(
     builder: LossBuilder,
-    real_images: NDArray[np.uint8],
+    real_images: Pixels,
     real_labels: NDArray[np.integer],
     settings: LossSettings,
 ) -> DistillationLoss:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ddcodec.datasets.base import Pixels
 from ddcodec.distill.losses.base import LossSettings, read_options
 from ddcodec.distill.losses.embedding import EmbeddingMatching, RealClass
 from ddcodec.distill.trained.class_statistics import spread
@@ -45,7 +46,7 @@ class DistributionMatching(EmbeddingMatching):
 
     def __init__(
         self,
-        real_images: NDArray[np.uint8],
+        real_images: Pixels,
         real_labels: NDArray[np.integer],
         settings: LossSettings,
     ) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ddcodec import networks
+from ddcodec.datasets.base import Pixels
 from ddcodec.datasets.trees.source import user_path
 from ddcodec.distill.losses.base import (
     DEFAULT_ARCH,
@@ -21,6 +22,7 @@ from ddcodec.distill.losses.base import (
 from ddcodec.distill.losses.embedder import Embedder
 from ddcodec.distill.losses.real_data import NETWORK, OWN, RealDataLoss
 from ddcodec.distill.trained.pool_views import Pool, PoolView
+from ddcodec.distill.trained.training_part import RowReader
 from ddcodec.errors import RecipeError
 from ddcodec.networks import augment, precision
 from ddcodec.networks.normalise import Renormalisation
@@ -72,7 +74,7 @@ class EmbeddingMatching(RealDataLoss):
 
     def __init__(
         self,
-        real_images: NDArray[np.uint8],
+        real_images: Pixels,
         real_labels: NDArray[np.integer],
         settings: LossSettings,
         cross_entropy: float = 0.0,
@@ -88,7 +90,7 @@ class EmbeddingMatching(RealDataLoss):
         self._view: PoolView | None = None
         self._real: dict[int, RealClass] = {}
 
-    def _keep(self, images: NDArray[np.uint8], labels: NDArray[np.integer]) -> Tensor | None:
+    def _keep(self, images: Pixels, labels: NDArray[np.integer]) -> RowReader | None:
         if self.settings.pool is None:
             return super()._keep(images, labels)
         folder = user_path(self.settings.pool)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ddcodec import networks
+from ddcodec.datasets.base import Pixels
 from ddcodec.distill.losses.base import DistillationLoss, LossSettings, rows_by_class
 from ddcodec.distill.trained.random_streams import derived_seed, random_stream
-from ddcodec.distill.trained.training_part import training_fingerprint
+from ddcodec.distill.trained.training_part import RowReader, row_reader, training_fingerprint
 from ddcodec.errors import DataError
 from ddcodec.networks import augment, precision
 
@@ -39,7 +40,7 @@ class RealDataLoss(DistillationLoss):
 
     def __init__(
         self,
-        real_images: NDArray[np.uint8],
+        real_images: Pixels,
         real_labels: NDArray[np.integer],
         settings: LossSettings,
     ) -> None:
@@ -51,13 +52,14 @@ class RealDataLoss(DistillationLoss):
         if self.bfloat16 is None:
             self.bfloat16 = precision.bfloat16_pays(self.device)
         self.steps_per_network = settings.steps_per_network or self.own_steps_per_network
-        self._image_shape: tuple[int, int, int] = real_images.shape[1:]
+        channels, height, width = real_images.shape[1:]
+        self._image_shape = (channels, height, width)
         self._real_rows = rows_by_class(real_labels, settings.num_classes)
-        self._real_images = self._keep(real_images, real_labels)
+        self._read_real = self._keep(real_images, real_labels)
 
-    def _keep(self, images: NDArray[np.uint8], labels: NDArray[np.integer]) -> Tensor | None:
-        """Return the real images where they are needed at every step."""
-        return torch.from_numpy(np.require(images, requirements="W")).to(self.device)
+    def _keep(self, images: Pixels, labels: NDArray[np.integer]) -> RowReader | None:
+        """Return what reads real images, where they are needed at every step."""
+        return row_reader(images, self.device)
 
     def classes_for_step(self, step: int) -> Tensor | None:
         """Return this round's `classes_per_step` out of an endless row of shuffled class lists.
@@ -72,7 +74,7 @@ class RealDataLoss(DistillationLoss):
         shuffled = torch.randperm(total, generator=self._stream(CLASSES, number))
         return shuffled.roll(-count * position)[:count].sort().values
 
-    def _facts(self, images: NDArray[np.uint8], labels: NDArray[np.integer]) -> dict[str, Any]:
+    def _facts(self, images: Pixels, labels: NDArray[np.integer]) -> dict[str, Any]:
         """Return what trained networks have to agree with to be of use here."""
         return {
             "image_shape": list(self._image_shape),
@@ -93,8 +95,8 @@ class RealDataLoss(DistillationLoss):
             raise DataError(f"The real images have none of class {label}.")
         shuffled = torch.randperm(len(rows), generator=self._stream(REAL_ROWS, *purpose, label))
         drawn = rows[shuffled[: self.settings.batch_real]]
-        assert self._real_images is not None
-        real = self._real_images[drawn.to(self.device)]
+        assert self._read_real is not None
+        real = self._read_real(drawn)
         return networks.normalise(real, self.settings.mean, self.settings.std)
 
     def _draw_augmentation(self, label: int, *purpose: int) -> augment.AugmentationDraw:

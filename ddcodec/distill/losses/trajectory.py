@@ -12,12 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ddcodec.datasets.base import Pixels
 from ddcodec.datasets.trees.source import user_path
 from ddcodec.distill.losses.base import LossSettings, read_options
 from ddcodec.distill.losses.real_data import OWN, RealDataLoss
 from ddcodec.distill.losses.unrolled import UnrolledStudent
 from ddcodec.distill.trained.derivatives import SLOPES_TO_COMPILE, compiling_pays
 from ddcodec.distill.trained.experts import Experts
+from ddcodec.distill.trained.training_part import RowReader
 from ddcodec.errors import RecipeError
 from ddcodec.networks import augment
 from ddcodec.networks.normalise import Renormalisation
@@ -115,7 +117,7 @@ class TrajectoryMatching(RealDataLoss):
 
     def __init__(
         self,
-        real_images: NDArray[np.uint8],
+        real_images: Pixels,
         real_labels: NDArray[np.integer],
         settings: LossSettings,
     ) -> None:
@@ -145,7 +147,7 @@ class TrajectoryMatching(RealDataLoss):
         self._log_rate = torch.tensor(rate, device=self.device).requires_grad_()
         self._students: dict[bool, UnrolledStudent] = {}
 
-    def _keep(self, images: NDArray[np.uint8], labels: NDArray[np.integer]) -> Tensor | None:
+    def _keep(self, images: Pixels, labels: NDArray[np.integer]) -> RowReader | None:
         return None
 
     @property

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from ddcodec.datasets.base import Pixels as StoredPixels
 from ddcodec.datasets.base import rows_of_classes
 from ddcodec.distill.start.crops import (
     CROPS_PER_IMAGE,
@@ -59,7 +60,7 @@ class CropChoice:
 
     def __init__(
         self,
-        images: Pixels,
+        images: StoredPixels,
         labels: Integers,
         pack: int,
         seed: int,

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from ddcodec.datasets.base import rows_of_classes
+from ddcodec.datasets.base import Pixels, rows_of_classes
 from ddcodec.distill.trained.pool_views import Pool
 from ddcodec.distill.trained.training_part import training_fingerprint
 from ddcodec.networks import Classifier, normalise, precision
@@ -155,7 +155,7 @@ class PoolLook:
     """Look at the training part through the last-trained networks of a pool.
 
     Args:
-        images: the training part, uint8 N×C×H×W.
+        images: the training part, uint8 N×C×H×W; read a few rows at a time.
         labels: int64 N.
         num_classes: labels are below it.
         device: where to compute.
@@ -167,7 +167,7 @@ class PoolLook:
 
     def __init__(
         self,
-        images: NDArray[np.uint8],
+        images: Pixels,
         labels: Integers,
         num_classes: int,
         device: torch.device,

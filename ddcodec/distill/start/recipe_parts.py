@@ -77,7 +77,7 @@ def build_distillation(
         classes_per_step=max(1, JOINT_IMAGES // most_per_class) if few_classes else None,
         ranks=ranks,
     )
-    loss = build_loss(builder, part.images.numpy(), part.labels.numpy(), settings)
+    loss = build_loss(builder, part.pixels, part.labels.numpy(), settings)
     per_class = max(1, JOINT_IMAGES // part.num_classes)
     if few_classes or getattr(loss, "sees_all_images", False):
         per_class = MOST_JOINT_IMAGES
@@ -103,7 +103,7 @@ def image_chooser(
         DataError: if the teacher is of another dataset.
         RecipeError: if images are too small for what is packed into them.
     """
-    images, labels = part.images.numpy(), part.labels.numpy()
+    images, labels = part.pixels, part.labels.numpy()
     look = PoolLook(
         images,
         labels,

@@ -121,7 +121,7 @@ class Trainer:
         pays = compiling_pays(self._device, images, height * width, GRADIENTS_TO_COMPILE)
         self._whole = Replayed(LossDerivatives(network, chosen, pays).gradient, self._device)
         self._rest = LossDerivatives(network, chosen, is_compiled=False).gradient
-        self._images = part.images.to(self._device)
+        self._read = part.reader(self._device)
 
     @property
     def num_images(self) -> int:
@@ -190,8 +190,7 @@ class Trainer:
 
     def batch(self, rows: Tensor, stream: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return augmented images of these rows, and their labels."""
-        pixels = self._images[rows.to(self._device)]
-        images = networks.normalise(pixels, self._part.mean, self._part.std)
+        images = networks.normalise(self._read(rows), self._part.mean, self._part.std)
         draw = augment.draw(stream, len(rows), siamese=False)
         return augment.apply(images, draw), self._part.labels[rows].to(self._device)
 

@@ -172,3 +172,28 @@ def test_what_was_read_is_said(photos: Path) -> None:
         in said
     )
     assert "ddc: Without a label and left out: 1 image in dev/." in said
+
+
+def test_cache_limit(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit is said to be passed, changes no byte of a file, and has to be a size."""
+    said = _run("datasets", photos, "--size", "8", "--cache-limit", "1k")
+    assert "5 of 24 are kept, the others are decoded when needed." in said.stdout
+    for limit, cache, name in (("1k", "limited", "a"), ("1G", "whole", "b")):
+        monkeypatch.setenv("DDC_CACHE", str(tmp_path / cache))
+        made = _run(
+            "distill", photos, *QUICK, "--size", "16", "--cache-limit", limit, "-o", f"{name}.ddc"
+        )
+        assert made.exit_code == 0, made.stderr
+        assert ("above the cache limit" in made.stderr) == (name == "a")
+        kept = sum(np.load(file).nbytes for file in (tmp_path / cache).rglob("*_images.npy"))
+        assert kept == (768 if name == "a" else 24 * 768)
+    assert Path("a.ddc").read_bytes() == Path("b.ddc").read_bytes()
+    wrong = _run("datasets", photos, "--cache-limit", "much")
+    assert wrong.exit_code == 2 and "write a size such as 500M or 2G" in wrong.stderr
+
+
+def test_cache_limit_of_a_named_dataset() -> None:
+    """What is kept as a whole is refused above the limit, and nothing is left in the cache."""
+    result = _run("datasets", "glyphs", "--cache-limit", "1M")
+    fails(result, 1, "above the cache limit of 1.0 MB", "raise --cache-limit")
+    assert not list(Path("../cache").rglob("*.npy"))

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from image_trees import Files, flat, write_source
+from image_trees import Files, flat, split_tree, write_folder, write_source
 
 from ddcodec.datasets import load_folder
+from ddcodec.datasets.layouts import layout
 from ddcodec.datasets.layouts.split_names import split_called, split_of_file
 from ddcodec.errors import DataError
 
@@ -50,3 +51,18 @@ def test_names_of_splits() -> None:
     assert [split_of_file(stem) for stem in ("train_labels", "val-1", "test", "testify")] == [
         "train", "val", "test", None,
     ]  # fmt: skip
+
+
+def test_without_lists_images_are_not_indexed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The index for lists takes several times the memory of the paths, so others do without."""
+
+    def refuse(images: object) -> None:
+        raise AssertionError("images are indexed")
+
+    monkeypatch.setattr(layout, "ImageIndex", refuse)
+    files = split_tree()
+    assert len(load_folder("a", write_folder(tmp_path / "a", files), tmp_path).train) == 5
+    with pytest.raises(AssertionError, match="images are indexed"):
+        load_folder("b", write_folder(tmp_path / "b", files | {"labels.csv": b"a,b\n"}), tmp_path)

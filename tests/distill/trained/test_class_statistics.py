@@ -77,6 +77,6 @@ def test_shares_cover_all_images() -> None:
 def test_a_class_without_images_is_named() -> None:
     """Statistics of an empty class would be no numbers."""
     part = TrainingPart.of(real_dataset())
-    lacking = TrainingPart(part.images, part.labels, 4, part.mean, part.std, "")
+    lacking = TrainingPart(part.pixels, part.labels, 4, part.mean, part.std, "")
     with pytest.raises(DataError, match="class 3"):
         StatisticsTaker(lacking, 1, 1, torch.device("cpu"))

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ddcodec.datasets.base import Pixels
 from ddcodec.distill.losses.base import (
     DEFAULT_ARCH,
     DEFAULT_NETWORK_WIDTH,
@@ -80,7 +81,7 @@ class GradientMatching(RealDataLoss):
 
     def __init__(
         self,
-        real_images: NDArray[np.uint8],
+        real_images: Pixels,
         real_labels: NDArray[np.integer],
         settings: LossSettings,
     ) -> None:

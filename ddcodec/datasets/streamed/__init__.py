@@ -1,0 +1,1 @@
+"""Images that are decoded where they lie, when somebody asks for them."""
