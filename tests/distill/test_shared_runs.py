@@ -13,13 +13,13 @@ from threads_as_ranks import together
 from ddcodec import networks
 from ddcodec.distill.distill import distill
 from ddcodec.distill.latents import descent
-from ddcodec.distill.losses import embedder
 from ddcodec.distill.recipe.recipe import Recipe
 from ddcodec.distill.running import loop
 from ddcodec.distill.running.checkpoint import checkpoint_path
 from ddcodec.distill.running.distilled import Distilled
 from ddcodec.distill.running.interruption import Interruption
 from ddcodec.distill.running.progress import Progress, Supervision
+from ddcodec.distill.trained import embedder
 from ddcodec.errors import DdcError, RecipeError, RunInterrupted
 from ddcodec.ranks import Ranks
 

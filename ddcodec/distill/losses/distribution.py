@@ -40,9 +40,9 @@ class DistributionMatching(EmbeddingMatching):
     `EmbeddingMatching`, also for arguments and errors.
     """
 
-    random_networks_from = 100
-    """Measured on CIFAR-10 at 10 images per class, where a pool teaches far more, and at 162, where
-    random networks teach as much (docs/results/ablations.md); in between is a guess."""
+    random_networks_from = 400
+    """Measured on CIFAR-10 at 40 and 110 images per class, where a pool teaches far more
+    (docs/results/ablations.md); so many that it does not are a guess."""
 
     def __init__(
         self,

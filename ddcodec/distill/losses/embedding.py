@@ -19,8 +19,8 @@ from ddcodec.distill.losses.base import (
     DEFAULT_NETWORK_WIDTH,
     LossSettings,
 )
-from ddcodec.distill.losses.embedder import Embedder
 from ddcodec.distill.losses.real_data import NETWORK, OWN, RealDataLoss
+from ddcodec.distill.trained.embedder import Embedder
 from ddcodec.distill.trained.pool_views import Pool, PoolView
 from ddcodec.distill.trained.training_part import RowReader
 from ddcodec.errors import RecipeError

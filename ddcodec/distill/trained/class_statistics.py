@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ddcodec.datasets.base import rows_of_classes
+from ddcodec.distill.trained.embedder import Embedder
 from ddcodec.distill.trained.random_streams import normal_table
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.errors import DataError
@@ -102,7 +103,7 @@ class StatisticsTaker:
         self._draws = draws
         self._num_frequencies = frequencies
         self._device = device
-        self._bfloat16 = precision.bfloat16_pays(device)
+        self._embedder = Embedder(device, precision.bfloat16_pays(device))
         rows = rows_of_classes(part.labels.numpy(), part.num_classes)
         self._rows = [torch.from_numpy(members) for members in rows]
         empty = next((k for k, rows in enumerate(self._rows) if not len(rows)), None)
@@ -131,8 +132,7 @@ class StatisticsTaker:
         parts = []
         for chunk in torch.split(rows, _CHUNK.get(self._device.type, 256)):
             images = augment.apply(self._part.seen(chunk, self._device), draw)
-            with precision.autocast(self._device, self._bfloat16):
-                parts.append(network.features(images).float())
+            parts.append(self._embedder.embed(network, images, len(self._part.labels)))
         return torch.cat(parts)
 
     def _of_groups(self, groups: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:

@@ -32,19 +32,26 @@ REPORT_EVERY = 10
 
 @dataclass(frozen=True)
 class Schedule:
-    """How networks are trained; SGD with a constant rate, DSA on every batch.
+    """How networks are trained; SGD, DSA on every batch.
 
     Attributes:
         learning_rate: Of SGD.
         batch_size: Images per update; the last batch of an epoch may be smaller.
         momentum: Of SGD.
         weight_decay: Of SGD, on all weights.
+        falling_from: Part of a training from which on its rate falls to 0, in a line.
     """
 
     learning_rate: float = 0.01
     batch_size: int = 256
     momentum: float = 0.0
     weight_decay: float = 0.0
+    falling_from: float = 1.0
+
+    def rate(self, done: int, updates: int) -> float:
+        """Return the learning rate after some of a training's updates."""
+        left = (1 - done / updates) / max(1 - self.falling_from, 1e-9)
+        return self.learning_rate * min(1.0, left)
 
 
 @dataclass(frozen=True)
@@ -177,8 +184,12 @@ class Trainer:
         """Return freshly initialised weights, float32 P."""
         return self._network.initial(derived_seed(seed, _INITIAL))
 
+    def rate(self, done: int, updates: int) -> float:
+        """Return the learning rate after some of a training's updates."""
+        return self._schedule.rate(done, updates)
+
     def descend(
-        self, weights: Tensor, velocity: Tensor, batch: tuple[Tensor, Tensor]
+        self, weights: Tensor, velocity: Tensor, batch: tuple[Tensor, Tensor], rate: float
     ) -> tuple[Tensor, Tensor]:
         """Return weights after an update of SGD, and the loss before; velocity changes in place."""
         images, labels = batch
@@ -186,7 +197,7 @@ class Trainer:
         gradient, loss = (self._whole if is_whole else self._rest)(weights, images, labels)
         gradient = gradient.add(weights, alpha=self._schedule.weight_decay)
         velocity.mul_(self._schedule.momentum).add_(gradient)
-        return weights.sub(velocity, alpha=self._schedule.learning_rate), loss
+        return weights.sub(velocity, alpha=rate), loss
 
     def batch(self, rows: Tensor, stream: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return augmented images of these rows, and their labels."""
@@ -233,7 +244,8 @@ class NetworkRun:
         size = self._trainer.batch_size
         rows, self._pending = self._pending[:size], self._pending[size:]
         batch = self._trainer.batch(rows, self._stream)
-        self._weights, loss = self._trainer.descend(self._weights, self._velocity, batch)
+        rate = self._trainer.rate(self.done, self.updates)
+        self._weights, loss = self._trainer.descend(self._weights, self._velocity, batch, rate)
         self.done += 1
         self._pass_by()
         return loss

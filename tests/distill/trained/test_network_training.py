@@ -9,7 +9,7 @@ from distill.loss_inputs import EXPERTS, POOL, build_experts, build_pool
 
 from ddcodec.distill.trained import network_training
 from ddcodec.distill.trained.derivatives import LossDerivatives
-from ddcodec.distill.trained.network_training import NetworkRun
+from ddcodec.distill.trained.network_training import NetworkRun, Schedule
 from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.errors import DataError
 from ddcodec.networks import precision
@@ -128,3 +128,10 @@ def test_long_trainings_are_compiled(
     monkeypatch.setattr(network_training, "GRADIENTS_TO_COMPILE", 1e9)
     make(tmp_path / "short")
     assert chosen == [True, False, False, False]
+
+
+def test_rates_fall_to_nothing() -> None:
+    """In a line from a part of the training on, and not at all where none is named."""
+    falling = Schedule(learning_rate=0.5, falling_from=0.5)
+    assert [falling.rate(done, 8) for done in (0, 4, 5, 6, 7)] == [0.5, 0.5, 0.375, 0.25, 0.125]
+    assert [Schedule(learning_rate=0.5).rate(done, 8) for done in (0, 7)] == [0.5, 0.5]

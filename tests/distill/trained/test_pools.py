@@ -259,4 +259,4 @@ def test_who_looks_through_random_networks() -> None:
     assert not uses_random_networks("auto", 100, 99)
     assert uses_random_networks("auto", 100, 100)
     assert not uses_random_networks("auto", None, 10_000)
-    assert LOSSES["dm"].random_networks_from == 100
+    assert LOSSES["dm"].random_networks_from == 400

@@ -18,8 +18,8 @@ from ddcodec.distill.losses.base import (
     LossSettings,
     read_options,
 )
-from ddcodec.distill.losses.embedder import CHUNK_IMAGES
 from ddcodec.distill.losses.real_data import NETWORK, OWN, RealDataLoss
+from ddcodec.distill.trained.embedder import CHUNK_IMAGES
 from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.errors import RecipeError
 from ddcodec.kept.state import check_like

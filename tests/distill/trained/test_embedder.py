@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from ddcodec import networks
-from ddcodec.distill.losses import embedder
-from ddcodec.distill.losses.embedder import CHUNK_IMAGES, Embedder
+from ddcodec.distill.trained import embedder
+from ddcodec.distill.trained.embedder import CHUNK_IMAGES, Embedder
 from ddcodec.networks import Classifier, precision
 
 CPU = torch.device("cpu")
