@@ -21,6 +21,7 @@ from ddcodec.distill.recipe.presets import preset_names
 from ddcodec.distill.recipe.recipe import Recipe
 from ddcodec.distill.recipe.recipe_file import read_recipe
 from ddcodec.kept.seal import unsealed_json
+from ddcodec.ranks import Ranks
 
 RECIPE = """\
 dataset = "pets"
@@ -63,7 +64,7 @@ def _run(*arguments: str) -> Result:
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Return a caller of `ddc distill` that gives what would be run instead of running it."""
 
-    def stop(request: Request, watch: Watch) -> None:
+    def stop(request: Request, watch: Watch, ranks: Ranks) -> None:
         raise Asked(request)
 
     monkeypatch.setattr(distill_module, "_distill", stop)
