@@ -94,6 +94,20 @@ def make_teacher(
     return Made(network, validation_accuracy(network, dataset, device))
 
 
+def own_teacher(
+    dataset: Dataset, settings: TeacherSettings, device: torch.device, on_progress: ProgressCallback
+) -> Path:
+    """Return the folder of a dataset's own teacher in the cache, made now if it is missing.
+
+    Raises:
+        OutputError: the cache cannot be written, or its disk has no room.
+    """
+    facts = {**TrainingPart.of(dataset).facts(), **asdict(settings)}
+    folder = cache_folder(TEACHER, dataset.name, facts)
+    make_teacher(dataset, folder, settings, device, on_progress, is_cached=True)
+    return folder
+
+
 def load_teacher(dataset: Dataset, folder: Path, device: torch.device) -> TrainableLabeler:
     """Return the teacher that `make_teacher` left in a folder.
 
