@@ -38,7 +38,7 @@ _VERSION_LINE = f"ddc {__version__} (.ddc format version {VERSION})"
 
 _EXAMPLES = """\b
 Start here, nothing to download:
-  ddc distill glyphs --bpc 1k
+  ddc distill glyphs --bpc 1k --loss none
   ddc inspect glyphs-1k.ddc
   ddc decode glyphs-1k.ddc
 """

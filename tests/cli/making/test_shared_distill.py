@@ -14,7 +14,7 @@ from pet_folders import write_pets
 
 from ddcodec.cli import ddc
 from ddcodec.distill.latents import descent
-from ddcodec.distill.losses import embedding
+from ddcodec.distill.trained import embedder
 from ddcodec.evaluation import validation
 from ddcodec.evaluation.protocols import Protocol
 
@@ -29,14 +29,14 @@ import contextlib, json, os, signal, sys
 from pathlib import Path
 from ddcodec.cli import ddc
 from ddcodec.distill.latents import descent
-from ddcodec.distill.losses import embedding
+from ddcodec.distill.trained import embedder
 from ddcodec.distill.running.checkpoint import Checkpoint
 from ddcodec.distill.running.loop import Loop
 from ddcodec.evaluation import validation
 from ddcodec.evaluation.protocols import Protocol
 
 rank, commands, selection = os.environ["RANK"], *map(json.loads, sys.argv[1:])
-embedding.CHUNK_IMAGES, descent.CHUNK_LATENTS["cpu"] = 5, 1000
+embedder.CHUNK_IMAGES, descent.CHUNK_LATENTS["cpu"] = 5, 1000
 validation.SELECTION = Protocol(**selection)
 Checkpoint.is_due = True
 agree = Loop._agree
@@ -75,7 +75,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> "tuple[Path, str]":
 def _alone(command: list[str], monkeypatch: pytest.MonkeyPatch) -> str:
     """Return the digest of a file that one process makes, by one thread."""
     monkeypatch.setattr(validation, "SELECTION", Protocol(**SELECTION))  # type: ignore[arg-type]
-    monkeypatch.setattr(embedding, "CHUNK_IMAGES", 5)
+    monkeypatch.setattr(embedder, "CHUNK_IMAGES", 5)
     monkeypatch.setitem(descent.CHUNK_LATENTS, "cpu", 1000)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
