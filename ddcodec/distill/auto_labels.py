@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.datasets.base import Dataset
-from ddcodec.distill.labels.making import TEACHER, TeacherSettings, cache_folder, make_teacher
+from ddcodec.distill.labels.making import TeacherSettings, own_teacher
 from ddcodec.distill.recipe.recipe import HARD_LABELS, LABELER_LABELS, NO_LOSS, SOFT_LABELS, Recipe
 from ddcodec.distill.running.distilled import Distilled
 from ddcodec.distill.running.progress import Supervision
 from ddcodec.distill.search.trials import search_path
 from ddcodec.distill.start.recipe_parts import shown_training
-from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.errors import BudgetError, RecipeError
 from ddcodec.format.limits import UNBOUNDED
 from ddcodec.training_set import TrainingSet
@@ -100,10 +99,7 @@ def _candidate(
         return replace(recipe, labels=labels)
     budget_bytes = round(recipe.bytes_per_class * dataset.num_classes)
     shown = shown_training("", budget_bytes, supervision.on_progress)
-    settings = TeacherSettings()
-    facts = {**TrainingPart.of(dataset).facts(), **asdict(settings)}
-    folder = cache_folder(TEACHER, dataset.name, facts)
-    make_teacher(dataset, folder, settings, device, shown, is_cached=True)
+    folder = own_teacher(dataset, TeacherSettings(), device, shown)
     return replace(recipe, labels=labels, teacher=str(folder))
 
 

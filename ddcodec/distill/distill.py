@@ -30,18 +30,19 @@ def distill(dataset: Dataset, recipe: Recipe, supervision: Supervision | None = 
 
     Raises:
         RecipeError: if the loss or the device does not exist, a resumed run had other settings, or
-            several processes cannot share the work.
+            several processes cannot share the work, or it has no stage to end after.
         BudgetError: if the budget cannot hold the networks.
         DataError: if a class has too few images, or a checkpoint is missing or damaged.
         OutputError: if the disk of the checkpoint has no room for it.
         RunInterrupted: if somebody asked to stop.
+        StageEnded: if the run was to end after a stage.
         RankLost: if another process has ended.
     """
     supervision = supervision or Supervision()
     device = find_device(recipe)
     if recipe.loss != NO_LOSS:
         find_loss(recipe.loss, LOSSES)
-    _check_ranks(recipe, supervision)
+    _check_rows_of_runs(recipe, supervision)
     part = TrainingPart.of(dataset)
     settings = checkpoint_settings(dataset, recipe)
     if not supervision.resume:
@@ -75,8 +76,8 @@ def checkpoint_settings(dataset: Dataset, recipe: Recipe) -> Mapping[str, Any]:
     return {DATASET: dataset.fingerprint, **settings}
 
 
-def _check_ranks(recipe: Recipe, supervision: Supervision) -> None:
-    """Refuse what is a row of runs, or not made by the loop that processes share."""
+def _check_rows_of_runs(recipe: Recipe, supervision: Supervision) -> None:
+    """Refuse to share or to stop what is a row of runs, or not made by the loop over phases."""
     asked = (
         (recipe.parameterization, PIXELS, "--parameterization"),
         (recipe.labels, AUTO_LABELS, "--labels"),
@@ -88,6 +89,12 @@ def _check_ranks(recipe: Recipe, supervision: Supervision) -> None:
                 f"{option} {alone} is the work of one process; start it without torchrun, or name "
                 "another."
             )
+        if supervision.until is not None and value == alone:
+            raise RecipeError(
+                f"{option} {alone} has no stages to end after; leave --until out, or name another."
+            )
+    if supervision.until is not None and supervision.checkpoint is None:
+        raise RecipeError("A run that ends after a stage needs a checkpoint to go on from.")
 
 
 def find_device(recipe: Recipe) -> torch.device:

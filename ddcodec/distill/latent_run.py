@@ -21,7 +21,7 @@ from ddcodec.distill.comparison.gradient_joint import GradientJoint
 from ddcodec.distill.comparison.gradient_start import GradientStart
 from ddcodec.distill.joint.joint import Joint
 from ddcodec.distill.joint.joint_phase import JointSettings
-from ddcodec.distill.labels.plan import LabelPlan, plan_labels
+from ddcodec.distill.labels.plan import LabelPlan, plan_labels, with_teacher
 from ddcodec.distill.landing.estimate import estimated_file_bytes
 from ddcodec.distill.landing.landing import land_on_budget
 from ddcodec.distill.landing.settle import Settle
@@ -34,6 +34,7 @@ from ddcodec.distill.running.loop import Loop
 from ddcodec.distill.running.phase import Phase
 from ddcodec.distill.running.progress import Supervision
 from ddcodec.distill.running.run import Run
+from ddcodec.distill.running.stages import CODE, LABELS, REFINE, TEACHER, Stages
 from ddcodec.distill.running.time_plan import TimePlan
 from ddcodec.distill.start.fit import Fit
 from ddcodec.distill.start.recipe_parts import build_distillation, image_chooser, shown_training
@@ -67,7 +68,7 @@ def distill_latents(
     device: torch.device,
     settings: Mapping[str, Any],
 ) -> Distilled:
-    """Optimise latents under the rate; see `distill` for what is raised.
+    """Optimise latents under the rate, stage by stage; see `distill` for what is raised.
 
     Args:
         dataset: for its names and fingerprint.
@@ -81,11 +82,22 @@ def distill_latents(
     budget_bytes = Budget(recipe.bytes_per_class, dataset.num_classes).budget_bytes
     shown = shown_training("", budget_bytes, supervision.on_progress)
     ranks = supervision.ranks
+    stages = Stages(supervision, settings)
+    with ranks.first_alone():
+        recipe = with_teacher(dataset, recipe, device, shown)
+    if recipe.teacher is None:
+        stages.passed_over(TEACHER, "nothing in this run asks a teacher")
+    else:
+        stages.ended(TEACHER, f"a teacher in '{recipe.teacher}'")
     with ranks.first_alone():
         labels = plan_labels(dataset, recipe, budget_bytes, device, shown)
     if labels.labeler is not None and labels.accuracy is not None:
         judged = validated(labels.accuracy)
         supervision.on_notice(f"labeler: {labels.bits / 8:,.0f} bytes, {judged}")
+    if labels.labeler is None:
+        stages.passed_over(LABELS, "labels other than a labeler follow from the images")
+    else:
+        stages.ended(LABELS, f"a labeler of {labels.bits / 8:,.0f} bytes in the cache")
     for_images = recipe.bytes_per_class - labels.bits / 8 / dataset.num_classes
     allocation = allocate(
         replace(recipe, bytes_per_class=for_images),
@@ -93,8 +105,14 @@ def distill_latents(
         part.image_shape,
         names_bytes=sum(len(name) + 1 for name in names or ()),
     )
-    choose = image_chooser(dataset, part, recipe, device, supervision.on_progress, ranks)
-    targets = choose(allocation.class_counts)
+    counts = allocation.class_counts
+    kept = stages.kept_selection((int(counts.sum()), *part.image_shape))
+    if kept is None:
+        choose = image_chooser(dataset, part, recipe, device, supervision.on_progress, ranks)
+        targets = choose(counts)
+    else:
+        targets = kept
+    stages.selected(targets, counts, dataset.class_names, part)
     if recipe.skip_init:
         targets = _noise_like(targets, recipe.seed)
     run = new_run(part, recipe, allocation, targets, names, device, labels)
@@ -110,7 +128,7 @@ def distill_latents(
                 f"The loss '{recipe.loss}' is computed by every process: what they share is the "
                 "search for changes of latents, and validation."
             )
-    return finish_run(run, recipe, allocation, targets, supervision, settings)
+    return finish_run(run, recipe, allocation, targets, stages.supervision, settings)
 
 
 def finish_run(
@@ -128,7 +146,13 @@ def finish_run(
         room = CHECKPOINT_COPIES * 4 * run.representation.latents.numel() + run.budget_bytes
         check_room(supervision.checkpoint.parent, room)
     phases = _phases(run, recipe, targets)
-    Loop(run, phases, supervision, settings).run_all()
+    stages = Stages(supervision, settings)
+    end = stages.phases_to_make([phase.name for phase in phases])
+    Loop(run, phases, supervision, settings, end).run_all()
+    stages.ended(CODE, f"coded images in '{supervision.checkpoint}'")
+    if run.utility is None:
+        stages.passed_over(REFINE, "there is no loss to refine images by")
+    stages.ended(REFINE, f"refined images in '{supervision.checkpoint}'")
     content = _land(run)
     encoded = encode_content(run.header, content)
     return Distilled(

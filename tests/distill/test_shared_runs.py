@@ -19,6 +19,7 @@ from ddcodec.distill.running.checkpoint import checkpoint_path
 from ddcodec.distill.running.distilled import Distilled
 from ddcodec.distill.running.interruption import Interruption
 from ddcodec.distill.running.progress import Progress, Supervision
+from ddcodec.distill.running.stages import StageEnded, selected_path
 from ddcodec.distill.trained import embedder
 from ddcodec.errors import DdcError, RecipeError, RunInterrupted
 from ddcodec.ranks import Ranks
@@ -186,3 +187,22 @@ def test_what_is_of_one_process(changes: dict[str, Any], named: str) -> None:
     """Rows of runs and plain pixels are refused before any work."""
     with pytest.raises(RecipeError, match=f"{named} is the work of one process"):
         _run(Ranks(0, 2), replace(QUICK, **changes))
+
+
+def test_stages_of_two_ranks(tmp_path: Path) -> None:
+    """Both end after a stage, the first keeps it, and one goes on with what two have selected."""
+    path = checkpoint_path(tmp_path / "x.ddc")
+
+    def end(ranks: Ranks) -> str:
+        with pytest.raises(StageEnded) as ended:
+            _run(ranks, recipe, checkpoint=path, until="select")
+        return ended.value.stage
+
+    recipe = replace(QUICK, loss="none")
+    assert together(2, end) == ["select", "select"]
+    assert selected_path(path).exists() and not path.exists()
+    (expected,) = together(1, lambda ranks: _run(ranks, recipe))
+    going_on = {"checkpoint": path, "resume": True}
+    for count in (2, 1):
+        for given in together(count, lambda ranks: _run(ranks, recipe, **going_on)):
+            assert given.encoded.data == expected.encoded.data

@@ -12,7 +12,7 @@ import click
 from ddcodec.cli.making.distill_options import distill_options
 from ddcodec.cli.making.outputs import Outputs
 from ddcodec.cli.making.recipes import Request, read_request
-from ddcodec.cli.making.summary import below_floor, run_summary
+from ddcodec.cli.making.summary import below_floor, run_summary, stage_summary
 from ddcodec.cli.making.watching import Watch
 from ddcodec.cli.shared.console import print_facts, waiting
 from ddcodec.cli.shared.group import describe, told_once
@@ -45,6 +45,7 @@ def distill_command(
     force: bool,
     recipe: str | None,
     record: bool,
+    until: str | None,
     resume: bool,
     log_path: Path | None,
     **settings: Any,
@@ -60,17 +61,22 @@ def distill_command(
     processes make it together.
     """
     from ddcodec.distill.running.checkpoint import checkpoint_path
+    from ddcodec.distill.running.stages import StageEnded
 
     settings["loss_options"] = dict(settings["loss_options"])
     with told_once():
         request = read_request(click.get_current_context(), recipe, settings)
     path = output or Path(_default_name(request.dataset, request.data, request.budget))
-    watch = Watch(checkpoint_path(path), resume, log_path)
+    watch = Watch(checkpoint_path(path), resume, log_path, until)
     outputs = Outputs(path, Path(f"{path}.json") if record else None, force, watch)
     with joined(request.settings["device"], describe, watch.command_again) as ranks:
         with outputs.held() if ranks.is_first else nullcontext():
             check_device(request.settings["device"])
-            origin, asked, distilled = _distill(request, watch, ranks)
+            try:
+                origin, asked, distilled = _distill(request, watch, ranks)
+            except StageEnded as end:
+                print_facts(stage_summary(end))
+                return
             if ranks.is_first:
                 _write(outputs, origin, asked, distilled)
                 watch.remove_checkpoints()

@@ -33,6 +33,7 @@ LOSSES = ("none", "dm", "gm", "tm", "ncfm")
 CONTEXTS = ("own", "coarser")
 QUANTIZERS = ("descent", "soft", "ste")
 BALANCES = ("equal", "natural")
+STAGES = ("teacher", "labels", "select", "code", "refine")
 INITS = ("random", "herding", "teacher", "crops", "packed")
 
 
@@ -144,6 +145,11 @@ _OPTIONS = (
     click.option(
         "--validate/--no-validate", default=True,
         help="Keep the best of a few candidates, judged on the validation tenth, or the last one.",
+    ),
+    click.option(
+        "--until", type=click.Choice(STAGES), show_default="the file",
+        help="End after a stage and keep what it leaves; the same command with --resume, and "
+        "without --until or with a later one, goes on. select writes FILE.selected.npz.",
     ),
     resume_option,
     click.option(

@@ -29,7 +29,17 @@ if TYPE_CHECKING:
 SOURCE_OPTIONS = ("dataset", "data", "size", "recipe")
 """Options of `ddc distill` that say what is distilled, by name."""
 
-OWN_OPTIONS = ("budget", "output", "force", "record", "loss", "seed", "resume", "log_path")
+OWN_OPTIONS = (
+    "budget",
+    "output",
+    "force",
+    "record",
+    "loss",
+    "seed",
+    "resume",
+    "log_path",
+    "until",
+)
 """Options of `ddc distill` that a sweep sets for each point, by name."""
 
 
@@ -165,6 +175,7 @@ class Grid:
             "record": True,
             "resume": checkpoint.exists(),
             "log_path": file.with_suffix(LOG_SUFFIX),
+            "until": None,
         }
         assert distill_command.callback is not None
         with contextlib.redirect_stdout(io.StringIO()):

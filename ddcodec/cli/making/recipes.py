@@ -32,15 +32,15 @@ def recipes_command(name: str | None) -> None:
     rows = []
     for preset in preset_names():
         recipe = read_recipe(preset)
-        num_bytes = parse_bytes(str(recipe.budget))
+        num_bytes = None if recipe.budget is None else parse_bytes(recipe.budget)
         settings = ", ".join(f"{key} = {value}" for key, value in recipe.settings.items())
         rows.append(
             (
                 preset,
-                str(recipe.dataset),
+                recipe.dataset or "any",
                 settings or "defaults",
-                f"{num_bytes:,.12g}",
-                f"{8 * num_bytes:,.12g}",
+                "any" if num_bytes is None else f"{num_bytes:,.12g}",
+                "any" if num_bytes is None else f"{8 * num_bytes:,.12g}",
             )
         )
     columns = ("name", "dataset", "settings", "bytes per class", "bits per class")

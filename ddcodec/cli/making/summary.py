@@ -11,6 +11,7 @@ from ddcodec.cli.shared.console import format_duration
 if TYPE_CHECKING:
     from ddcodec.distill.recipe.recipe import Recipe
     from ddcodec.distill.running.distilled import Distilled
+    from ddcodec.distill.running.stages import StageEnded
 
 
 def below_floor(asked: Recipe) -> str:
@@ -58,6 +59,15 @@ def run_summary(distilled: Distilled, path: Path) -> list[tuple[str, str]]:
         *_label_choice(distilled),
         *_reading(distilled.encoded.options_to_read),
         ("time", format_duration(distilled.seconds)),
+    ]
+
+
+def stage_summary(end: StageEnded) -> list[tuple[str, str]]:
+    """Return what to print about a run that ended after a stage."""
+    return [
+        ("stage", f"{end.stage}, done"),
+        ("left", end.left),
+        ("to go on", "the same command with --resume, with a later --until or without"),
     ]
 
 

@@ -28,11 +28,13 @@ class Watch:
         checkpoint: file of the interrupted run.
         resume: whether to go on from it.
         log_path: file of the log, or None.
+        until: stage after which the run ends, or None.
     """
 
     checkpoint: Path
     resume: bool
     log_path: Path | None
+    until: str | None = None
 
     def check(self, force: bool) -> None:
         """Refuse to lose an interrupted run or a file that is no log, or to resume none.
@@ -41,6 +43,7 @@ class Watch:
             DataError: if there is nothing to resume.
             OutputError: if something is there that may not be replaced.
         """
+        from ddcodec.distill.running.stages import selected_path
         from ddcodec.export import check_output
 
         if self.resume and not self.is_kept:
@@ -54,16 +57,20 @@ class Watch:
             )
         if self.log_path is not None:
             check_output(self.log_path, force or self.resume)
+        if self.until is not None:
+            check_output(selected_path(self.checkpoint), force or self.resume)
 
     @property
     def is_kept(self) -> bool:
-        """Whether there is anything of an interrupted run: of its search for a decoder or later."""
+        """Whether there is anything of an interrupted run: of its first stages or later."""
+        from ddcodec.distill.running.stages import begun_path
         from ddcodec.distill.search.trials import search_path
 
-        return self.checkpoint.exists() or search_path(self.checkpoint).exists()
+        first = (search_path(self.checkpoint), begun_path(self.checkpoint))
+        return self.checkpoint.exists() or any(path.exists() for path in first)
 
     def remove_checkpoints(self) -> None:
-        """Remove what was kept of a run that is finished and written."""
+        """Remove what was kept of a run that is finished and written, but selected images."""
         from ddcodec.distill.search.trials import search_path
         from ddcodec.kept.writing import discard
 
@@ -73,11 +80,13 @@ class Watch:
         discard(self.checkpoint)
 
     def remove_others(self) -> None:
-        """Remove what was kept of the later files of `--labels auto`, which an earlier run left."""
+        """Remove what an earlier run left of its stages and the later files of `--labels auto`."""
         from ddcodec.distill.auto_labels import CANDIDATES, label_checkpoint
+        from ddcodec.distill.running.stages import begun_path
         from ddcodec.distill.search.trials import search_path
         from ddcodec.kept.writing import discard
 
+        discard(begun_path(self.checkpoint))
         for labels in CANDIDATES[1:]:
             kept = label_checkpoint(self.checkpoint, labels)
             discard(search_path(kept))
@@ -86,10 +95,12 @@ class Watch:
     def suffixes(self, file: Path) -> tuple[str, ...]:
         """Return what is added to the name of a file by those that stand beside it."""
         from ddcodec.distill.auto_labels import CANDIDATES, label_checkpoint
+        from ddcodec.distill.running.stages import begun_path, selected_path
         from ddcodec.distill.search.trials import search_path
 
         names = [label_checkpoint(self.checkpoint, labels).name for labels in CANDIDATES]
         names += [search_path(self.checkpoint.with_name(name)).name for name in names]
+        names += [begun_path(self.checkpoint).name, selected_path(self.checkpoint).name]
         return tuple(name.removeprefix(file.name) for name in names)
 
     def command_again(self) -> str:
@@ -113,6 +124,7 @@ class Watch:
                     judge_file=judge_file,
                     checkpoint=self.checkpoint,
                     resume=self.resume,
+                    until=self.until,
                 )
             except KeyboardInterrupt as error:
                 if not self.is_kept:

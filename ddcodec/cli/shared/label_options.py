@@ -21,7 +21,8 @@ LABEL_OPTIONS = (
     ),
     click.option(
         "--labeler-epochs", type=parse_positive, default=24.0, metavar="N",
-        help="Passes over the training part that the labeler is trained for.",
+        help="Passes over the training part that the labeler is trained for, and a teacher of "
+        "--teacher auto.",
     ),
     click.option(
         "--labeler-from", metavar="FILE", show_default="none",
@@ -34,8 +35,8 @@ LABEL_OPTIONS = (
         "1 also leaves details out of what is optimised.",
     ),
     click.option(
-        "--teacher", metavar="FOLDER", show_default="none",
+        "--teacher", metavar="FOLDER|auto", show_default="none",
         help="Made by `ddc teacher`: for --labels soft, for a labeler to learn from, and for "
-        "--init crops and packed.",
+        "--init crops and packed; auto is made once for a dataset and kept in the cache.",
     ),
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ddcodec.codec.parameters import DETAIL_BITS
 from ddcodec.format.labeler_layers import LabelerLayer, LabelerShape
+from ddcodec.format.limits import MAX_LABELER_CHANNELS
 
 BITS_PER_WEIGHT = 1.1
 """Coded size of a weight that training under the rate ends at, for planning."""
@@ -46,15 +47,24 @@ def labeler_shape(
 
 
 def shape_for_budget(
-    image_shape: tuple[int, int, int], num_classes: int, budget_bits: float
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    budget_bits: float,
 ) -> LabelerShape:
-    """Return the widest labeler whose weights are planned to fit a budget in bits."""
+    """Return the widest labeler whose weights are planned to fit a budget in bits.
+
+    Args:
+        image_shape: channels, height, width.
+        num_classes: outputs.
+        budget_bits: of all its tensors.
+    """
     width = _STEP
-    while True:
+    while width < MAX_LABELER_CHANNELS:
         wider = labeler_shape(image_shape, num_classes, width + _STEP)
         if BITS_PER_WEIGHT * wider.num_weights + affine_bits(wider) > budget_bits:
-            return labeler_shape(image_shape, num_classes, width)
+            break
         width += _STEP
+    return labeler_shape(image_shape, num_classes, width)
 
 
 def affine_bits(shape: LabelerShape) -> float:

@@ -11,11 +11,12 @@ from math import nan
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ddcodec.codec.parameters import coded_bits
-from ddcodec.datasets.base import Dataset, has_validation_part, validation_part
+from ddcodec.datasets.base import Dataset, has_validation_part, split_validation
 from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.distill.labels.architecture import affine_bits, labeler_shape, shape_for_budget
 from ddcodec.distill.labels.trainable import TrainableLabeler
@@ -85,13 +86,39 @@ def make_teacher(
         DataError: the folder holds a teacher of another dataset or making.
         OutputError: the folder cannot be written, or its disk has no room.
     """
+    network = _trained_teacher(dataset, folder, settings, device, on_progress, is_cached)
+    return Made(network, validation_accuracy(network, dataset, device))
+
+
+def _trained_teacher(
+    dataset: Dataset,
+    folder: Path,
+    settings: TeacherSettings,
+    device: torch.device,
+    on_progress: ProgressCallback,
+    is_cached: bool,
+) -> TrainableLabeler:
     part = TrainingPart.of(dataset)
     shape = labeler_shape(part.image_shape, part.num_classes, settings.last_width)
     network = TrainableLabeler(shape, settings.seed, quantised=False).to(device)
     facts = {**part.facts(), **asdict(settings)}
     training = LabelerTraining(part, network, settings.training, settings.seed)
     _train(folder, TEACHER, facts, network, training, on_progress, is_cached)
-    return Made(network, validation_accuracy(network, dataset, device))
+    return network
+
+
+def own_teacher(
+    dataset: Dataset, settings: TeacherSettings, device: torch.device, on_progress: ProgressCallback
+) -> Path:
+    """Return the folder of a dataset's own teacher in the cache, made now if it is missing.
+
+    Raises:
+        OutputError: the cache cannot be written, or its disk has no room.
+    """
+    facts = {**TrainingPart.of(dataset).facts(), **asdict(settings)}
+    folder = cache_folder(TEACHER, dataset.name, facts)
+    _trained_teacher(dataset, folder, settings, device, on_progress, is_cached=True)
+    return folder
 
 
 def load_teacher(dataset: Dataset, folder: Path, device: torch.device) -> TrainableLabeler:
@@ -126,7 +153,7 @@ def make_labeler(
         seed: of everything random.
         device: where to compute.
         on_progress: called at every update.
-        teacher_folder: of a teacher whose labels it learns besides.
+        teacher_folder: of a teacher whose labels it learns besides; it is no wider than that.
 
     Raises:
         BudgetError: no labeler fits the budget.
@@ -135,18 +162,24 @@ def make_labeler(
     """
     part = TrainingPart.of(dataset)
     shape = shape_for_budget(part.image_shape, part.num_classes, 8 * budget_bytes)
+    teacher, identity = None, None
+    limit: dict[str, Any] = {}
+    if teacher_folder is not None:
+        teacher = load_teacher(dataset, teacher_folder, device)
+        identity = _digest(network_files.network_file(teacher_folder, 0).read_bytes())
+        most_width = teacher.shape.layers[-1].channels
+        if shape.layers[-1].channels > most_width:
+            # Many classes have a large budget: what a class costs is not to grow with them.
+            shape = labeler_shape(part.image_shape, part.num_classes, most_width)
+            limit = {"last_width": most_width}
     weight_bits = WEIGHT_AIM * (8 * budget_bytes - affine_bits(shape))
     if weight_bits <= 0:
         raise BudgetError(
             f"No labeler fits {budget_bytes:,} bytes; raise the budget or --labeler-share."
         )
     network = TrainableLabeler(shape, seed).to(device)
-    teacher, identity = None, None
-    if teacher_folder is not None:
-        teacher = load_teacher(dataset, teacher_folder, device)
-        identity = _digest(network_files.network_file(teacher_folder, 0).read_bytes())
     facts = {**part.facts(), "budget_bytes": budget_bytes, "teacher": identity, "seed": seed}
-    facts |= {"training": asdict(settings)}
+    facts |= {"training": asdict(settings), **limit}
     folder = cache_folder(LABELER, dataset.name, facts)
     training = LabelerTraining(
         part, network, settings, seed, weight_bits, None if teacher is None else _asked(teacher)
@@ -180,13 +213,15 @@ def validation_accuracy(network: nn.Module, dataset: Dataset, device: torch.devi
     """
     if not has_validation_part(dataset):
         return nan
-    real = validation_part(dataset)
-    images, labels = torch.from_numpy(real.images), torch.from_numpy(real.labels)
+    _, rows = split_validation(dataset.train.labels)
     correct = 0
-    parts = torch.split(images, _TEST_BATCH), torch.split(labels, _TEST_BATCH)
-    for part, truth in zip(*parts, strict=True):
-        correct += int((network(part.to(device).float()).argmax(1).cpu() == truth).sum())
-    return 100.0 * correct / len(labels)
+    # Some at a time: the part grows with the dataset.
+    for start in range(0, len(rows), _TEST_BATCH):
+        some = rows[start : start + _TEST_BATCH]
+        images = torch.from_numpy(np.ascontiguousarray(dataset.train.images[some]))
+        found = network(images.to(device).float()).argmax(1).cpu().numpy()
+        correct += int((found == dataset.train.labels[some]).sum())
+    return 100.0 * correct / len(rows)
 
 
 def _train(

@@ -14,11 +14,16 @@ from ddcodec.codec.labels.soft_labels import SoftLabels
 from ddcodec.codec.parameters import NetworkTensors, coded_bits
 from ddcodec.codec.stream import Content
 from ddcodec.datasets.base import Dataset
-from ddcodec.distill.labels.making import load_teacher, make_labeler
+from ddcodec.distill.labels.making import (
+    TeacherSettings,
+    load_teacher,
+    make_labeler,
+    own_teacher,
+)
 from ddcodec.distill.labels.soft_targets import SoftSettings, soft_labels_of
 from ddcodec.distill.labels.taking import take_labeler
 from ddcodec.distill.labels.training import LabelerSettings
-from ddcodec.distill.recipe.recipe import HARD_LABELS, LABELER_LABELS, Recipe
+from ddcodec.distill.recipe.recipe import HARD_LABELS, LABELER_LABELS, OWN_TEACHER, Recipe
 from ddcodec.distill.trained.network_training import ProgressCallback
 from ddcodec.errors import BudgetError
 from ddcodec.format.header import LABEL_MODE_LABELER, LABEL_MODE_SOFT, Header
@@ -79,6 +84,33 @@ class LabelPlan:
     def in_content(self, content: Content) -> Content:
         """Return content that has these labels."""
         return replace(content, soft_labels=self.soft, labeler=self.labeler)
+
+
+def with_teacher(
+    dataset: Dataset, recipe: Recipe, device: torch.device, on_progress: ProgressCallback
+) -> Recipe:
+    """Return a recipe whose teacher is a folder, or None where nobody asks one.
+
+    `auto` becomes the teacher in the cache, which is trained first if it is missing, for as many
+    passes as a labeler is.
+
+    Args:
+        dataset: whose training part teaches.
+        recipe: of the run.
+        device: where to compute.
+        on_progress: called while it is trained.
+
+    Raises:
+        DataError: the folder that the recipe names holds none, or one of another dataset.
+        OutputError: the cache cannot be written.
+    """
+    if recipe.teacher is None or not recipe.needs_teacher:
+        return replace(recipe, teacher=None)
+    if recipe.teacher != OWN_TEACHER:
+        load_teacher(dataset, Path(recipe.teacher), device)
+        return recipe
+    settings = TeacherSettings(training=LabelerSettings(epochs=float(recipe.labeler_epochs)))
+    return replace(recipe, teacher=str(own_teacher(dataset, settings, device, on_progress)))
 
 
 def plan_labels(

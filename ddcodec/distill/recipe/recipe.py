@@ -20,6 +20,12 @@ SHARES = ("class", "groups", "all")
 INITS = ("random", "herding", "teacher", "crops", "packed")
 """Keys of `INITIALISERS` in `initial_images.py`, then of `PACKS` in `crop_choice.py`."""
 
+CROP_INITS = ("crops", "packed")
+"""Those of `PACKS`, which a teacher chooses by."""
+
+OWN_TEACHER = "auto"
+"""Stands for no folder: a teacher made once for a dataset and kept in the cache."""
+
 EQUAL, NATURAL = "equal", "natural"
 BALANCES = (EQUAL, NATURAL)
 
@@ -77,7 +83,7 @@ class Recipe:
         labeler_from: a `.ddc` whose labeler is taken as it is, instead of training one; soft labels
             may be those of it, too.
         teacher: folder of `ddc teacher`, for soft labels and, if given, for the labeler and to
-            choose crops.
+            choose crops; `auto` makes one where it is needed and keeps it in the cache.
         renditions: times a student is advised to have each image drawn; None for the usual number.
         seed: everything random follows from it.
         device: where to compute.
@@ -204,6 +210,12 @@ class Recipe:
             raise RecipeError(f"labeler_share must lie between 0 and 1, not {self.labeler_share}.")
         if not 0 < self.labeler_epochs < float("inf"):
             raise RecipeError(f"labeler_epochs must be above 0, not {self.labeler_epochs}.")
+
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether a teacher, if there is one, has something to say."""
+        is_labelling = self.labels in (SOFT_LABELS, LABELER_LABELS) and self.labeler_from is None
+        return is_labelling or self.init in CROP_INITS
 
     @property
     def decoder(self) -> DecoderChoice | None:

@@ -125,7 +125,7 @@ class Checkpoint:
                 f"The checkpoint '{self.path}' is of another release; go on with ddcodec "
                 f"{versions.get('ddcodec', '?')}, or delete it and begin again."
             )
-        self._compare(saved.settings)
+        compare_settings(self.path, saved.settings, self._settings)
         return saved
 
     def strange(self) -> DataError:
@@ -135,20 +135,31 @@ class Checkpoint:
             "begin again."
         )
 
-    def _compare(self, saved: Mapping[str, Any]) -> None:
-        for name in {**saved, **self._settings}:
-            before, now = saved.get(name), self._settings.get(name)
-            if before == now:
-                continue
-            if name == DATASET:
-                raise RecipeError(
-                    f"The run in '{self.path}' was begun on other images; name the same dataset, "
-                    "or start anew with --force."
-                )
+
+def compare_settings(path: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Refuse to go on with a run of other settings.
+
+    Args:
+        path: where it is kept.
+        saved: settings it was begun with, by name.
+        wanted: those it is to go on with.
+
+    Raises:
+        RecipeError: if they differ.
+    """
+    for name in {**saved, **wanted}:
+        before, now = saved.get(name), wanted.get(name)
+        if before == now:
+            continue
+        if name == DATASET:
             raise RecipeError(
-                f"The run in '{self.path}' was begun with {name} {_shown(before)}, not "
-                f"{_shown(now)}; give the same settings, or start anew with --force."
+                f"The run in '{path}' was begun on other images; name the same dataset, or start "
+                "anew with --force."
             )
+        raise RecipeError(
+            f"The run in '{path}' was begun with {name} {_shown(before)}, not {_shown(now)}; give "
+            "the same settings, or start anew with --force."
+        )
 
 
 def version_difference(saved: Saved) -> str | None:

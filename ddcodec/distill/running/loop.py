@@ -26,6 +26,7 @@ class Loop:
         supervision: who watches.
         settings: everything the result depends on, by the names a user knows; a checkpoint of
             other settings is refused.
+        end: number of phases to make; all if None.
     """
 
     def __init__(
@@ -34,9 +35,11 @@ class Loop:
         phases: Sequence[Phase],
         supervision: Supervision,
         settings: Mapping[str, Any],
+        end: int | None = None,
     ) -> None:
         self._run = run
         self._phases = phases
+        self._end = len(phases) if end is None else end
         self._supervision = supervision
         self._checkpoint: Checkpoint | None = None
         if supervision.checkpoint is not None:
@@ -52,17 +55,23 @@ class Loop:
             RunInterrupted: if somebody asked to stop; the checkpoint then holds the last step.
             DataError: if there is no checkpoint to resume, or it is damaged.
             RecipeError: if the checkpoint has other settings.
+            OutputError: if the run is to end before its last phase and cannot be kept.
         """
         first = 0
         if self._supervision.resume:
             first = self._resume()
             # The first replaces what is kept, or removes it, when all have read it.
             self._supervision.ranks.summed()
-        for number in range(first, len(self._phases)):
+        for number in range(first, self._end):
             self._run_phase(number)
-        # Landing, which follows, has no steps of its own.
-        if self._checkpoint is not None:
-            self._save(self._checkpoint, len(self._phases) - 1, self._last_step)
+        # Landing, which follows, has no steps of its own; what is further is left as it is.
+        if self._checkpoint is not None and first < self._end:
+            is_kept = self._save(self._checkpoint, self._end - 1, self._last_step)
+            if not is_kept and self._end < len(self._phases):
+                raise OutputError(
+                    f"'{self._checkpoint.path}' could not be written, so that nothing is left to "
+                    "go on from; make room and start again."
+                )
 
     def _run_phase(self, number: int) -> None:
         phase = self._phases[number]

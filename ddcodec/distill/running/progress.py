@@ -72,6 +72,8 @@ class Supervision:
         checkpoint: file to keep the run in; None keeps nothing.
         resume: go on from the checkpoint.
         checkpoint_seconds: how often it is written.
+        until: stage of `stages.STAGES` after which the run ends; needs a checkpoint. None makes
+            the file.
         ranks: processes that make the file together; the first alone keeps the run, and all read
             what is kept.
     """
@@ -85,3 +87,4 @@ class Supervision:
     resume: bool = False
     checkpoint_seconds: float = 60.0
     ranks: Ranks = ALONE
+    until: str | None = None

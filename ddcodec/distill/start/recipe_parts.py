@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ddcodec.datasets.base import Dataset
 from ddcodec.datasets.trees.source import user_path
 from ddcodec.distill.labels.making import load_teacher
+from ddcodec.distill.labels.plan import with_teacher
 from ddcodec.distill.latents.representation import Representation
 from ddcodec.distill.losses import LOSSES, LossSettings
 from ddcodec.distill.losses.by_name import build_loss, find_loss
@@ -116,10 +117,11 @@ def image_chooser(
             choose_initial_images(recipe.init, labels, counts, recipe.seed, look)
         ]
 
+    budget_bytes = round(recipe.bytes_per_class * dataset.num_classes)
     surprise: Surprise = look.surprise
+    recipe = with_teacher(dataset, recipe, device, shown_training("", budget_bytes, on_progress))
     if recipe.teacher is not None:
         surprise = teacher_surprise(load_teacher(dataset, Path(recipe.teacher), device), device)
-    budget_bytes = round(recipe.bytes_per_class * dataset.num_classes)
     shown = shown_classes("crops", budget_bytes, on_progress)
     return CropChoice(images, labels, PACKS[recipe.init], recipe.seed, surprise, shown)
 

@@ -42,7 +42,7 @@ def test_a_long_name_is_refused_before_the_work(name: str, tmp_path: Path) -> No
 
 
 def test_all_names_of_the_longest_fit(tmp_path: Path) -> None:
-    """A name just short enough works to the end."""
+    """A name just short enough works to the end; selected images are the user's, and stay."""
     outputs = _outputs(tmp_path / ("x" * 207 + ".ddc"))
     with outputs.held():
         for suffix in outputs.watch.suffixes(outputs.file):
@@ -50,7 +50,8 @@ def test_all_names_of_the_longest_fit(tmp_path: Path) -> None:
         outputs.write(b"data")
         outputs.write_record(b"{}", of=b"data")
         outputs.watch.remove_checkpoints()
-    assert _names(tmp_path) == [outputs.file.name, f"{outputs.file.name}.json"]
+    beside = (f"{outputs.file.name}{suffix}" for suffix in (".json", ".selected.npz"))
+    assert _names(tmp_path) == [outputs.file.name, *beside]
 
 
 def test_a_kill_after_the_last_write(tmp_path: Path) -> None:

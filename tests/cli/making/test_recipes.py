@@ -90,6 +90,8 @@ def test_list_of_presets() -> None:
     rows = [line.split() for line in result.stdout.splitlines()]
     assert ["cifar10-13k", "cifar10", "defaults", "13,375", "107,000"] in rows
     assert {row[0] for row in rows if row} >= set(preset_names())
+    (staged,) = [row for row in rows if row and row[0] == "staged"]
+    assert staged[1] == staged[-1] == "any"
 
 
 def test_printed_preset_is_a_recipe() -> None:
@@ -139,6 +141,13 @@ def test_data_belongs_to_its_dataset(asked: Any) -> None:
     assert asked("pets", "--recipe", "zip.toml").data == "pets.zip"
     assert asked("farm", "--recipe", "zip.toml").data is None
     assert asked("--recipe", "zip.toml", "--data", "farm").data == "farm"
+
+
+def test_preset_for_any_dataset(asked: Any) -> None:
+    """It takes the dataset and the budget of the command line."""
+    request = asked("pets", "--recipe", "staged", "--bpc", "1k", "--labels", "hard")
+    assert (request.dataset, request.budget.text) == ("pets", "1k")
+    assert _recipe(request) == Recipe(1000.0, init="crops", teacher="auto", loss="none")
 
 
 def test_preset(asked: Any) -> None:
@@ -233,6 +242,8 @@ def test_existing_outputs_are_kept() -> None:
         ),
         (["--recipe", "broken.toml"], 2, "'broken.toml' is not TOML: "),
         (["--recipe", "imagenette128-9k"], 1, "--data"),
+        (["pets", "--recipe", "staged"], 2, "'--bpc', and 'staged' names none"),
+        (["--recipe", "staged", "--bpc", "1k"], 2, "'DATASET', and 'staged' names none"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

@@ -34,6 +34,11 @@ def test_any_image(image_shape: tuple[int, int, int]) -> None:
     assert min(min(size) for size in shape.sizes) >= 1
 
 
+def test_more_than_enough() -> None:
+    """A budget beyond the widest labeler gets that one."""
+    assert shape_for_budget((3, 32, 32), 1000, 1e9).layers[-1].channels == 1024
+
+
 @pytest.mark.parametrize("bits", [12_000, 60_000, 230_000])
 def test_budget(bits: int) -> None:
     """The widest labeler that is planned to fit is taken."""

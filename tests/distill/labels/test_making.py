@@ -8,6 +8,7 @@ import torch
 from distill.tiny_dataset import tiny_dataset
 
 from ddcodec.codec.parameters import coded_bits
+from ddcodec.distill.labels.architecture import shape_for_budget
 from ddcodec.distill.labels.making import TeacherSettings, load_teacher, make_labeler, make_teacher
 from ddcodec.distill.labels.training import LabelerSettings, LabelerTraining
 from ddcodec.distill.trained.network_training import TrainingProgress
@@ -102,3 +103,12 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     (folder / "network-000.state").write_bytes(b"rubbish")
     with pytest.raises(DataError, match="delete it to begin again"):
         make_teacher(dataset, folder, TEACHER, CPU, _ignore)
+
+
+def test_no_wider_than_its_teacher(tmp_path: Path) -> None:
+    """A labeler that learns from a teacher has its width at most, whatever the budget."""
+    dataset = tiny_dataset(per_class=30)
+    make_teacher(dataset, tmp_path / "t", TEACHER, CPU, _ignore)
+    shape = make_labeler(dataset, 20_000, QUICK, 0, CPU, _ignore, tmp_path / "t").network.shape
+    assert shape.layers[-1].channels == 16
+    assert shape_for_budget(shape.image_shape, 2, 8 * 20_000).layers[-1].channels > 16

@@ -97,7 +97,16 @@ def test_a_record_with_another_digit(tmp_path: Path) -> None:
         _read(tmp_path, text.replace("3", "4", 1), "x.ddc.json")
 
 
-@pytest.mark.parametrize("name", preset_names())
+def test_preset_for_any_dataset() -> None:
+    """One says how, and leaves what and how large to the command line."""
+    file = read_recipe("staged")
+    assert (file.dataset, file.budget) == (None, None)
+    recipe = Recipe(1000.0, **file.settings)
+    assert (recipe.init, recipe.teacher, recipe.loss) == ("crops", "auto", "none")
+    assert recipe.labels == "labeler" and recipe.needs_teacher
+
+
+@pytest.mark.parametrize("name", [name for name in preset_names() if name != "staged"])
 def test_presets(name: str) -> None:
     """Each has a dataset and the budget of its name, and its settings make a recipe."""
     file = read_recipe(name)
