@@ -26,11 +26,11 @@ def parse_numbers(text: str) -> tuple[float, ...]:
 @folder_option("pool")
 @click.option("--count", type=COUNT, default=3, metavar="N", help="Networks to train.")
 @click.option(
-    "--epochs", type=parse_numbers, default="0.5,1,2,4", metavar="LIST",
+    "--epochs", type=parse_numbers, default="0.5,1,2,4,7,10", metavar="LIST",
     help="When a network is taken into the pool; training ends at the last.",
 )  # fmt: skip
 @click.option(
-    "--mixes", type=parse_numbers, default="0.5", metavar="LIST",
+    "--mixes", type=parse_numbers, default="0.25,0.5,0.75", metavar="LIST",
     help="Shares of the last weights in networks between initial and last ones.",
 )  # fmt: skip
 @click.option("--draws", type=COUNT, default=8, metavar="N", help="Augmentations of every network.")

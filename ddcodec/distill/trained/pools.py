@@ -63,8 +63,8 @@ class PoolSettings:
     """
 
     count: int = 3
-    epochs: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)
-    mixes: tuple[float, ...] = (0.5,)
+    epochs: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 7.0, 10.0)
+    mixes: tuple[float, ...] = (0.25, 0.5, 0.75)
     draws: int = 8
     frequencies: int = 1024
     arch: str = "convnet"
