@@ -144,15 +144,17 @@ def bounded(dataset: Dataset, limit_bytes: int | None) -> Dataset:
         return dataset
     train = _streamed_split(dataset.train)
     test = None if dataset.test is None else _streamed_split(dataset.test)
-    total = sum(len(split) for split in (train, test) if split is not None)
-    notes = (*dataset.notes, _what_happens(dataset, total))
+    notes = (*dataset.notes, _what_happens(dataset, _num_images(dataset)))
     return replace(dataset, train=train, test=test, notes=notes)
 
 
 def pixel_bytes(dataset: Dataset) -> int:
     """Return how many bytes all images of a dataset have decoded."""
-    images = len(dataset.train) + (0 if dataset.test is None else len(dataset.test))
-    return images * dataset.channels * dataset.height * dataset.width
+    return _num_images(dataset) * dataset.channels * dataset.height * dataset.width
+
+
+def _num_images(dataset: Dataset) -> int:
+    return len(dataset.train) + (0 if dataset.test is None else len(dataset.test))
 
 
 def _check_places(listing: Listing, source: StreamedSource, num_images: int) -> None:
@@ -181,7 +183,7 @@ def _streamed_split(split: ImageSplit) -> ImageSplit:
 
 
 def _what_happens(dataset: Dataset, kept_images: int) -> str:
-    total = len(dataset.train) + (0 if dataset.test is None else len(dataset.test))
+    total = _num_images(dataset)
     what = f"The images take {megabytes(pixel_bytes(dataset))} decoded, above the cache limit: "
     if kept_images == total:
         return f"{what}all are in the cache from before and are read when needed."

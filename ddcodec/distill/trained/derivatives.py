@@ -28,13 +28,13 @@ _PIXELS = 32 * 32
 
 
 def compiling_pays(device: torch.device, images: float, num_pixels: int, least: int) -> bool:
-    """Tell whether derivatives had better be compiled.
+    """Tell whether what networks compute had better be compiled.
 
     Args:
-        device: Where they are computed.
-        images: That derivatives are taken for, one update after the other.
+        device: Where it is computed.
+        images: That it is computed for, one batch after the other.
         num_pixels: Of an image.
-        least: `GRADIENTS_TO_COMPILE` or `SLOPES_TO_COMPILE`.
+        least: Images of 32×32 from which it pays on a CPU, such as `GRADIENTS_TO_COMPILE`.
     """
     if device.type == "cuda":
         return True

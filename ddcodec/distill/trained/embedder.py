@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ddcodec.datasets.cache import default_cache_dir
+from ddcodec.distill.trained.derivatives import compiling_pays
 from ddcodec.networks import Classifier, precision
 from ddcodec.networks.compiling import compiled, keep_programs
 from ddcodec.ranks import ALONE, Ranks
@@ -19,8 +20,6 @@ CHUNK_IMAGES = 32  # per forward pass on a CPU: activations of more fall out of 
 COMPILE_FROM_IMAGES = 30_000
 """Images of 32×32 from which compiling pays on a CPU: it takes half a minute of a core and saves a
 millisecond an image (docs/results/speed.md)."""
-
-_PIXELS = 32 * 32
 
 
 class Embedder:
@@ -55,7 +54,8 @@ class Embedder:
         in_chunks = on_cpu or self._ranks.count > 1
         chunks = torch.split(images, CHUNK_IMAGES) if in_chunks else [images]
         function: Callable[[Tensor], Tensor] = network.features
-        if on_cpu and _compiling_pays(images_before, images[0, 0].numel()):
+        num_pixels = images[0, 0].numel()
+        if on_cpu and compiling_pays(self._device, images_before, num_pixels, COMPILE_FROM_IMAGES):
             function = self._program(network)
         with precision.autocast(self._device, self._bfloat16):
             return shared_batches(self._ranks, chunks, function).float()
@@ -100,7 +100,3 @@ class _Program:
         """Return the embeddings of at most `CHUNK_IMAGES` images."""
         filling = chunk.new_zeros((CHUNK_IMAGES - len(chunk), *chunk.shape[1:]))
         return self._features(torch.cat([chunk, filling]))[: len(chunk)]
-
-
-def _compiling_pays(images: float, num_pixels: int) -> bool:
-    return images * num_pixels >= COMPILE_FROM_IMAGES * _PIXELS and precision.compiler_found()
