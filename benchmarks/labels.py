@@ -29,8 +29,8 @@ from ddcodec.cli.shared.console import ProgressReport
 from ddcodec.cli.shared.freed_memory import keep_freed_memory
 from ddcodec.cli.shared.training_progress import show_on, unfinished_networks
 from ddcodec.datasets import load_dataset
-from ddcodec.datasets.base import validation_part
-from ddcodec.evaluation import EvaluationSettings, LabelledImages, evaluate_labelled
+from ddcodec.datasets.parts import validation_part
+from ddcodec.evaluation import EvaluationSettings, LabelledImages, TestedOn, evaluate_labelled
 from ddcodec.evaluation.candidates.candidate import Candidate
 from ddcodec.evaluation.candidates.read import ReadOptions, read_candidate
 from ddcodec.evaluation.judge import ALL, HARD, find_protocol, labeler_accuracy
@@ -135,7 +135,7 @@ def draw(arguments: argparse.Namespace) -> None:
 
 
 def _facts(
-    path: Path, candidate: Candidate, training: LabelledImages, test: LabelledImages
+    path: Path, candidate: Candidate, training: LabelledImages, test: TestedOn
 ) -> dict[str, Any]:
     """Return what is the same for all students of a file."""
     inspection = inspect_file(decode_file(path))

@@ -22,9 +22,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ddcodec.datasets import Dataset, load_dataset, normalisation, split_validation
+from ddcodec.datasets.parts import validation_part
 from ddcodec.distill.losses import LOSSES, DistillationLoss, LossSettings
 from ddcodec.distill.start.initial_images import PoolLook, choose_initial_images
-from ddcodec.evaluation import LabelledImages, TrainingOptions, accuracy, train_network
+from ddcodec.evaluation import (
+    HeldOutImages,
+    LabelledImages,
+    TrainingOptions,
+    accuracy,
+    train_network,
+)
 from ddcodec.evaluation.judge import find_protocol
 from ddcodec.networks import normalise
 
@@ -115,15 +122,13 @@ def _no_pool() -> NoReturn:
 
 def judge(rung: Rung, arguments: argparse.Namespace, dataset: Dataset) -> list[float]:
     """Return accuracies in per cent on the validation part, of a network for each seed."""
-    part, validation = split_validation(dataset.train.labels)
+    part, _ = split_validation(dataset.train.labels)
     mean, std = (value.tolist() for value in normalisation(dataset.train.images[part]))
     protocol = replace(find_protocol(arguments.protocol), network_width=arguments.width)
     if arguments.learned_rate:
         protocol = replace(protocol, learning_rate=rung.loss.student_rate)  # type: ignore[attr-defined]
     training = LabelledImages(rung.images.detach(), rung.labels, mean, std)
-    held_out = dataset.train.images[validation], dataset.train.labels[validation]
-    labels = torch.from_numpy(held_out[1].astype(np.int64))
-    test = LabelledImages(torch.from_numpy(np.ascontiguousarray(held_out[0])), labels, mean, std)
+    test = HeldOutImages.of(validation_part(dataset), mean, std)
     found = []
     for seed in arguments.seeds:
         network = train_network(

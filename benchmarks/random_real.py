@@ -46,7 +46,7 @@ def main() -> None:
     report = evaluate(
         part.images.numpy()[chosen],
         labels[chosen],
-        np.asarray(test.images),
+        test.images,
         test.labels,
         (part.mean, part.std),
         protocol,

@@ -12,6 +12,7 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 from shipped_model import (
     FineTuning,
@@ -27,9 +28,16 @@ from shipped_model import (
 
 from ddcodec.budget import Budget, bits_per_class, parse_bytes
 from ddcodec.datasets import Dataset, ImageSplit, load_dataset
-from ddcodec.datasets.base import validation_part
+from ddcodec.datasets.parts import validation_part
 from ddcodec.distill.trained.training_part import TrainingPart
-from ddcodec.evaluation import LabelledImages, Protocol, TrainingOptions, accuracy, train_network
+from ddcodec.evaluation import (
+    HeldOutImages,
+    LabelledImages,
+    Protocol,
+    TrainingOptions,
+    accuracy,
+    train_network,
+)
 from ddcodec.kept.seal import sealed_json
 from ddcodec.kept.writing import write_atomically
 from ddcodec.networks import Classifier
@@ -61,7 +69,8 @@ def main() -> None:
     validation = _as_seen(validation_part(dataset), part)
     tuning = FineTuning(arguments.fine_tuning, seed=arguments.seed)
     data, facts = code(network, budget_bytes, part, width, (training, validation), tuning)
-    tested = accuracy(decode_network(data), _as_seen(dataset.test, part))
+    test = HeldOutImages.of(dataset.test, part.mean, part.std)
+    tested = accuracy(decode_network(data), test)
     size = len(data)
     report = {
         "baseline": "ship the model",
@@ -162,7 +171,7 @@ def _show(update: int, updates: int, loss: float | None) -> None:
 
 
 def _as_seen(split: ImageSplit, part: TrainingPart) -> LabelledImages:
-    images, labels = torch.tensor(split.images), torch.tensor(split.labels)
+    images, labels = torch.tensor(np.asarray(split.images)), torch.tensor(split.labels)
     return LabelledImages(images, labels, part.mean, part.std)
 
 

@@ -187,21 +187,6 @@ def has_validation_part(dataset: Dataset) -> bool:
     return bool(class_counts(dataset.train.labels, dataset.num_classes).max() > 1)
 
 
-def validation_part(dataset: Dataset) -> ImageSplit:
-    """Take the training images that no stage trains on; see `split_validation`.
-
-    Raises DataError where there are none.
-    """
-    if not has_validation_part(dataset):
-        raise DataError(
-            f"'{dataset.name}' has one image of each class, so that none can be held back for "
-            "validation; add some."
-        )
-    _, validation = split_validation(dataset.train.labels)
-    images = np.ascontiguousarray(dataset.train.images[validation])
-    return ImageSplit(images, dataset.train.labels[validation])
-
-
 def normalisation(images: Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Measure the mean and standard deviation of each channel.
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ddcodec.datasets.base import Pixels
 from ddcodec.evaluation.judge import (
     EvaluationProgress,
     EvaluationSettings,
@@ -21,6 +22,7 @@ from ddcodec.evaluation.judge import (
 from ddcodec.evaluation.protocols import PROTOCOLS, Protocol
 from ddcodec.evaluation.report import AccuracyReport, Judgement
 from ddcodec.evaluation.students.gradients import TrainingOptions
+from ddcodec.evaluation.students.held_out import HeldOutImages, TestedOn
 from ddcodec.evaluation.students.labelled_images import Labeler, LabelledImages
 from ddcodec.evaluation.students.train import accuracy, train_network
 
@@ -28,7 +30,7 @@ from ddcodec.evaluation.students.train import accuracy, train_network
 def evaluate(
     training_images: Tensor | NDArray[Any],
     training_labels: Tensor | NDArray[Any],
-    test_images: Tensor | NDArray[Any],
+    test_images: Tensor | Pixels,
     test_labels: Tensor | NDArray[Any],
     normalisation: tuple[Sequence[float], Sequence[float]],
     protocol: str | Protocol = "standard",
@@ -44,7 +46,7 @@ def evaluate(
     Args:
         training_images: uint8 N×C×H×W.
         training_labels: Integers N; classes may be missing.
-        test_images: uint8 M×C×H×W.
+        test_images: uint8 M×C×H×W, such as `dataset.test.images`, which may be decoded when needed.
         test_labels: Integers M.
         normalisation: (mean, std) per channel, of pixels scaled to [0, 1].
         protocol: A key of `PROTOCOLS`, or settings of one's own.
@@ -64,7 +66,11 @@ def evaluate(
     protocol = find_protocol(protocol)
     seeds = tuple(range(protocol.networks) if seeds is None else seeds)
     training = _labelled(training_images, training_labels, normalisation)
-    test = _labelled(test_images, test_labels, normalisation)
+    test: TestedOn
+    if isinstance(test_images, Tensor):
+        test = _labelled(test_images, test_labels, normalisation)
+    else:
+        test = HeldOutImages(test_images, _as_tensor(test_labels), *normalisation)
     if num_classes is None:
         num_classes = 1 + max(
             0, *(int(s.labels.max()) for s in (training, test) if s.labels.numel())
@@ -81,11 +87,15 @@ def _labelled(
     mean, std = normalisation
     if not isinstance(images, Tensor):
         images = torch.from_numpy(np.require(images, requirements="W"))
-    if not isinstance(labels, Tensor):
-        # Torch can do little with the unsigned integers that labels are often stored in.
-        integers = np.issubdtype(labels.dtype, np.integer)
-        labels = torch.from_numpy(labels.astype(np.int64 if integers else np.float64))
-    return LabelledImages(images, labels, mean, std)
+    return LabelledImages(images, _as_tensor(labels), mean, std)
+
+
+def _as_tensor(labels: Tensor | NDArray[Any]) -> Tensor:
+    if isinstance(labels, Tensor):
+        return labels
+    # Torch can do little with the unsigned integers that labels are often stored in.
+    integers = np.issubdtype(labels.dtype, np.integer)
+    return torch.from_numpy(labels.astype(np.int64 if integers else np.float64))
 
 
 __all__ = [
@@ -93,10 +103,12 @@ __all__ = [
     "AccuracyReport",
     "EvaluationProgress",
     "EvaluationSettings",
+    "HeldOutImages",
     "Judgement",
     "Labeler",
     "LabelledImages",
     "Protocol",
+    "TestedOn",
     "TrainingOptions",
     "accuracy",
     "evaluate",

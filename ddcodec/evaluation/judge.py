@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -10,6 +10,7 @@ from ddcodec.errors import RecipeError
 from ddcodec.evaluation.protocols import PROTOCOLS, Protocol
 from ddcodec.evaluation.report import AccuracyReport, Judgement
 from ddcodec.evaluation.students.gradients import ShowUpdates, TrainingOptions
+from ddcodec.evaluation.students.held_out import TestedOn
 from ddcodec.evaluation.students.labelled_images import LabelledImages
 from ddcodec.evaluation.students.train import accuracy, train_network
 from ddcodec.evaluation.students.unfinished import UnfinishedNetworks
@@ -81,7 +82,7 @@ def find_protocol(protocol: str | Protocol) -> Protocol:
 
 
 def evaluate_labelled(
-    training: LabelledImages, test: LabelledImages, settings: EvaluationSettings
+    training: LabelledImages, test: TestedOn, settings: EvaluationSettings
 ) -> AccuracyReport:
     """Train networks with the richest labels the protocol uses, and test each once.
 
@@ -123,7 +124,7 @@ def evaluate_labelled(
 
 def judge(
     training: LabelledImages,
-    test: LabelledImages,
+    test: TestedOn,
     settings: EvaluationSettings,
     columns: str = BOTH,
 ) -> Judgement:
@@ -155,7 +156,7 @@ def judge(
 
 
 @torch.no_grad()
-def labeler_accuracy(training: LabelledImages, test: LabelledImages) -> float | None:
+def labeler_accuracy(training: LabelledImages, test: TestedOn) -> float | None:
     """Return the percentage of test images that the labeler itself gets right; None without one.
 
     It stands beside the accuracy of students: a labeler that is better could have been sent alone.
@@ -163,10 +164,9 @@ def labeler_accuracy(training: LabelledImages, test: LabelledImages) -> float | 
     if training.labeler is None:
         return None
     correct = 0
-    parts = torch.split(test.images, _TEST_CHUNK), torch.split(test.labels, _TEST_CHUNK)
-    for images, labels in zip(*parts, strict=True):
-        seen = replace(test, images=images).normalised(torch.device("cpu"))
-        correct += int((training.labeler(seen).argmax(dim=1) == labels).sum())
+    for batch in test.batches(_TEST_CHUNK):
+        seen = batch.normalised(torch.device("cpu"))
+        correct += int((training.labeler(seen).argmax(dim=1) == batch.labels).sum())
     return 100.0 * correct / len(test.labels)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from ddcodec.datasets.base import Dataset, ImageSplit, normalisation, split_validation
+from ddcodec.datasets.parts import chosen
 from ddcodec.evaluation.candidates.candidate import Candidate, Normalisation
 from ddcodec.evaluation.protocols import Protocol
+from ddcodec.evaluation.students.held_out import HeldOutImages
 from ddcodec.evaluation.students.labelled_images import LabelledImages
 
 
@@ -19,12 +20,12 @@ class Prepared:
 
     Attributes:
         training: The candidate as networks see it.
-        test: Real images as networks see them.
+        test: Real images, as networks will see them.
         protocol: The recipe, with what the candidate advises where the protocol listens.
     """
 
     training: LabelledImages
-    test: LabelledImages
+    test: HeldOutImages
     protocol: Protocol
 
 
@@ -50,11 +51,7 @@ def prepare(
     mean_and_std = given or candidate.normalisation or normalisation_of(real)
     training = candidate.labelled(mean_and_std)
     training.check(real.num_classes)
-    tested = LabelledImages(
-        torch.from_numpy(np.require(test.images, requirements="W")),
-        torch.from_numpy(np.require(test.labels, requirements="W")),
-        *mean_and_std,
-    )
+    tested = HeldOutImages.of(test, *mean_and_std)
     tested.check(real.num_classes)
     advice = candidate.advice
     advised = protocol.advised(advice.adamw_rate, advice.cutmix, advice.mixup)
@@ -67,5 +64,5 @@ def normalisation_of(real: Dataset) -> Normalisation:
     if known is not None:
         return list(known.mean), [max(value, 1 / 255) for value in known.std]
     rows, _ = split_validation(real.train.labels)
-    means, deviations = normalisation(real.train.images[rows])
+    means, deviations = normalisation(chosen(real.train.images, rows))
     return means.tolist(), np.maximum(deviations, 1 / 255).tolist()

@@ -19,6 +19,7 @@ from ddcodec.evaluation.coded_real import QUALITY, CodedReal, draw_coded_real, w
 from ddcodec.evaluation.judge import EvaluationProgress, EvaluationSettings, evaluate_labelled
 from ddcodec.evaluation.random_real import draw_random_real
 from ddcodec.evaluation.report import AccuracyReport
+from ddcodec.evaluation.students.held_out import HeldOutImages
 from ddcodec.evaluation.students.kept_files import keep
 from ddcodec.evaluation.students.labelled_images import LabelledImages
 from ddcodec.kept.notices import notify
@@ -63,7 +64,7 @@ class References:
         self._labels = real.train.labels[self._rows]
         mean, std = normalisation(real.train.images)
         self._normalisation = mean.tolist(), np.maximum(std, 1 / 255).tolist()
-        self._test = self._labelled(np.asarray(test.images), test.labels)
+        self._test = HeldOutImages.of(test, *self._normalisation)
 
     def full_data(self) -> Reference:
         """Return the reference of all real images."""

@@ -9,11 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ddcodec.datasets.base import Dataset, validation_part
+from ddcodec.datasets.base import Dataset
+from ddcodec.datasets.parts import validation_part
 from ddcodec.evaluation.candidates.candidate import Normalisation
 from ddcodec.evaluation.preparation import normalisation_of
 from ddcodec.evaluation.protocols import PROTOCOLS, Protocol
 from ddcodec.evaluation.students.gradients import TrainingOptions
+from ddcodec.evaluation.students.held_out import HeldOutImages
 from ddcodec.evaluation.students.labelled_images import LabelledImages
 from ddcodec.evaluation.students.train import accuracy, train_network
 from ddcodec.ranks import ALONE, Ranks
@@ -53,10 +55,9 @@ class Validation:
         return normalisation_of(self._dataset)
 
     @cached_property
-    def _real(self) -> LabelledImages:
-        # Only now: reading them takes long where they are not in memory, and many runs never ask.
-        real = validation_part(self._dataset)
-        return self._labelled(np.asarray(real.images), real.labels)
+    def _real(self) -> HeldOutImages:
+        # Only now: many runs never ask.
+        return HeldOutImages.of(validation_part(self._dataset), *self._normalisation)
 
     def __call__(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> float:
         """Return the mean percentage of validation images that the networks classify rightly.
@@ -65,7 +66,9 @@ class Validation:
             images: the candidate, uint8 N×C×H×W.
             labels: its labels, N.
         """
-        return self._mean_accuracy(self._labelled(images, labels), self._real, SELECTION)
+        mean, std = self._normalisation
+        training = LabelledImages(torch.from_numpy(images), torch.from_numpy(labels), mean, std)
+        return self._mean_accuracy(training, self._real, SELECTION)
 
     def judge_file(self, training_set: TrainingSet) -> float:
         """Return the same percentage of a file, with all labels it has and as it advises.
@@ -90,7 +93,7 @@ class Validation:
         return self._mean_accuracy(training, real, protocol)
 
     def _mean_accuracy(
-        self, training: LabelledImages, real: LabelledImages, protocol: Protocol
+        self, training: LabelledImages, real: HeldOutImages, protocol: Protocol
     ) -> float:
         options = TrainingOptions(self._device, compiled=False)
         accuracies = [0.0] * protocol.networks
@@ -102,7 +105,3 @@ class Validation:
                 )
                 accuracies[seed] = accuracy(network, real)
         return float(np.mean(self._ranks.summed(accuracies)))
-
-    def _labelled(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> LabelledImages:
-        mean, std = self._normalisation
-        return LabelledImages(torch.from_numpy(images), torch.from_numpy(labels), mean, std)

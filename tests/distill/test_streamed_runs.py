@@ -1,5 +1,6 @@
 """Runs on a dataset above its limit in the cache: the same bytes, and not all images at once."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from distill.loss_inputs import EXPERTS, POOL
 from distill.tiny_dataset import tiny_dataset
 from PIL import Image
 
-from ddcodec.datasets import Dataset, load_dataset
+from ddcodec.datasets import Dataset, base, load_dataset
+from ddcodec.datasets.parts import validation_part
 from ddcodec.datasets.streamed.images import StreamedImages
 from ddcodec.distill.distill import distill
 from ddcodec.distill.labels.making import TeacherSettings, make_teacher, validation_accuracy
@@ -18,6 +20,8 @@ from ddcodec.distill.labels.training import LabelerSettings
 from ddcodec.distill.recipe.recipe import Recipe
 from ddcodec.distill.trained.experts import make_experts
 from ddcodec.distill.trained.pools import make_pool
+from ddcodec.evaluation import validation
+from ddcodec.evaluation.students import train
 from ddcodec.evaluation.validation import Validation
 
 CPU = torch.device("cpu")
@@ -102,20 +106,30 @@ def test_the_same_networks(tree: Path, tmp_path: Path, monkeypatch: pytest.Monke
     assert made[0] == made[1]
 
 
-def test_validation_reads_nothing_before_it_judges(
+def test_validation_reads_some_images_at_a_time(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run that never judges a candidate does not read the validation part."""
-    _, limited = both(tree)
+    """None before a candidate is judged, then one of the two after the other; the same accuracy."""
+    selection = replace(validation.SELECTION, updates=2, network_width=4, batch_size=4)
+    monkeypatch.setattr(validation, "SELECTION", selection)
+    monkeypatch.setitem(train._TEST_CHUNK, "cpu", 1)
+    whole, limited = both(tree)
+    part = validation_part(whole)
+    assert isinstance(part.images, np.ndarray) and len(part) == 2
+    images, labels = np.array(whole.train.images[::5]), whole.train.labels[::5]
+    expected = Validation(whole, "cpu")(images, labels)
+    monkeypatch.setattr(StreamedImages, "__array__", _never_whole)
+    monkeypatch.setattr(base, "CHUNK_BYTES", 3 * 8 * 12)
     read: list[int] = []
     take = StreamedImages.__getitem__
 
     def counting(images: StreamedImages, rows: Any) -> np.ndarray:
-        read.append(len(rows))
-        return take(images, rows)
+        taken = take(images, rows)
+        read.append(len(taken))
+        return taken
 
     monkeypatch.setattr(StreamedImages, "__getitem__", counting)
-    validation = Validation(limited, "cpu")
-    assert read == []
-    assert len(validation._real.images) == 2
-    assert read == [2]
+    judge = Validation(limited, "cpu")
+    assert len(judge._real.labels) == 2 and read == []
+    assert judge(images, labels) == expected
+    assert read == [1, 1, 1, 1]  # two networks, two images

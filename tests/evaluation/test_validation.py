@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from ddcodec.datasets.base import Dataset, ImageSplit, split_validation, validation_part
+from ddcodec.datasets.base import Dataset, ImageSplit, split_validation
+from ddcodec.datasets.parts import validation_part
 from ddcodec.evaluation import validation
 from ddcodec.evaluation.validation import Validation
 from ddcodec.training_set import TrainingSet

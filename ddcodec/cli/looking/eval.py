@@ -197,7 +197,7 @@ def images_to_test_on(real: Dataset, split: str) -> ImageSplit:
         DataError: if there are no test images.
     """
     if split == "val":
-        from ddcodec.datasets.base import validation_part
+        from ddcodec.datasets.parts import validation_part
 
         return validation_part(real)
     if real.test is None:

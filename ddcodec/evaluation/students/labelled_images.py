@@ -1,6 +1,6 @@
 """Images with everything a file says about their classes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -71,6 +71,12 @@ class LabelledImages:
             return images
         return networks.normalise(images, self.mean, self.std)
 
+    def batches(self, size: int) -> "Iterator[LabelledImages]":
+        """Yield all images with their hard labels in their order, `size` at a time."""
+        parts = torch.split(self.images, size), torch.split(self.labels, size)
+        for images, labels in zip(*parts, strict=True):
+            yield LabelledImages(images, labels, self.mean, self.std)
+
     def check(self, num_classes: int) -> None:
         """Refuse what cannot be trained or tested on.
 
@@ -79,23 +85,31 @@ class LabelledImages:
                 the renditions, a hard label is not in 0 … num_classes − 1, or soft labels are no
                 probabilities of these classes.
         """
-        if self.labels.ndim != 1 or len(self.labels) != len(self.images):
-            raise DataError(
-                f"{len(self.images)} images need as many labels, not {tuple(self.labels.shape)}."
-            )
-        if self.labels.is_floating_point():
-            raise DataError("Hard labels must be integers; pass soft labels as such.")
+        check_labels(self.labels, len(self.images), num_classes)
         if self.renditions < 1 or len(self.labels) % self.renditions:
             raise DataError(
                 f"{len(self.labels)} images are not {self.renditions} renditions of each image."
             )
-        if not len(self.labels):
-            raise DataError("There are no images to train or test on.")
-        low, high = int(self.labels.min()), int(self.labels.max())
-        if low < 0 or high >= num_classes:
-            raise DataError(f"Labels must lie in 0…{num_classes - 1}, not {low}…{high}.")
         if self.soft_labels is not None:
             check_probabilities(self.soft_labels, len(self.images), num_classes)
+
+
+def check_labels(labels: Tensor, num_images: int, num_classes: int) -> None:
+    """Refuse what is no hard label for each image.
+
+    Raises:
+        DataError: There are no images, their labels differ in number, or one is no integer in
+            0 … num_classes − 1.
+    """
+    if labels.ndim != 1 or len(labels) != num_images:
+        raise DataError(f"{num_images} images need as many labels, not {tuple(labels.shape)}.")
+    if labels.is_floating_point():
+        raise DataError("Hard labels must be integers; pass soft labels as such.")
+    if not num_images:
+        raise DataError("There are no images to train or test on.")
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= num_classes:
+        raise DataError(f"Labels must lie in 0…{num_classes - 1}, not {low}…{high}.")
 
 
 def check_logits(logits: Tensor, num_images: int, num_classes: int) -> None:

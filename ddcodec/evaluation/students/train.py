@@ -2,12 +2,12 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
 
 import torch
 
 from ddcodec.evaluation.protocols import Protocol
 from ddcodec.evaluation.students.gradients import TrainingOptions
+from ddcodec.evaluation.students.held_out import TestedOn
 from ddcodec.evaluation.students.labelled_images import LabelledImages
 from ddcodec.evaluation.students.training_run import TrainingRun
 from ddcodec.networks import Classifier, precision
@@ -71,27 +71,25 @@ def train_network(
 
 
 @torch.no_grad()
-def accuracy(network: Classifier, test: LabelledImages) -> float:
+def accuracy(network: Classifier, test: TestedOn) -> float:
     """Return the percentage of test images that a network classifies as labelled.
 
     Args:
         network: In evaluation mode, on any device.
-        test: The test set.
+        test: The test set, of which few images are in memory at a time where it allows that.
 
     Raises:
-        DataError: There are no images, or labels differ from them in number.
+        DataError: There are no images, labels differ from them in number, or one cannot be read.
     """
     test.check(network.classifier.out_features)
     device = next(network.parameters()).device
     bfloat16 = precision.bfloat16_pays(device)
-    chunk = _TEST_CHUNK.get(device.type, 256)
-    parts = (torch.split(test.images, chunk), torch.split(test.labels, chunk))
     correct = 0
-    for images, labels in zip(*parts, strict=True):
-        seen = replace(test, images=images).normalised(device)
+    for batch in test.batches(_TEST_CHUNK.get(device.type, 256)):
+        seen = batch.normalised(device)
         with precision.autocast(device, bfloat16):
             predicted = network(seen).argmax(dim=1)
-        correct += int((predicted.cpu() == labels.cpu()).sum())
+        correct += int((predicted.cpu() == batch.labels.cpu()).sum())
     return 100.0 * correct / len(test.labels)
 
 

@@ -20,10 +20,12 @@ from ddcodec.cli.looking import eval as options
 from ddcodec.cli.shared import judging_options
 from ddcodec.codec.decode import decode_bytes
 from ddcodec.codec.encode import encode_content
+from ddcodec.datasets import base
+from ddcodec.datasets.streamed.images import ImageStore
 from ddcodec.evaluation import PROTOCOLS, protocols
 from ddcodec.evaluation.candidates.arrays import FLOAT_RANGES
 from ddcodec.evaluation.judge import COLUMNS
-from ddcodec.evaluation.students import unfinished
+from ddcodec.evaluation.students import train, unfinished
 from ddcodec.networks import NETWORKS
 
 CLASSES = ("cat", "dog")
@@ -279,6 +281,33 @@ def test_the_validation_part(pets: Path, array_file: Path) -> None:
     report = _json(*arguments, "--protocol", "quick", "--references", "all")
     assert report["split"] == "val"
     assert report["results"][0]["full_data"]["num_images"] == 10
+
+
+@pytest.mark.parametrize("split", ["test", "val"])
+def test_above_the_cache_limit(
+    pets: Path, array_file: Path, monkeypatch: pytest.MonkeyPatch, split: str
+) -> None:
+    """Test images are decoded once per network, never all at a time; the same accuracies."""
+    arguments = (array_file, "--data", pets, "--repeats", "2", "--protocol", "quick")
+    expected = _json(*arguments, "--split", split)["results"]
+    monkeypatch.setenv("DDC_CACHE", str(pets.parent / "limited"))
+    limited = (*arguments, "--split", split, "--cache-limit", "1k")
+    _json(*limited, "--repeats", "1")  # every image is decoded once at first
+    monkeypatch.setattr(base, "CHUNK_BYTES", 1)
+    monkeypatch.setitem(train._TEST_CHUNK, "cpu", 3)
+    taken: list[int] = []
+    take = ImageStore.taken
+
+    def counting(store: ImageStore, rows: np.ndarray) -> np.ndarray:
+        taken.append(len(rows))
+        return take(store, rows)
+
+    monkeypatch.setattr(ImageStore, "taken", counting)
+    found = _json(*limited)["results"]
+    assert taken == 2 * ([3, 3, 2] if split == "test" else [2])
+    assert [one["hard"]["accuracies"] for one in found] == [
+        one["hard"]["accuracies"] for one in expected
+    ]
 
 
 @pytest.mark.parametrize("command", ["eval", "compare"])
