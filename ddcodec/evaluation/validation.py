@@ -17,7 +17,7 @@ from ddcodec.evaluation.protocols import PROTOCOLS, Protocol
 from ddcodec.evaluation.students.gradients import TrainingOptions
 from ddcodec.evaluation.students.held_out import HeldOutImages
 from ddcodec.evaluation.students.labelled_images import LabelledImages
-from ddcodec.evaluation.students.train import accuracy, train_network
+from ddcodec.evaluation.students.train import accuracies, train_network
 from ddcodec.ranks import ALONE, Ranks
 from ddcodec.training_set import TrainingSet
 
@@ -96,12 +96,14 @@ class Validation:
         self, training: LabelledImages, real: HeldOutImages, protocol: Protocol
     ) -> float:
         options = TrainingOptions(self._device, compiled=False)
-        accuracies = [0.0] * protocol.networks
+        seeds = self._ranks.share(range(protocol.networks))
+        found = [0.0] * protocol.networks
         # Nothing that a candidate is judged by may change the run's own randomness.
         with torch.random.fork_rng(devices=[]):
-            for seed in self._ranks.share(range(protocol.networks)):
-                network = train_network(
-                    training, self._num_classes, protocol, seed, options=options
-                )
-                accuracies[seed] = accuracy(network, real)
-        return float(np.mean(self._ranks.summed(accuracies)))
+            networks = [
+                train_network(training, self._num_classes, protocol, seed, options=options)
+                for seed in seeds
+            ]
+            for seed, percentage in zip(seeds, accuracies(networks, real), strict=True):
+                found[seed] = percentage
+        return float(np.mean(self._ranks.summed(found)))

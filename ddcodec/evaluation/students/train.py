@@ -1,7 +1,7 @@
 """Train one network on a training set, and test it."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -70,7 +70,6 @@ def train_network(
     return run.network.eval()
 
 
-@torch.no_grad()
 def accuracy(network: Classifier, test: TestedOn) -> float:
     """Return the percentage of test images that a network classifies as labelled.
 
@@ -81,16 +80,25 @@ def accuracy(network: Classifier, test: TestedOn) -> float:
     Raises:
         DataError: There are no images, labels differ from them in number, or one cannot be read.
     """
-    test.check(network.classifier.out_features)
-    device = next(network.parameters()).device
+    return accuracies([network], test)[0]
+
+
+@torch.no_grad()
+def accuracies(networks: Sequence[Classifier], test: TestedOn) -> list[float]:
+    """Return what `accuracy` does for several networks on one device, reading images once."""
+    if not networks:
+        return []
+    test.check(networks[0].classifier.out_features)
+    device = next(networks[0].parameters()).device
     bfloat16 = precision.bfloat16_pays(device)
-    correct = 0
+    correct = [0] * len(networks)
     for batch in test.batches(_TEST_CHUNK.get(device.type, 256)):
         seen = batch.normalised(device)
-        with precision.autocast(device, bfloat16):
-            predicted = network(seen).argmax(dim=1)
-        correct += int((predicted.cpu() == batch.labels.cpu()).sum())
-    return 100.0 * correct / len(test.labels)
+        for number, network in enumerate(networks):
+            with precision.autocast(device, bfloat16):
+                predicted = network(seen).argmax(dim=1)
+            correct[number] += int((predicted.cpu() == batch.labels.cpu()).sum())
+    return [100.0 * count / len(test.labels) for count in correct]
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from ddcodec.evaluation import HeldOutImages, LabelledImages
 from ddcodec.evaluation.candidates.candidate import Candidate
 from ddcodec.evaluation.judge import find_protocol, labeler_accuracy
 from ddcodec.evaluation.preparation import prepare
+from ddcodec.evaluation.students.train import accuracies
 
 MEAN, STD = (0.5,) * 3, (0.25,) * 3
 RANDOM = np.random.default_rng(0)
@@ -77,6 +78,11 @@ def test_the_same_accuracy() -> None:
     found = evaluation.accuracy(network, held_out)
     assert found == evaluation.accuracy(network, _in_memory())
     assert 20 < found < 50 and sum(pixels.read) == 300
+    other = networks.build("convnet", (3, 8, 8), 3, seed=2, network_width=4).eval()
+    pixels.read.clear()
+    both = accuracies([network, other], held_out)
+    assert both == [found, evaluation.accuracy(other, _in_memory())] and sum(pixels.read) == 300
+    assert accuracies([], held_out) == []
 
     labelled = LabelledImages(*(getattr(_in_memory(), name) for name in ("images", "labels")),
                               MEAN, STD, labeler=network)  # fmt: skip
