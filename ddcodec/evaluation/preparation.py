@@ -54,7 +54,7 @@ def prepare(
     tested = HeldOutImages.of(test, *mean_and_std)
     tested.check(real.num_classes)
     advice = candidate.advice
-    advised = protocol.advised(advice.adamw_rate, advice.cutmix, advice.mixup)
+    advised = protocol.advised(advice.adamw_rate, advice.cutmix, advice.mixup, advice.sgd_rate)
     return Prepared(training, tested, advised)
 
 

@@ -39,6 +39,7 @@ class Protocol:
         all_labels: Whether soft labels or a labeler are used where the training set has them.
         stage_weight: Of the squared error against each feature map of a labeler, where labels
             by one are used; see `ddcodec.evaluation.students.stage_matching`.
+        learned_rate: Whether a training set's own rate of plain SGD goes before `learning_rate`.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Protocol:
     label_smoothing: float = 0.0
     all_labels: bool = False
     stage_weight: float = 0.0
+    learned_rate: bool = False
 
     def __post_init__(self) -> None:
         """Refuse contradictions.
@@ -79,18 +81,25 @@ class Protocol:
             raise RecipeError(f"Protocol '{self.name}' has a part or probability beyond 0 … 1.")
 
     def advised(
-        self, rate: float | None = None, cutmix: float | None = None, mixup: float | None = None
+        self,
+        rate: float | None = None,
+        cutmix: float | None = None,
+        mixup: float | None = None,
+        sgd_rate: float | None = None,
     ) -> Protocol:
         """Return this protocol as a training set advises, if it is one that listens to that.
 
-        Those with all labels do. How long networks are trained stays, so that training sets remain
-        comparable.
+        Those with all labels listen to the first three, those of a `learned_rate` to the last. How
+        long networks are trained stays, so that training sets remain comparable.
 
         Args:
-            rate: The highest learning rate.
+            rate: The highest learning rate, of AdamW.
             cutmix: See the attribute.
             mixup: See the attribute; both together may not exceed 1, or neither is taken.
+            sgd_rate: The learning rate of plain SGD.
         """
+        if self.learned_rate and sgd_rate is not None:
+            return replace(self, learning_rate=sgd_rate)
         if not self.all_labels:
             return self
         mixing = (self.cutmix if cutmix is None else cutmix, self.mixup if mixup is None else mixup)
@@ -149,6 +158,9 @@ _MUON = replace(
 PROTOCOLS: dict[str, Protocol] = {
     # The protocol of DC, DSA, DM and MTT (Zhao et al. 2021–2023, Cazenavette et al. 2022).
     "standard": Protocol("standard", epochs=1000),
+    # The same at the rate that trajectory matching has learned along with the images, as MTT and
+    # its successors are judged (Cazenavette et al. 2022, section 3.3).
+    "learned": Protocol("learned", epochs=1000, learned_rate=True),
     # The same recipe cut short, for work on a CPU.
     "quick": Protocol("quick", updates=2000, batch_size=64),
     # What a training set can give where the field's recipe is not the question; see docs/cli.md.

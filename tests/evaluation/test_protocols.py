@@ -76,3 +76,13 @@ def test_advice_is_followed_where_all_labels_are() -> None:
     assert tuned.advised() == tuned
     assert tuned.advised(cutmix=0.75, mixup=0.5) == tuned
     assert PROTOCOLS["quick"].advised(0.003, 0.25) == PROTOCOLS["quick"]
+
+
+def test_a_learned_rate_is_taken_by_learned_alone() -> None:
+    """`learned` is `standard` at the file's own rate of SGD; no other protocol takes that rate."""
+    learned = PROTOCOLS["learned"]
+    assert replace(learned, name="standard", learned_rate=False) == PROTOCOLS["standard"]
+    assert learned.advised(0.003, 0.25, 0.5) == learned
+    assert learned.advised(sgd_rate=0.034) == replace(learned, learning_rate=0.034)
+    takers = [name for name, each in PROTOCOLS.items() if each.advised(sgd_rate=0.5) != each]
+    assert takers == ["learned"]

@@ -90,8 +90,9 @@ def _size(candidate: Candidate, num_classes: int) -> list[tuple[str, str]]:
 
 
 def advice_for_json(advice: StudentRecipe) -> dict[str, float]:
-    """Return what a file advises on views and rate, by name; empty without advice."""
+    """Return what a file advises on views and rates, by name; empty without advice."""
     values = {
+        "sgd_rate": advice.sgd_rate,
         "adamw_rate": advice.adamw_rate,
         "cutmix": advice.cutmix,
         "mixup": advice.mixup,
@@ -102,12 +103,13 @@ def advice_for_json(advice: StudentRecipe) -> dict[str, float]:
 def _advice(candidate: Candidate, report: AccuracyReport) -> list[tuple[str, str]]:
     from ddcodec.evaluation import PROTOCOLS
 
+    protocol = PROTOCOLS[report.protocol]
+    words = {"sgd_rate": "rate"} if protocol.learned_rate else {}
+    if protocol.all_labels:
+        words = {"adamw_rate": "rate", "cutmix": "CutMix", "mixup": "mixup"}
     advice = advice_for_json(candidate.advice)
-    if not (advice and PROTOCOLS[report.protocol].all_labels):
-        return []
-    words = {"adamw_rate": "rate", "cutmix": "CutMix"}
-    listed = ", ".join(f"{words.get(name, name)} {value:g}" for name, value in advice.items())
-    return [("as the file advises", listed)]
+    listed = ", ".join(f"{word} {advice[name]:g}" for name, word in words.items() if name in advice)
+    return [("as the file advises", listed)] if listed else []
 
 
 def _images(report: AccuracyReport) -> str:

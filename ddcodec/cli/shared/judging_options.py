@@ -11,7 +11,7 @@ from ddcodec.cli.shared.options import COUNT, Decorator, whole_number
 if TYPE_CHECKING:
     from ddcodec.evaluation import Protocol
 
-PROTOCOLS = ("standard", "tuned", "muon", "patient", "quick", "glance")
+PROTOCOLS = ("standard", "learned", "tuned", "muon", "patient", "quick", "glance")
 
 DEFAULT_REPEATS = {"quick": 3, "glance": 1}
 """Networks where that differs from the protocol's own number."""
@@ -34,7 +34,8 @@ first_seed_option = click.option(
 def repeats_option(help_text: str) -> Decorator:
     """Return --repeats, with what it counts in the words of a command."""
     return click.option(
-        "--repeats", type=COUNT, metavar="N", show_default="standard 5, glance 1, others 3",
+        "--repeats", type=COUNT, metavar="N",
+        show_default="standard and learned 5, glance 1, others 3",
         help=help_text,
     )  # fmt: skip
 

@@ -36,7 +36,7 @@ DDC = Path(__file__).parents[2] / "golden" / "colour.ddc"
 @pytest.fixture(autouse=True)
 def _short_and_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two updates of narrow networks, a cache and a folder of one's own."""
-    for name in ("quick", "tuned", "glance"):
+    for name in ("quick", "tuned", "glance", "learned"):
         settings = {"updates": 2, "batch_size": 4, "network_width": 8}
         short = {**vars(PROTOCOLS[name]), "epochs": None, **settings}
         monkeypatch.setitem(protocols.PROTOCOLS, name, protocols.Protocol(**short))
@@ -191,9 +191,9 @@ def test_one_column_alone(soft_file: Path, pets: Path) -> None:
 
 
 def test_what_a_file_advises_is_followed(pets: Path, tmp_path: Path) -> None:
-    """Images are drawn as often as advised, or as --renditions says; only `tuned` takes rates."""
+    """Images are drawn as often as advised, or as --renditions says; a protocol takes its rate."""
     decoded = decode_bytes(DDC.read_bytes())
-    header = replace(decoded.header, hints=((2, 3), (5, 4000)))
+    header = replace(decoded.header, hints=((1, 34000), (2, 3), (5, 4000)))
     advising = tmp_path / "advising.ddc"
     advising.write_bytes(encode_content(header, decoded.content).data)
     arguments = (advising, "--data", pets, "--repeats", "1", "--protocol")
@@ -201,7 +201,8 @@ def test_what_a_file_advises_is_followed(pets: Path, tmp_path: Path) -> None:
     assert facts["as the file advises"] == "rate 0.004"
     assert facts["training set"] == "4 images in 3 renditions, hard labels"
     found = _json(*arguments, "tuned")
-    assert found["advice"] == {"adamw_rate": 0.004} and found["renditions"] == 3
+    assert found["advice"] == {"sgd_rate": 0.034, "adamw_rate": 0.004} and found["renditions"] == 3
+    assert _facts(_run(*arguments, "learned").stdout)["as the file advises"] == "rate 0.034"
     facts = _facts(_run(*arguments, "quick").stdout)
     assert facts["training set"] == "4 images in 3 renditions, hard labels"
     assert "as the file advises" not in facts
