@@ -81,8 +81,8 @@ def test_train_with_labeler(tmp_path: Path) -> None:
 # SHA-256 of the pixels of all images: as they are, and in the second rendition.
 FILES = {
     "cifar10-3k": (
-        "d735049db5d0069e2e808d258bdfca5f3325937d57eda8acc85bec23aad1cd59",
-        "46207269d286b9e8c7a62c31308955a05de6caa6598005c71166fbbcc5e36206",
+        "86d8a5e5ec45e031045940a39717776472a74f286f7eac2655f195289f59c4ca",
+        "319acf11348b64a18b9b2d286fe1b22a6e4b2e71c19d15f5e26cef29b191bba2",
     ),
     "cifar10-10k": (
         "8389b1b4c02bd0c9a1b04fba1fb29166eeb5183b07e16de5dfb83a0075eade43",
