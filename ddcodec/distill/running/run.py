@@ -189,7 +189,7 @@ class Run:
 
     def judge(self, step: int) -> float | None:
         """Validate the images as they are and keep the state if none was better before."""
-        if self.validate is None:
+        if self.validate is None or not self.plan.has_time_to_judge:
             return None
         started = time.monotonic()
         images = self.representation.rendered_images()

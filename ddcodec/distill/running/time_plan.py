@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ddcodec.ranks import ALONE, Ranks
@@ -16,6 +18,8 @@ SETTLING_PASSES, LANDING_ENCODINGS = 6, 10
 """What usually follows the last step."""
 
 VALIDATION_SHARE = 0.1
+JUDGED_FROM_SECONDS = 600.0
+"""Of a limit: judging candidates takes a minute of a CPU, which in shorter runs steps need more."""
 
 MARGIN = 0.03
 """Share of the time that is kept free."""
@@ -58,20 +62,32 @@ class TimePlan:
         left = FIT_SHARE * self.limit_seconds / 2 - self.elapsed_seconds
         return self._agreed(min(max(int(left / self.step_seconds), FEWEST_STEPS), default))
 
-    def fit_steps(self, default: int, step_seconds: float, passes: int, is_last: bool) -> int:
+    @property
+    def has_time_to_judge(self) -> bool:
+        """Whether candidates are judged at all."""
+        return self.limit_seconds is None or self.limit_seconds >= JUDGED_FROM_SECONDS
+
+    def fit_steps(
+        self, default: int, step_seconds: float, passes: Callable[[int], int], is_last: bool
+    ) -> int:
         """Return the steps of the fit.
 
         Args:
             default: without a limit.
             step_seconds: of one step.
-            passes: sweeps over all latents that the fit also makes.
+            passes: sweeps over all latents that a fit of so many steps has still to make; more
+                steps never make fewer.
             is_last: whether no joint phase follows.
         """
         if self.limit_seconds is None:
             return default
-        until = self._end() if is_last else FIT_SHARE * self.limit_seconds
-        left = until - self.elapsed_seconds - passes * self.pass_seconds
-        return self._agreed(min(max(int(left / step_seconds), FEWEST_STEPS), MOST_FIT_STEPS))
+        left = (self._end() if is_last else FIT_SHARE * self.limit_seconds) - self.elapsed_seconds
+
+        def seconds(steps: int) -> float:
+            return steps * step_seconds + passes(steps) * self.pass_seconds
+
+        counts = range(FEWEST_STEPS, MOST_FIT_STEPS + 1)
+        return self._agreed(counts[max(bisect_right(counts, left, key=seconds) - 1, 0)])
 
     def validations(self, default: int) -> int:
         """Return how many candidates are judged after the first, whose judging was timed."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 from ddcodec.distill.latents.starting_point import wavelet_drift
 from ddcodec.distill.running.phase import State, Step
-from ddcodec.distill.running.run import Run
+from ddcodec.distill.running.run import Run, copied
 from ddcodec.distill.start.network_fit import NetworkFit
 from ddcodec.kept.state import checked_counts
 
@@ -12,6 +14,9 @@ ROUNDS = 8
 LEAST_ROUNDS = 4
 STEPS_A_ROUND = 20
 """Below so many there are fewer rounds, whose sweeps would take most of the time."""
+
+PROBED_STEPS = 4
+"""Steps that are timed, after one that may compile, where the time is limited."""
 
 PASSES = 3
 """Sweeps over all latents in one round."""
@@ -42,14 +47,10 @@ class Fit:
         """Make a network step; descend before the first of a round."""
         if self._step == self._steps:
             return None
-        run = self._run
-        if self._step == 0:
-            passes = ROUNDS * PASSES
-            seconds = run.plan.step_seconds
-            self._steps = run.plan.fit_steps(self._steps, seconds, passes, self._is_last)
-            self._steps = max(self._steps, LEAST_ROUNDS)
         if self._fit is None:
-            run.descend(run.representation.networks, PASSES)
+            self._run.descend(self._run.representation.networks, PASSES)
+            if self._step == 0:
+                self._steps = self._fitting_steps()
             self._fit = self._new_fit()
         bits, error, count = self._fit.step(self._step)
         self._step += 1
@@ -59,9 +60,25 @@ class Fit:
             self._end_round(number)
         return done
 
+    def _fitting_steps(self) -> int:
+        """Return how many steps the plan has time for, by timing a few and undoing them."""
+        plan = self._run.plan
+        if plan.limit_seconds is None:
+            return max(self._steps, LEAST_ROUNDS)
+        before = copied(self._run.state())
+        fit = self._new_fit()
+        fit.step(0)
+        started = time.monotonic()
+        for number in range(1, PROBED_STEPS):
+            fit.step(number)
+        seconds = (time.monotonic() - started) / (PROBED_STEPS - 1)
+        self._run.restore(before)
+        steps = plan.fit_steps(self._steps, seconds, _passes_to_come, self._is_last)
+        return max(steps, LEAST_ROUNDS)
+
     @property
     def _rounds(self) -> int:
-        return max(LEAST_ROUNDS, min(ROUNDS, self._steps // STEPS_A_ROUND))
+        return _rounds(self._steps)
 
     def _new_fit(self) -> NetworkFit:
         return NetworkFit(self._run, self._steps, context_only=False)
@@ -103,3 +120,12 @@ class Fit:
         if state["fit"] is not None:
             self._fit = self._new_fit()
             self._fit.restore(state["fit"])
+
+
+def _rounds(steps: int) -> int:
+    return max(LEAST_ROUNDS, min(ROUNDS, steps // STEPS_A_ROUND))
+
+
+def _passes_to_come(steps: int) -> int:
+    """Return the sweeps of a fit of so many steps after its first round's."""
+    return (_rounds(steps) - 1) * PASSES
