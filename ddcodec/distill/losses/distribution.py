@@ -13,6 +13,10 @@ from ddcodec.distill.losses.base import LossSettings, read_options
 from ddcodec.distill.losses.embedding import EmbeddingMatching, RealClass
 from ddcodec.distill.trained.class_statistics import spread
 
+POOL_STUDENT_RATE = 0.03
+"""Of plain SGD with momentum: two files of CIFAR-10 teach a point more than at 0.01, and less at
+0.1 (docs/results/hard-labels.md)."""
+
 
 @dataclass(frozen=True)
 class DistributionOptions:
@@ -37,7 +41,7 @@ class DistributionMatching(EmbeddingMatching):
     network, the augmentations and the real means stay for `steps_per_network` steps (one round),
     by default one. Keeping them makes steps up to half again as many per minute with 50 images
     per class, but new ones at every step taught more per minute where it was measured (CIFAR-10).
-    With a pool, ψ is one of its networks and the real means are those of all images; see
+    With a pool, ψ is one of its networks and the real means are known beforehand; see
     `EmbeddingMatching`, also for arguments and errors.
     """
 
@@ -53,6 +57,11 @@ class DistributionMatching(EmbeddingMatching):
     ) -> None:
         options = read_options(DistributionOptions, settings.options)
         super().__init__(real_images, real_labels, settings, options.cross_entropy)
+
+    @property
+    def student_rate(self) -> float | None:
+        """The learning rate for students on images made through a pool; None without one."""
+        return None if self._pool is None else POOL_STUDENT_RATE
 
     def _distance(self, synthetic: Tensor, real: RealClass) -> Tensor:
         return (synthetic.mean(dim=0) - real.mean).square().sum()

@@ -144,13 +144,13 @@ class Distillation:
 
     @property
     def student_rate(self) -> float | None:
-        """The learning rate that the loss has learned for the student, if any."""
+        """The learning rate that the loss has learned, or advises, for the student, if any."""
         rate = getattr(self._loss, "student_rate", None)
         return None if rate is None else float(rate)
 
 
 def student_hints(utility: Distillation | None, hints: Hints = ()) -> Hints:
-    """Return what a student should know, with the learning rate if the loss has learned one."""
+    """Return what a student should know, with the learning rate if the loss has one."""
     rate = None if utility is None else utility.student_rate
     if rate is None:
         return hints

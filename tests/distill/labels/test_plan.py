@@ -61,10 +61,10 @@ def test_a_labeler_shares_the_budget() -> None:
 
 
 def test_renditions_may_be_advised_with_any_labels() -> None:
-    """The number that a recipe names is in the file; hard labels advise nothing else."""
+    """The number that a recipe names is in the file, beside the rate that the loss advises."""
     distilled = distill(DATASET, replace(RECIPE, renditions=3, loss="dm", joint_steps=2))
     found = TrainingSet.from_decoded(decode_bytes(distilled.encoded.data))
-    assert found.recipe == StudentRecipe(renditions=3)
+    assert found.recipe == StudentRecipe(renditions=3, sgd_rate=0.03)
     assert distilled.size_bytes <= 5000
     with pytest.raises(RecipeError, match="renditions must be 1 to 64, not 65"):
         replace(RECIPE, renditions=65)
