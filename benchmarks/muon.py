@@ -17,9 +17,9 @@ from torch import Tensor
 
 from ddcodec import networks
 from ddcodec.evaluation.protocols import PROTOCOLS
-from ddcodec.evaluation.students import muon
 from ddcodec.evaluation.students.gradients import TrainingOptions, add_gradients, loss_function
 from ddcodec.evaluation.students.optimisers import build_optimisers
+from ddcodec.networks import muon
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`ddc pool`: partly trained networks and what they see in all real images."""
+"""`ddc pool`: partly trained networks and what they see in real images."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import click
 
 from ddcodec.cli.shared.networks import folder_option, make_networks, network_options
 from ddcodec.cli.shared.options import COUNT
+
+OPTIMISERS = ("muon", "sgd")
+"""The keys of `SCHEDULES` in `distill/trained/pools.py`, which would import torch."""
 
 
 def parse_numbers(text: str) -> tuple[float, ...]:
@@ -33,6 +36,10 @@ def parse_numbers(text: str) -> tuple[float, ...]:
     "--mixes", type=parse_numbers, default="0.25,0.5,0.75", metavar="LIST",
     help="Shares of the last weights in networks between initial and last ones.",
 )  # fmt: skip
+@click.option(
+    "--optimiser", type=click.Choice(OPTIMISERS), default="muon",
+    help="What trains them: muon, or sgd, which takes three times the epochs.",
+)  # fmt: skip
 @click.option("--draws", type=COUNT, default=8, metavar="N", help="Augmentations of every network.")
 @click.option(
     "--frequencies", type=COUNT, default=1024, metavar="N",
@@ -44,7 +51,7 @@ def pool_command(
     """Make a pool of partly trained networks for `ddc distill --pool`.
 
     Networks are trained on the training part of DATASET, the validation tenth left out, and what
-    they see in all of its images is stored, so that distillation needs no real images. Under
+    they see in some of its images is stored, so that distillation needs none. Under
     torchrun (docs/scaling.md) every process trains a share.
     """
     device = settings.pop("device")

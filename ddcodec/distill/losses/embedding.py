@@ -49,7 +49,7 @@ class EmbeddingMatching(RealDataLoss):
     Without a pool a round has a randomly initialised network and a batch of real images, and a
     siamese augmentation drawn per class. With a pool (`LossSettings.pool`) it has one of its
     networks and one of that network's augmentations, in shuffled order, and what that network
-    sees in all real images is known: no real image is looked at. A round is a function of the
+    sees in real images is known: no real image is looked at. A round is a function of the
     seed and its number alone, so a run can be resumed at any step.
 
     Subclasses define `_distance`, and `_describe` for the real side without a pool.

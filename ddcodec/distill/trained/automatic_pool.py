@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from pathlib import Path
 
 import torch
 
-from ddcodec.datasets.base import Dataset
+from ddcodec.datasets.base import Dataset, split_validation
 from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.distill.trained.network_training import ProgressCallback
-from ddcodec.distill.trained.pools import PoolSettings, make_pool
+from ddcodec.distill.trained.pools import SCHEDULES, PoolSettings, make_pool
 from ddcodec.distill.trained.store import KEPT_VERSION
 from ddcodec.errors import OutputError
 from ddcodec.ranks import ALONE, Ranks
@@ -20,8 +21,14 @@ AUTOMATIC, OWN, RANDOM = "auto", "own", "random"
 """Names that stand for no folder: the better of the other two for the number of images, the pool of
 the cache, and fresh random networks."""
 
-SETTINGS = PoolSettings(count=2, draws=4, frequencies=256)
-"""Half an hour of one core on CIFAR-10; what it gains is measured in docs/results/ablations.md."""
+MOMENTS = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
+"""Parts of a training after which its network is taken into the pool."""
+
+FEWEST_EPOCHS, MOST_EPOCHS = 3, 10
+FEWEST_UPDATES = 2_000
+"""A training has at least so many, if its epochs are not the most: on CIFAR-10 they are the fewest,
+five minutes of one core for a network that is as good to look through as one of a quarter of an
+hour (docs/results/hard-labels.md)."""
 
 
 def uses_random_networks(pool: str, random_from: int | None, images_per_class: int) -> bool:
@@ -34,6 +41,14 @@ def uses_random_networks(pool: str, random_from: int | None, images_per_class: i
     """
     enough = random_from is not None and images_per_class >= random_from
     return pool == RANDOM or (pool == AUTOMATIC and enough)
+
+
+def automatic_settings(num_images: int) -> PoolSettings:
+    """Return what the automatic pool of a training part of so many images is made of."""
+    wanted = FEWEST_UPDATES * SCHEDULES[PoolSettings.optimiser].batch_size / max(num_images, 1)
+    epochs = min(max(math.ceil(wanted), FEWEST_EPOCHS), MOST_EPOCHS)
+    stations = tuple(round(epochs * part, 2) for part in MOMENTS)
+    return PoolSettings(count=2, epochs=stations, draws=4, frequencies=256)
 
 
 def automatic_pool(
@@ -53,7 +68,9 @@ def automatic_pool(
     Raises:
         OutputError: if the cache cannot be written.
     """
-    made_of = f"{KEPT_VERSION} {dataset.fingerprint} {SETTINGS}"
+    rows, _ = split_validation(dataset.train.labels)
+    settings = automatic_settings(len(rows))
+    made_of = f"{KEPT_VERSION} {dataset.fingerprint} {settings}"
     key = hashlib.sha256(made_of.encode()).hexdigest()[:16]
     name = re.sub(r"\W+", "-", dataset.name)[:40]
     folder = default_cache_dir() / "pools" / f"{name}-{key}"
@@ -64,7 +81,7 @@ def automatic_pool(
             f"Cannot keep a pool in '{folder.parent}' ({error.strerror}); set DDC_CACHE to a "
             "folder that can be written, or pass --pool random."
         ) from error
-    make_pool(dataset, folder, SETTINGS, device, on_progress, _ignore_plan, True, ranks)
+    make_pool(dataset, folder, settings, device, on_progress, _ignore_plan, True, ranks)
     return folder
 
 

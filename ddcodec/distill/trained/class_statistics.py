@@ -16,8 +16,9 @@ from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.errors import DataError
 from ddcodec.networks import Classifier, augment, precision
 
-FEWEST_IMAGES = 64
-"""Images of a class behind one statistic, where the class has so many."""
+FEWEST_IMAGES, MOST_IMAGES = 64, 256
+"""Images of a class behind one statistic, where the class has so many. Every network and
+augmentation has others, so that what more of them would tell, a run learns from step to step."""
 
 SMALLEST_SPREAD = 0.05
 """Of unit embeddings: below it a class counts as this spread, or frequencies would explode."""
@@ -63,7 +64,7 @@ def characteristic_function(embeddings: Tensor, frequencies: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class MemberStatistics:
-    """What a network sees in all images of the training part under fixed augmentations.
+    """What a network sees in images of the training part under fixed augmentations.
 
     Attributes:
         operations: int64 A, indices into the names of `augment.OPERATIONS`.
@@ -83,8 +84,8 @@ class MemberStatistics:
 class StatisticsTaker:
     """Take the statistics of a training part through one network after the other.
 
-    Each augmentation is applied to its own share of the images of a class, at least
-    `FEWEST_IMAGES` where there are so many; together they see all of them.
+    Each augmentation is applied to its own share of the images of a class, `FEWEST_IMAGES` to
+    `MOST_IMAGES` where there are so many.
 
     Args:
         part: The images.
@@ -152,5 +153,5 @@ class StatisticsTaker:
 def _share(order: Tensor, index: int, draws: int) -> Tensor:
     """Return the images, out of a shuffled list of a class, that one of the draws is applied to."""
     stride = -(-len(order) // draws)
-    count = min(len(order), max(stride, FEWEST_IMAGES))
+    count = min(len(order), max(stride, FEWEST_IMAGES), MOST_IMAGES)
     return order.roll(-index * stride)[:count]

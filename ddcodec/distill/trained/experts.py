@@ -12,13 +12,9 @@ from torch import Tensor
 
 from ddcodec.datasets.base import Dataset
 from ddcodec.distill.trained import network_files, store
-from ddcodec.distill.trained.network_training import (
-    ProgressCallback,
-    Schedule,
-    Trainer,
-    showing,
-)
+from ddcodec.distill.trained.network_training import ProgressCallback, Trainer, showing
 from ddcodec.distill.trained.random_streams import derived_seed
+from ddcodec.distill.trained.schedule import Schedule
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.errors import DataError, RecipeError

@@ -17,9 +17,10 @@ from ddcodec.distill.trained.derivatives import (
     compiling_pays,
 )
 from ddcodec.distill.trained.random_streams import derived_seed, random_stream
+from ddcodec.distill.trained.schedule import OPTIMISERS, Schedule
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.distill.trained.weights import FlatNetwork
-from ddcodec.kept.state import check_like, check_rows, checked_count
+from ddcodec.kept.state import check_like, check_rows, checked_count, restore_optimiser
 from ddcodec.kept.training import KeptTraining
 from ddcodec.networks import augment, precision
 from ddcodec.networks.replay import Replayed
@@ -28,30 +29,6 @@ _INITIAL, _ORDER = range(2)
 
 REPORT_EVERY = 10
 """Updates between reports of progress."""
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How networks are trained; SGD, DSA on every batch.
-
-    Attributes:
-        learning_rate: Of SGD.
-        batch_size: Images per update; the last batch of an epoch may be smaller.
-        momentum: Of SGD.
-        weight_decay: Of SGD, on all weights.
-        falling_from: Part of a training from which on its rate falls to 0, in a line.
-    """
-
-    learning_rate: float = 0.01
-    batch_size: int = 256
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-    falling_from: float = 1.0
-
-    def rate(self, done: int, updates: int) -> float:
-        """Return the learning rate after some of a training's updates."""
-        left = (1 - done / updates) / max(1 - self.falling_from, 1e-9)
-        return self.learning_rate * min(1.0, left)
 
 
 @dataclass(frozen=True)
@@ -188,16 +165,19 @@ class Trainer:
         """Return the learning rate after some of a training's updates."""
         return self._schedule.rate(done, updates)
 
-    def descend(
-        self, weights: Tensor, velocity: Tensor, batch: tuple[Tensor, Tensor], rate: float
-    ) -> tuple[Tensor, Tensor]:
-        """Return weights after an update of SGD, and the loss before; velocity changes in place."""
+    def tensors(self, weights: Tensor) -> list[Tensor]:
+        """Return the views of a vector P that the network's parameters are."""
+        return list(self._network.tensors(weights))
+
+    def optimisers(self, parameters: Sequence[Tensor]) -> list[torch.optim.Optimizer]:
+        """Return what updates the views of a vector P."""
+        return OPTIMISERS[self._schedule.optimiser](self._network, parameters, self._schedule)
+
+    def gradient(self, weights: Tensor, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the gradient P of a batch's loss, and the loss."""
         images, labels = batch
         is_whole = len(labels) == self.batch_size
-        gradient, loss = (self._whole if is_whole else self._rest)(weights, images, labels)
-        gradient = gradient.add(weights, alpha=self._schedule.weight_decay)
-        velocity.mul_(self._schedule.momentum).add_(gradient)
-        return weights.sub(velocity, alpha=rate), loss
+        return (self._whole if is_whole else self._rest)(weights, images, labels)
 
     def batch(self, rows: Tensor, stream: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return augmented images of these rows, and their labels."""
@@ -225,7 +205,8 @@ class NetworkRun:
     ) -> None:
         self._trainer, self._stations, self._dtype = trainer, tuple(stations), dtype
         self._weights = trainer.initial(seed)
-        self._velocity = torch.zeros_like(self._weights)
+        self._parameters = trainer.tensors(self._weights)
+        self._optimisers = trainer.optimisers(self._parameters)
         self._stream = random_stream(seed, _ORDER)
         self._pending = torch.empty(0, dtype=torch.int64)
         self.done = 0
@@ -244,8 +225,14 @@ class NetworkRun:
         size = self._trainer.batch_size
         rows, self._pending = self._pending[:size], self._pending[size:]
         batch = self._trainer.batch(rows, self._stream)
+        gradient, loss = self._trainer.gradient(self._weights, batch)
+        for parameter, part in zip(self._parameters, self._trainer.tensors(gradient), strict=True):
+            parameter.grad = part
         rate = self._trainer.rate(self.done, self.updates)
-        self._weights, loss = self._trainer.descend(self._weights, self._velocity, batch, rate)
+        for optimiser in self._optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            optimiser.step()
         self.done += 1
         self._pass_by()
         return loss
@@ -254,8 +241,8 @@ class NetworkRun:
         """Return all that the next update depends on, on the CPU."""
         return {
             "done": self.done,
-            "weights": self._weights.cpu(),
-            "velocity": self._velocity.cpu().clone(),
+            "weights": self._weights.cpu().clone(),
+            "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
             "pending": self._pending.clone(),
             "stream": self._stream.get_state(),
             "passed": list(self.passed),
@@ -265,15 +252,15 @@ class NetworkRun:
         """Go on where `state` was called; something is raised for a state that does not fit."""
         done = checked_count(state["done"], most=self.updates)
         check_like(state["weights"], self._weights.cpu())
-        check_like(state["velocity"], self._velocity.cpu())
         check_rows(state["pending"], self._trainer.num_images)
         passed = sum(station <= done for station in self._stations)
         check_like(state["passed"], [self._weights.to("cpu", self._dtype)] * passed)
         self._stream.set_state(state["stream"])
-        device = self._weights.device
-        self._weights, self._velocity = (state[name].to(device) for name in ("weights", "velocity"))
+        for optimiser, own in zip(self._optimisers, state["optimisers"], strict=True):
+            restore_optimiser(optimiser, own)
+        self._weights.copy_(state["weights"])
         self._pending, self.passed, self.done = state["pending"], state["passed"], done
 
     def _pass_by(self) -> None:
         if self.done in self._stations:
-            self.passed.append(self._weights.to("cpu", self._dtype))
+            self.passed.append(self._weights.to("cpu", self._dtype, copy=True))

@@ -1,4 +1,4 @@
-"""Pools as losses use them: networks, and what each sees in all real images."""
+"""Pools as losses use them: networks, and what each sees in real images."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PoolView:
         network: In evaluation mode, on the pool's device.
         judge: The same network as its training ended, which is the one that knows the classes.
         augmentation: The same for every class.
-        means: float32 K×D, of the embeddings of all real images.
+        means: float32 K×D, of the embeddings of real images.
         spreads: float32 K.
         characteristic: float32 K×2×F, at `Pool.frequencies` divided by the spread.
     """

@@ -1,4 +1,4 @@
-"""Pools of partly trained networks, with what they see in all real images computed once."""
+"""Pools of partly trained networks, with what they see in real images computed once."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ddcodec.distill.trained.class_statistics import (
 )
 from ddcodec.distill.trained.network_training import (
     ProgressCallback,
-    Schedule,
     Trainer,
     TrainingProgress,
     showing,
 )
 from ddcodec.distill.trained.random_streams import derived_seed, random_stream
+from ddcodec.distill.trained.schedule import Schedule
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.errors import RecipeError
@@ -32,13 +32,18 @@ from ddcodec.networks import augment
 from ddcodec.ranks import ALONE, Ranks
 
 KIND = "pool"
-SCHEDULE = Schedule(
-    learning_rate=0.02, batch_size=64, momentum=0.9, weight_decay=5e-4, falling_from=1 / 3
-)
+SCHEDULES = {
+    "muon": Schedule(
+        "muon", 3e-3, batch_size=64, weight_decay=0.01, rising_until=0.02, falling_from=0.0
+    ),
+    "sgd": Schedule(
+        "sgd", 0.02, batch_size=64, momentum=0.9, weight_decay=5e-4, falling_from=1 / 3
+    ),
+}
 """The last network classifies synthetic images for losses, so it is to be as good as it can be."""
 
 
-VERSION = 3  # raise it when the same settings make other networks or statistics
+VERSION = 4  # raise it when the same settings make other networks or statistics
 WEIGHTS = "weights"
 STATISTICS = tuple(field.name for field in fields(MemberStatistics))
 _TRAINING, _STATISTICS_STREAM = range(2)
@@ -57,6 +62,7 @@ class PoolSettings:
         mixes: Shares in (0, 1) of the last weights; the rest is the initial ones.
         draws: Fixed augmentations of every member.
         frequencies: Arguments at which characteristic functions are kept.
+        optimiser: A key of `SCHEDULES`.
         arch: A key of `ddcodec.networks.NETWORKS`.
         network_width: Channels of the networks.
         seed: Everything random follows from it.
@@ -67,6 +73,7 @@ class PoolSettings:
     mixes: tuple[float, ...] = (0.25, 0.5, 0.75)
     draws: int = 8
     frequencies: int = 1024
+    optimiser: str = "muon"
     arch: str = "convnet"
     network_width: int = 64
     seed: int = 0
@@ -75,11 +82,15 @@ class PoolSettings:
         """Refuse what makes no pool.
 
         Raises:
-            RecipeError: A count is below 1, or epochs or mixes are out of range or order.
+            RecipeError: A count is below 1, epochs or mixes are out of range or order, or the
+                optimiser is unknown.
         """
         for name in ("count", "draws", "frequencies", "network_width"):
             if getattr(self, name) < 1:
                 raise RecipeError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        if self.optimiser not in SCHEDULES:
+            known = " or ".join(SCHEDULES)
+            raise RecipeError(f"optimiser must be {known}, not '{self.optimiser}'.")
         if self.seed < 0:
             raise RecipeError(f"seed must be at least 0, not {self.seed}.")
         rising = sorted(set(self.epochs)) == list(self.epochs)
@@ -126,7 +137,9 @@ def make_pool(
     facts, count = _facts(part, settings), settings.count
     plan = (count, bytes_each, on_plan, is_cached, ranks)
     with store.filling(folder, KIND, facts, *plan) as missing:
-        trainer = Trainer(part, network, SCHEDULE, settings.epochs[-1])
+        if not missing:
+            return
+        trainer = Trainer(part, network, SCHEDULES[settings.optimiser], settings.epochs[-1])
         for number in missing:
             kept = network_files.network_in_training(folder, number, is_cached)
             members = _members(trainer, settings, number, kept, on_progress)
@@ -178,6 +191,7 @@ def _facts(part: TrainingPart, settings: PoolSettings) -> dict[str, Any]:
     return {
         "version": VERSION,
         **part.facts(),
+        "optimiser": settings.optimiser,
         "arch": settings.arch,
         "network_width": settings.network_width,
         "epochs": [float(epoch) for epoch in settings.epochs],

@@ -4,11 +4,11 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ddcodec.evaluation.protocols import Protocol
-from ddcodec.evaluation.students.muon import Muon
 from ddcodec.networks import Classifier
+from ddcodec.networks.muon import Muon, hidden_matrices
 
 Optimisers = Sequence[torch.optim.Optimizer]
 """One or more that share the parameters of a network between them."""
@@ -44,13 +44,11 @@ def adamw_of(parameters: Iterable[Tensor], protocol: Protocol) -> torch.optim.Op
 
 def _muon(network: Classifier, protocol: Protocol) -> Optimisers:
     """Return Muon for hidden matrices and AdamW for the rest, as Muon's authors advise."""
+    names = hidden_matrices(network)
     hidden: list[Tensor] = []
     others: list[Tensor] = []
-    for module in network.modules():
-        for parameter in module.parameters(recurse=False):
-            is_kernel = isinstance(module, (nn.Linear, nn.Conv2d)) and parameter.ndim > 1
-            is_hidden = is_kernel and module is not network.classifier
-            (hidden if is_hidden else others).append(parameter)
+    for name, parameter in network.named_parameters():
+        (hidden if name in names else others).append(parameter)
     muon = Muon(hidden, protocol.learning_rate, protocol.weight_decay)
     return [muon, adamw_of(others, protocol)]
 

@@ -74,6 +74,15 @@ def test_shares_cover_all_images() -> None:
     assert all(len(_share(torch.arange(5), index, 10)) == 5 for index in range(10))
 
 
+def test_shares_of_large_classes_are_other_images() -> None:
+    """Four augmentations of 4,500 images see 256 each, none of them twice."""
+    from ddcodec.distill.trained.class_statistics import _share
+
+    shares = [_share(torch.arange(4_500), index, 4) for index in range(4)]
+    assert {len(share) for share in shares} == {256}
+    assert torch.cat(shares).unique().numel() == 1_024
+
+
 def test_a_class_without_images_is_named() -> None:
     """Statistics of an empty class would be no numbers."""
     part = TrainingPart.of(real_dataset())

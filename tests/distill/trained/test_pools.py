@@ -189,6 +189,13 @@ def test_cross_entropy_is_that_of_the_network_as_its_training_ended(pool: Path) 
     assert untrained == found.num_views * 2 // 3
 
 
+def test_a_pool_advises_a_rate(pool: Path) -> None:
+    """Files made through a pool advise three times the usual rate, those without one nothing."""
+    through = DistributionMatching(*training_data(), dataclasses.replace(SETTINGS, pool=str(pool)))
+    assert through.student_rate == 0.03
+    assert DistributionMatching(*training_data(), SETTINGS).student_rate is None
+
+
 def test_random_networks_have_no_cross_entropy() -> None:
     """Without a pool the weight changes nothing."""
     images, labels = synthetic()

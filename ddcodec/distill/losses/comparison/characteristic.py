@@ -61,7 +61,7 @@ class CharacteristicMatching(EmbeddingMatching):
     The paper trains a small network to sample the frequencies where the distance is largest.
     Here they are fixed Gaussian directions whose lengths span the range in which a Gaussian with
     the spread of the real class has amplitudes of 0.88 … 0.14, so they are fitted to each class
-    and network but not adversarial. Fixed ones are what lets a pool hold φ of all real images; a
+    and network but not adversarial. Fixed ones are what lets a pool hold φ of real images; a
     sampler that moves would need embeddings of real images at every step.
 
     With a pool, which holds networks between initialisation and trained weights as the paper's

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from ddcodec.networks.classifier import Classifier
 
 MOMENTUM = 0.95
 """As Jordan et al. 2024 have it, applied as Nesterov does."""
@@ -58,6 +60,19 @@ class Muon(torch.optim.Optimizer):
             parameter.add_(update * matched)
         else:
             parameter.add_(update, alpha=matched)
+
+
+def hidden_matrices(network: Classifier) -> frozenset[str]:
+    """Return the names of a network's parameters that are Muon's; AdamW has the rest.
+
+    These are the kernels of all layers but the last, as Muon's authors advise.
+    """
+    names: list[str] = []
+    for prefix, module in network.named_modules():
+        if isinstance(module, (nn.Linear, nn.Conv2d)) and module is not network.classifier:
+            parameters = module.named_parameters(prefix, recurse=False)
+            names += [name for name, parameter in parameters if parameter.ndim > 1]
+    return frozenset(names)
 
 
 def orthogonalised(matrix: Tensor) -> Tensor:
