@@ -62,17 +62,27 @@ class Muon(torch.optim.Optimizer):
             parameter.add_(update, alpha=matched)
 
 
-def hidden_matrices(network: Classifier) -> frozenset[str]:
-    """Return the names of a network's parameters that are Muon's; AdamW has the rest.
+def hidden_and_others(
+    network: Classifier, parameters: Iterable[Tensor]
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Return what Muon updates and what AdamW does, as Muon's authors advise.
 
-    These are the kernels of all layers but the last, as Muon's authors advise.
+    Muon's are the kernels of all layers but the last.
+
+    Args:
+        network: Tells which is which.
+        parameters: Its own, or others in their place and order.
     """
-    names: list[str] = []
+    names: set[str] = set()
     for prefix, module in network.named_modules():
         if isinstance(module, (nn.Linear, nn.Conv2d)) and module is not network.classifier:
-            parameters = module.named_parameters(prefix, recurse=False)
-            names += [name for name, parameter in parameters if parameter.ndim > 1]
-    return frozenset(names)
+            kernels = module.named_parameters(prefix, recurse=False)
+            names |= {name for name, parameter in kernels if parameter.ndim > 1}
+    hidden: list[Tensor] = []
+    others: list[Tensor] = []
+    for (name, _), parameter in zip(network.named_parameters(), parameters, strict=True):
+        (hidden if name in names else others).append(parameter)
+    return hidden, others
 
 
 def orthogonalised(matrix: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ def parse_numbers(text: str) -> tuple[float, ...]:
 )  # fmt: skip
 @click.option(
     "--optimiser", type=click.Choice(OPTIMISERS), default="muon",
-    help="What trains them: muon, or sgd, which takes three times the epochs.",
+    help="What trains them; sgd wants more epochs.",
 )  # fmt: skip
 @click.option("--draws", type=COUNT, default=8, metavar="N", help="Augmentations of every network.")
 @click.option(

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
 from ddcodec.distill.rate.utilities import Distillation, student_hints
 from ddcodec.distill.running.phase import State, Step
 from ddcodec.distill.running.run import Run, copied
 from ddcodec.kept.state import check_like, checked_count, checked_counts
-
-PROBED_STEPS = 4
-"""Steps that are timed and undone where a time is to be met; the first is not counted."""
 
 LOSS_RATE = 0.05
 """Learning rate of what a loss has optimised itself, such as the log of the student's rate."""
@@ -91,17 +87,14 @@ class JointPhase:
         run = self._run
         if run.plan.limit_seconds is None:
             return self._steps
-        before, own = copied(run.state()), copied(self.state())
-        started = time.monotonic()
-        for number in range(PROBED_STEPS):
-            if number == 1:
-                started = time.monotonic()
-            self._make_step()
-            self._step += 1
-        seconds = (time.monotonic() - started) / (PROBED_STEPS - 1)
-        run.restore(before)
+        own = copied(self.state())
+        seconds = run.seconds_a_step(self._probe)
         self.restore(own)
         return run.plan.joint_steps(self._steps, seconds, self._validations)
+
+    def _probe(self, number: int) -> None:
+        self._make_step()
+        self._step += 1
 
     def state(self) -> State:
         """Return counts and what the subclass adds; see `Phase`."""

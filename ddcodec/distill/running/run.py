@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,6 +27,9 @@ from ddcodec.distill.running.time_plan import TimePlan
 from ddcodec.format.header import Header
 from ddcodec.ranks import ALONE, Ranks
 from ddcodec.shares import shared
+
+PROBED_STEPS = 4
+"""Steps that are timed and undone where a time is to be met; the first is not counted."""
 
 _MEASURE_BATCH = 256
 
@@ -138,6 +142,20 @@ class Run:
     def wishes_for_likeness(self) -> Wishes:
         """Return where the real images would have the latents."""
         return initial_wishes(self.representation, self.likeness, self.generator, self.ranks)
+
+    def seconds_a_step(self, step: Callable[[int], object]) -> float:
+        """Time a few steps, of which the first may compile, and undo what they did to the run.
+
+        What `step`, called with 0, 1, …, changes besides the run is the caller's to undo.
+        """
+        before = copied(self.state())
+        step(0)
+        started = time.monotonic()
+        for number in range(1, PROBED_STEPS):
+            step(number)
+        seconds = (time.monotonic() - started) / (PROBED_STEPS - 1)
+        self.restore(before)
+        return seconds
 
     def quantise_networks(self) -> None:
         """Choose integer weights and learn what everything but latents really costs."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 from ddcodec.distill.latents.starting_point import wavelet_drift
 from ddcodec.distill.running.phase import State, Step
-from ddcodec.distill.running.run import Run, copied
+from ddcodec.distill.running.run import Run
 from ddcodec.distill.start.network_fit import NetworkFit
 from ddcodec.kept.state import checked_counts
 
@@ -14,9 +12,6 @@ ROUNDS = 8
 LEAST_ROUNDS = 4
 STEPS_A_ROUND = 20
 """Below so many there are fewer rounds, whose sweeps would take most of the time."""
-
-PROBED_STEPS = 4
-"""Steps that are timed, after one that may compile, where the time is limited."""
 
 PASSES = 3
 """Sweeps over all latents in one round."""
@@ -62,39 +57,28 @@ class Fit:
 
     def _fitting_steps(self) -> int:
         """Return how many steps the plan has time for, by timing a few and undoing them."""
-        plan = self._run.plan
-        if plan.limit_seconds is None:
-            return max(self._steps, LEAST_ROUNDS)
-        before = copied(self._run.state())
-        fit = self._new_fit()
-        fit.step(0)
-        started = time.monotonic()
-        for number in range(1, PROBED_STEPS):
-            fit.step(number)
-        seconds = (time.monotonic() - started) / (PROBED_STEPS - 1)
-        self._run.restore(before)
-        steps = plan.fit_steps(self._steps, seconds, _passes_to_come, self._is_last)
+        run, steps = self._run, self._steps
+        if run.plan.limit_seconds is not None:
+            seconds = run.seconds_a_step(self._new_fit().step)
+            steps = run.plan.fit_steps(steps, seconds, _passes_to_come, self._is_last)
         return max(steps, LEAST_ROUNDS)
-
-    @property
-    def _rounds(self) -> int:
-        return _rounds(self._steps)
 
     def _new_fit(self) -> NetworkFit:
         return NetworkFit(self._run, self._steps, context_only=False)
 
     def _round_ended(self) -> int | None:
         """Return the round that the last step ended, or None."""
-        rounds = self._rounds
+        rounds = _rounds(self._steps)
         ends = [self._steps * (number + 1) // rounds for number in range(rounds)]
         return ends.index(self._step) if self._step in ends else None
 
     def _end_round(self, number: int) -> None:
         self._fit = None
         # The second half charges for weights, at the steps chosen here.
-        if number == self._rounds // 2 - 1:
+        rounds = _rounds(self._steps)
+        if number == rounds // 2 - 1:
             self._run.quantise_networks()
-        if number < self._rounds - 2:
+        if number < rounds - 2:
             self._follow_with_steps()
 
     def _follow_with_steps(self) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,14 +49,12 @@ class TransformStart:
         """Train the context model for a step; begin again while the rate is far off."""
         if self._is_last:
             return None
-        started = time.monotonic()
         if self._fit is None:
             self._begin_attempt()
             self._fit = self._new_fit()
         bits, error, count = self._fit.step(self._step)
         self._step += 1
         done = Step(self._step, self._steps, bits, error, count)
-        self._run.plan.step_seconds = time.monotonic() - started
         if self._step == self._steps:
             self._end_attempt()
         return done

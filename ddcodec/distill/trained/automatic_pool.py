@@ -27,8 +27,8 @@ MOMENTS = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 10
 FEWEST_UPDATES = 2_000
 """A training has at least so many, if its epochs are not the most: on CIFAR-10 they are the fewest,
-five minutes of one core for a network that is as good to look through as one of a quarter of an
-hour (docs/results/hard-labels.md)."""
+164 CPU seconds for a network that is as good to look through as one by SGD of 600
+(docs/results/hard-labels.md)."""
 
 
 def uses_random_networks(pool: str, random_from: int | None, images_per_class: int) -> bool:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ddcodec.distill.trained.weights import FlatNetwork
-from ddcodec.networks.muon import Muon, hidden_matrices
+from ddcodec.networks.muon import Muon, hidden_and_others
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,7 @@ def _sgd(
 def _muon(
     network: FlatNetwork, parameters: Sequence[Tensor], schedule: Schedule
 ) -> list[torch.optim.Optimizer]:
-    names = hidden_matrices(network.module)
-    hidden: list[Tensor] = []
-    others: list[Tensor] = []
-    for (name, _), tensor in zip(network.module.named_parameters(), parameters, strict=True):
-        (hidden if name in names else others).append(tensor)
+    hidden, others = hidden_and_others(network.module, parameters)
     rate, decay = schedule.learning_rate, schedule.weight_decay
     adamw = torch.optim.AdamW(others, lr=rate, weight_decay=decay)
     return [Muon(hidden, rate, decay), adamw]
@@ -65,5 +61,5 @@ def _muon(
 OPTIMISERS: dict[
     str, Callable[[FlatNetwork, Sequence[Tensor], Schedule], list[torch.optim.Optimizer]]
 ] = {"sgd": _sgd, "muon": _muon}
-"""What trains a network whose parameters are views of one vector. Muon takes half the updates or
-fewer to the same accuracy (docs/results/ablations.md); experts are what plain SGD leaves behind."""
+"""What trains a network whose parameters are views of one vector. Experts are what plain SGD leaves
+behind; for pools Muon does as well in fewer updates (docs/results/hard-labels.md)."""

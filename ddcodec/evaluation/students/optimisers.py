@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ddcodec.evaluation.protocols import Protocol
 from ddcodec.networks import Classifier
-from ddcodec.networks.muon import Muon, hidden_matrices
+from ddcodec.networks.muon import Muon, hidden_and_others
 
 Optimisers = Sequence[torch.optim.Optimizer]
 """One or more that share the parameters of a network between them."""
@@ -44,11 +44,7 @@ def adamw_of(parameters: Iterable[Tensor], protocol: Protocol) -> torch.optim.Op
 
 def _muon(network: Classifier, protocol: Protocol) -> Optimisers:
     """Return Muon for hidden matrices and AdamW for the rest, as Muon's authors advise."""
-    names = hidden_matrices(network)
-    hidden: list[Tensor] = []
-    others: list[Tensor] = []
-    for name, parameter in network.named_parameters():
-        (hidden if name in names else others).append(parameter)
+    hidden, others = hidden_and_others(network, network.parameters())
     muon = Muon(hidden, protocol.learning_rate, protocol.weight_decay)
     return [muon, adamw_of(others, protocol)]
 
