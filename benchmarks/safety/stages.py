@@ -4,7 +4,7 @@
         --fit-steps 160 --labeler-epochs 50
     python benchmarks/safety/stages.py project
 
-`measure` takes some images of the first classes of glyphs-50, at 16×16, and runs stage after stage
+`measure` takes some images of the first classes of glyphs, at 16×16, and runs stage after stage
 with an empty cache. Every command is run twice: the second time it finds everything done, so that
 the difference is the work of the stage, and what is left is starting and loading. `project` knows
 the figures of docs/scaling.md.
@@ -24,6 +24,7 @@ import numpy as np
 
 STAGES = ("teacher", "labels", "select", "code", "file")
 SIDE = 16
+FEWEST_GLYPHS = 50  # classes of the set that images are taken from
 _CHILD = (
     "import resource, subprocess, sys\n"
     "status = subprocess.call(sys.argv[1:])\n"
@@ -55,7 +56,8 @@ def write_set(path: Path, num_classes: int, per_class: int) -> None:
     """Write some images of the first classes as arrays."""
     import ddcodec
 
-    train = ddcodec.load_dataset("glyphs-50", size=SIDE).train
+    name = f"glyphs-{max(num_classes, FEWEST_GLYPHS)}"
+    train = ddcodec.load_dataset(name, size=SIDE).train
     rows = [np.flatnonzero(train.labels == label)[:per_class] for label in range(num_classes)]
     chosen = np.concatenate(rows)
     np.savez(path, images=np.asarray(train.images[chosen]), labels=train.labels[chosen])
