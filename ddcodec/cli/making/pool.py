@@ -27,9 +27,9 @@ def parse_numbers(text: str) -> tuple[float, ...]:
 @click.command("pool")
 @network_options
 @folder_option("pool")
-@click.option("--count", type=COUNT, default=3, metavar="N", help="Networks to train.")
+@click.option("--count", type=COUNT, default=8, metavar="N", help="Networks to train.")
 @click.option(
-    "--epochs", type=parse_numbers, default="0.5,1,2,4,7,10", metavar="LIST",
+    "--epochs", type=parse_numbers, default=None, metavar="LIST", show_default="as suit the images",
     help="When a network is taken into the pool; training ends at the last.",
 )  # fmt: skip
 @click.option(
@@ -38,11 +38,11 @@ def parse_numbers(text: str) -> tuple[float, ...]:
 )  # fmt: skip
 @click.option(
     "--optimiser", type=click.Choice(OPTIMISERS), default="muon",
-    help="What trains them; sgd wants more epochs.",
+    help="What trains them; sgd takes more epochs.",
 )  # fmt: skip
-@click.option("--draws", type=COUNT, default=8, metavar="N", help="Augmentations of every network.")
+@click.option("--draws", type=COUNT, default=4, metavar="N", help="Augmentations of every network.")
 @click.option(
-    "--frequencies", type=COUNT, default=1024, metavar="N",
+    "--frequencies", type=COUNT, default=256, metavar="N",
     help="Arguments of the characteristic functions kept for --loss ncfm.",
 )  # fmt: skip
 def pool_command(
@@ -60,8 +60,7 @@ def pool_command(
         from ddcodec.distill.trained.pools import PoolSettings, make_pool
 
         pool = PoolSettings(**settings)
-        members = len(pool.epochs) + len(pool.mixes)
-        networks = f"{pool.count} trained, {members} of each in the pool"
+        networks = f"{pool.count} trained, {pool.members} of each in the pool"
         return partial(make_pool, settings=pool), networks
 
     make_networks(dataset, data, size, folder, device, prepare)

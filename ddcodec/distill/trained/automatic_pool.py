@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import torch
 from ddcodec.datasets.base import Dataset, split_validation
 from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.distill.trained.network_training import ProgressCallback
-from ddcodec.distill.trained.pools import SCHEDULES, PoolSettings, make_pool
+from ddcodec.distill.trained.pools import PoolSettings, make_pool
 from ddcodec.distill.trained.store import KEPT_VERSION
 from ddcodec.errors import OutputError
 from ddcodec.ranks import ALONE, Ranks
@@ -21,14 +20,8 @@ AUTOMATIC, OWN, RANDOM = "auto", "own", "random"
 """Names that stand for no folder: the better of the other two for the number of images, the pool of
 the cache, and fresh random networks."""
 
-MOMENTS = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
-"""Parts of a training after which its network is taken into the pool."""
-
-FEWEST_EPOCHS, MOST_EPOCHS = 3, 10
-FEWEST_UPDATES = 2_000
-"""A training has at least so many, if its epochs are not the most: on CIFAR-10 they are the fewest,
-164 CPU seconds for a network that is as good to look through as one by SGD of 600
-(docs/results/hard-labels.md)."""
+COUNT = 2
+"""Networks of it: more teach more, and take as long each (`ddc pool --count`)."""
 
 
 def uses_random_networks(pool: str, random_from: int | None, images_per_class: int) -> bool:
@@ -45,10 +38,7 @@ def uses_random_networks(pool: str, random_from: int | None, images_per_class: i
 
 def automatic_settings(num_images: int) -> PoolSettings:
     """Return what the automatic pool of a training part of so many images is made of."""
-    wanted = FEWEST_UPDATES * SCHEDULES[PoolSettings.optimiser].batch_size / max(num_images, 1)
-    epochs = min(max(math.ceil(wanted), FEWEST_EPOCHS), MOST_EPOCHS)
-    stations = tuple(round(epochs * part, 2) for part in MOMENTS)
-    return PoolSettings(count=2, epochs=stations, draws=4, frequencies=256)
+    return PoolSettings(count=COUNT, epochs=PoolSettings().epochs_for(num_images))
 
 
 def automatic_pool(

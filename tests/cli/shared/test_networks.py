@@ -98,7 +98,7 @@ def test_choices_are_those_of_the_package() -> None:
         for option in ddc.commands[name].params:
             if isinstance(option, click.Option) and hasattr(settings, str(option.name)):
                 default = option.default
-                if option.type.name == "parse_numbers":
+                if option.type.name == "parse_numbers" and default is not None:
                     default = parse_numbers(str(default))
                 assert default == getattr(settings, str(option.name)), option.name
 

@@ -1,29 +1,20 @@
-"""The automatic pool: how long its networks are trained."""
+"""The automatic pool: what it is made of."""
 
-import pytest
-
-from ddcodec.distill.trained.automatic_pool import (
-    FEWEST_EPOCHS,
-    FEWEST_UPDATES,
-    MOST_EPOCHS,
-    automatic_settings,
-)
+from ddcodec.distill.trained.automatic_pool import automatic_settings
+from ddcodec.distill.trained.pools import PoolSettings
 
 
-@pytest.mark.parametrize(
-    ("num_images", "epochs"),
-    [(1, 10), (8_522, 10), (20_000, 7), (32_000, 4), (45_000, 3), (1_200_000, 3)],
-)
-def test_the_epochs_of_some_sizes(num_images: int, epochs: int) -> None:
-    """Ten for a few thousand images, three from CIFAR-10 on."""
-    assert automatic_settings(num_images).epochs[-1] == epochs
-
-
-@pytest.mark.parametrize("num_images", range(1, 100_000, 997))
-def test_updates_are_enough_or_epochs_the_most(num_images: int) -> None:
-    """Moments rise to the last epoch, and a training is as long as was promised."""
-    settings = automatic_settings(num_images)
-    last = settings.epochs[-1]
-    assert FEWEST_EPOCHS <= last <= MOST_EPOCHS
-    assert last == MOST_EPOCHS or last * num_images / 64 >= FEWEST_UPDATES
-    assert len(settings.epochs) == 6 and settings.epochs[0] > 0
+def test_what_it_is_made_of() -> None:
+    """Literally: its folder in the cache is named after these, and a run made by it repeats."""
+    assert automatic_settings(45_000) == PoolSettings(
+        count=2,
+        epochs=(0.15, 0.3, 0.6, 1.2, 2.1, 3.0),
+        mixes=(0.25, 0.5, 0.75),
+        draws=4,
+        frequencies=256,
+        optimiser="muon",
+        arch="convnet",
+        network_width=64,
+        seed=0,
+    )
+    assert automatic_settings(8_000).epochs == (0.5, 1.0, 2.0, 4.0, 7.0, 10.0)

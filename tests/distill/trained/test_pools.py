@@ -22,7 +22,13 @@ from ddcodec.distill.losses import LOSSES, CharacteristicMatching, DistributionM
 from ddcodec.distill.trained import network_files
 from ddcodec.distill.trained.automatic_pool import uses_random_networks
 from ddcodec.distill.trained.pool_views import Pool
-from ddcodec.distill.trained.pools import PoolSettings, make_pool
+from ddcodec.distill.trained.pools import (
+    FEWEST_EPOCHS,
+    FEWEST_UPDATES,
+    MOST_EPOCHS,
+    PoolSettings,
+    make_pool,
+)
 from ddcodec.errors import DataError, RecipeError
 from ddcodec.networks import augment
 from ddcodec.networks.normalise import Renormalisation
@@ -256,6 +262,26 @@ def test_settings_that_make_no_pool(change: dict[str, object]) -> None:
     """Each setting is checked."""
     with pytest.raises(RecipeError):
         dataclasses.replace(PoolSettings(), **change)
+
+
+@pytest.mark.parametrize(
+    ("num_images", "epochs"),
+    [(1, 10), (8_522, 10), (20_000, 7), (32_000, 4), (45_000, 3), (1_200_000, 3)],
+)
+def test_the_epochs_of_some_sizes(num_images: int, epochs: int) -> None:
+    """Ten for a few thousand images, three from CIFAR-10 on; by sgd always ten."""
+    assert PoolSettings().epochs_for(num_images)[-1] == epochs
+    assert PoolSettings(optimiser="sgd").epochs_for(num_images)[-1] == 10
+    assert PoolSettings(epochs=(0, 2)).epochs_for(num_images) == (0, 2)
+
+
+@pytest.mark.parametrize("num_images", range(1, 100_000, 997))
+def test_updates_are_enough_or_epochs_the_most(num_images: int) -> None:
+    """Moments rise to the last epoch, and a training is as long as was promised."""
+    epochs = PoolSettings().epochs_for(num_images)
+    assert FEWEST_EPOCHS <= epochs[-1] <= MOST_EPOCHS
+    assert epochs[-1] == MOST_EPOCHS or epochs[-1] * num_images / 64 >= FEWEST_UPDATES
+    assert len(epochs) == 6 and epochs[0] > 0
 
 
 def test_who_looks_through_random_networks() -> None:
