@@ -81,8 +81,8 @@ def test_train_with_labeler(tmp_path: Path) -> None:
 # SHA-256 of the pixels of all images: as they are, and in the second rendition.
 FILES = {
     "cifar10-3k": (
-        "86d8a5e5ec45e031045940a39717776472a74f286f7eac2655f195289f59c4ca",
-        "319acf11348b64a18b9b2d286fe1b22a6e4b2e71c19d15f5e26cef29b191bba2",
+        "c3f9597b4a1764022f8f5f9866d9eaf52b5e48fb5573922a70b5fe4d85b3a606",
+        "949b0ffbacc53f3e791b1ef2376d42772f9e29545a2bc340d3a2e132b1f9887e",
     ),
     "cifar10-10k": (
         "47c280d9cb97295919b8d8c91c3a45b618851c59ffcedf0b25ea23bc5a94673c",
