@@ -68,8 +68,8 @@ class PoolSettings:
     per entry of `mixes`, a network between its initial and its last weights.
 
     Attributes:
-        count: Training runs. Eight teach a file of 3 kB per class of CIFAR-10 a point and a half
-            more than two (docs/results/hard-labels.md).
+        count: Training runs. Eight teach a file of 3 kB per class of CIFAR-10 about a point more
+            than two (docs/results/hard-labels.md).
         epochs: When members are taken, rising; parts of an epoch are allowed, 0 is untrained.
             None takes them at `MOMENTS` of as many epochs as suit the number of images.
         mixes: Shares in (0, 1) of the last weights; the rest is the initial ones.
