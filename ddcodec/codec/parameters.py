@@ -25,6 +25,7 @@ NUM_STEP_EXPONENTS = 13
 """Steps are 2^0 … 2^−12, the resolution of activations."""
 
 NUM_SHIFTS = 16
+VALUES_AT_ONCE = 1 << 16
 DETAIL_BITS = float(np.log2(NUM_STEP_EXPONENTS * NUM_SHIFTS * tables.NUM_SCALES))
 """Cost of one tensor's step, shift and scale index in bits."""
 
@@ -148,5 +149,7 @@ def fitting_log2_scale(tensor: Tensor, step_exponent: int) -> float:
 
     scaled = tensor.reshape(-1) * 2.0**step_exponent
     log2_scales = torch.linspace(-5, 16, 169, dtype=scaled.dtype, device=scaled.device)
-    costs = torch.stack([continuous_bits(scaled, scale).sum() for scale in log2_scales])
+    # Small tensors at all scales at once; more values than that fall out of the cache.
+    groups = torch.split(log2_scales[:, None], max(1, VALUES_AT_ONCE // max(1, len(scaled))))
+    costs = torch.cat([continuous_bits(scaled, group).sum(1) for group in groups])
     return float(log2_scales[costs.argmin()])
