@@ -81,8 +81,8 @@ def test_train_with_labeler(tmp_path: Path) -> None:
 # SHA-256 of the pixels of all images: as they are, and in the second rendition.
 FILES = {
     "cifar10-3k": (
-        "c3f9597b4a1764022f8f5f9866d9eaf52b5e48fb5573922a70b5fe4d85b3a606",
-        "949b0ffbacc53f3e791b1ef2376d42772f9e29545a2bc340d3a2e132b1f9887e",
+        "31849a1c8c1a110b6edab49b9e20c4ffc3fc3451b36e37d2c4cdcd1d3832c44c",
+        "f1364a6bb14d11ae955a8d8b8c6bc1fd7aa0ab27c0565f282f082d5af3d6c6b8",
     ),
     "cifar10-10k": (
         "47c280d9cb97295919b8d8c91c3a45b618851c59ffcedf0b25ea23bc5a94673c",
