@@ -85,8 +85,8 @@ FILES = {
         "f1364a6bb14d11ae955a8d8b8c6bc1fd7aa0ab27c0565f282f082d5af3d6c6b8",
     ),
     "cifar10-10k": (
-        "47c280d9cb97295919b8d8c91c3a45b618851c59ffcedf0b25ea23bc5a94673c",
-        "9832c1da01d8eb6471ff107efdcad16408f4d6562e366232c514e33a1d87283d",
+        "05922ef81456b40e40d1b586e87a34b91347a7b23755ca37dcbeafe86c71eb94",
+        "ba0f82154c556f0bf4bcbe904e01d67e438a0edc3bfee463c73014a02b4be57e",
     ),
     "cifar10-1k-labeler": (
         "a69fbe7cc902fa1dd8583c68a50416442d986c0161d0ea0f4dcb5bc7e1ef4522",

@@ -32,7 +32,8 @@ BROKEN = r"cannot read the archive '.*' \({}\); download or pack it again"
         (bombs.digits_tar, HEADERS, 16),
         (bombs.shared_tar, "sets 300 fields for all of its members", 16),
         (bombs.members_tar, "has over 30,042 members, more than files as small", 16),
-        (bombs.folders_tar, BROKEN.format("headers that only announce headers"), 16),
+        # Which comes first depends on the recursion limit, which other tests may have raised.
+        (bombs.folders_tar, f"headers that only announce headers|{HEADERS}", 16),
         (bombs.back_tar, BROKEN.format("it leads back"), 16),
         (bombs.sparse_tar, "stores 'ant/hole.png' with holes; .* --sparse", 16),
         (bombs.zeros_tar, CLAIM, 16),
