@@ -1,7 +1,8 @@
 """Archives that claim more than they hold, lead elsewhere or never end."""
 
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import archive_bombs as bombs
@@ -23,6 +24,15 @@ CLAIM = "claims .* bytes but stores .*; if you trust it, unpack it and pass the 
 BROKEN = r"cannot read the archive '.*' \({}\); download or pack it again"
 
 
+@pytest.fixture(autouse=True)
+def _usual_recursion_limit() -> Iterator[None]:
+    """Python's own: with more, as other tests may leave it, another limit is met first."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1000)
+    yield
+    sys.setrecursionlimit(before)
+
+
 @pytest.mark.parametrize(
     ("craft", "message", "most_mib"),
     [
@@ -32,8 +42,7 @@ BROKEN = r"cannot read the archive '.*' \({}\); download or pack it again"
         (bombs.digits_tar, HEADERS, 16),
         (bombs.shared_tar, "sets 300 fields for all of its members", 16),
         (bombs.members_tar, "has over 30,042 members, more than files as small", 16),
-        # Which comes first depends on the recursion limit, which other tests may have raised.
-        (bombs.folders_tar, f"headers that only announce headers|{HEADERS}", 16),
+        (bombs.folders_tar, BROKEN.format("headers that only announce headers"), 16),
         (bombs.back_tar, BROKEN.format("it leads back"), 16),
         (bombs.sparse_tar, "stores 'ant/hole.png' with holes; .* --sparse", 16),
         (bombs.zeros_tar, CLAIM, 16),
