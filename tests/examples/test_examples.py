@@ -81,8 +81,8 @@ def test_train_with_labeler(tmp_path: Path) -> None:
 # SHA-256 of the pixels of all images: as they are, and in the second rendition.
 FILES = {
     "cifar10-3k": (
-        "31849a1c8c1a110b6edab49b9e20c4ffc3fc3451b36e37d2c4cdcd1d3832c44c",
-        "f1364a6bb14d11ae955a8d8b8c6bc1fd7aa0ab27c0565f282f082d5af3d6c6b8",
+        "f96494245f080e0a226ae432029c1a0f3cf4afb4362e4ed444813816909780da",
+        "bbd6f4c2c1f32b96e763eb285fe78535bdae5576bba3762ea9b300533f073123",
     ),
     "cifar10-10k": (
         "05922ef81456b40e40d1b586e87a34b91347a7b23755ca37dcbeafe86c71eb94",
