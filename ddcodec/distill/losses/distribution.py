@@ -23,14 +23,11 @@ class DistributionOptions:
     """Settings of distribution matching alone.
 
     Attributes:
-        cross_entropy: Weight of the trained pool networks' cross-entropy on the synthetic images.
-            It was chosen when young networks judged as well: with ten images per class of CIFAR-10
-            in pixel space and 200 steps under three of them (width 32), students reached 28.0 %
-            without it, 30.7 at weight 1, 35.4 at 5, 37.7 at 20 and 33.5 at 100 (validation part,
-            two students of one run each).
+        cross_entropy: Weight of the trained pool networks' mean cross-entropy on the synthetic
+            images of a class; None for one that follows from their number.
     """
 
-    cross_entropy: float = 10.0
+    cross_entropy: float | None = None
 
 
 class DistributionMatching(EmbeddingMatching):

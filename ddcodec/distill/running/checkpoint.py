@@ -15,7 +15,7 @@ from ddcodec.kept.seal import load_sealed, save_sealed
 from ddcodec.kept.state import checked_count, checked_threads
 from ddcodec.version import __version__
 
-VERSION = 3
+VERSION = 4
 """Raised whenever the same settings would go on differently from what is kept."""
 
 DATASET = "dataset"

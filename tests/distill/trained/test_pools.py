@@ -195,6 +195,21 @@ def test_cross_entropy_is_that_of_the_network_as_its_training_ended(pool: Path) 
     assert untrained == found.num_views * 2 // 3
 
 
+@pytest.mark.parametrize(("per_class", "weight"), [(1, 20.0), (20, 20.0), (25, 16.0), (80, 5.0)])
+def test_the_more_images_the_milder_the_judge(pool: Path, per_class: int, weight: float) -> None:
+    """Without a weight it is 400 over the images of the class, and 20 at most."""
+    shape = (per_class, *training_data()[0].shape[1:])
+    images = torch.rand(shape, generator=torch.Generator().manual_seed(1))
+    labels = torch.zeros(per_class, dtype=torch.int64)
+    settings = dataclasses.replace(SETTINGS, pool=str(pool))
+    given = dataclasses.replace(settings, options={"cross_entropy": weight})
+    values = [
+        DistributionMatching(*training_data(), one)(images, labels, 0).item()
+        for one in (settings, given)
+    ]
+    assert values[0] == values[1]
+
+
 def test_a_pool_advises_a_rate(pool: Path) -> None:
     """Files made through a pool advise three times the usual rate, those without one nothing."""
     through = DistributionMatching(*training_data(), dataclasses.replace(SETTINGS, pool=str(pool)))
