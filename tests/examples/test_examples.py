@@ -85,8 +85,8 @@ FILES = {
         "bbd6f4c2c1f32b96e763eb285fe78535bdae5576bba3762ea9b300533f073123",
     ),
     "cifar10-10k": (
-        "05922ef81456b40e40d1b586e87a34b91347a7b23755ca37dcbeafe86c71eb94",
-        "ba0f82154c556f0bf4bcbe904e01d67e438a0edc3bfee463c73014a02b4be57e",
+        "7ed7e868b16c99f180baa215ed3b9c467e5523a704d503577c11e9cfbbb96f18",
+        "32994fcc8df446c7b66aeb0a2fb8c89177668ec99f9b9147ec6b96dcf338dd2f",
     ),
     "cifar10-1k-labeler": (
         "a69fbe7cc902fa1dd8583c68a50416442d986c0161d0ea0f4dcb5bc7e1ef4522",
