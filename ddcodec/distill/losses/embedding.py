@@ -30,8 +30,8 @@ from ddcodec.networks.normalise import Renormalisation
 JUDGED_IMAGES = 400
 """Weight of the cross-entropy of a class, times its images. The mean of n random images is off by
 their variance over n, so the more images there are, the less is left for the distance to mend, and
-a judge of constant weight would make them all alike in what it looks for, away from the mean of
-real ones. CIFAR-10, 200 and 500 images per class: docs/results/hard-labels.md."""
+a judge of constant weight pulls their mean away from that of real ones. CIFAR-10, 200 and 500
+images per class: docs/results/hard-labels.md."""
 
 HARDEST_JUDGE = 20.0
 """Weight at most. With ten images per class of CIFAR-10 in pixel space and 200 steps under three
