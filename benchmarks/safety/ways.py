@@ -94,7 +94,7 @@ def all_ways() -> list[Way]:
         distilled("--loss ncfm", "--loss", "ncfm"),
         distilled("--loss tm", "--loss", "tm", "--experts", "experts", "--loss-option",
                   "student_steps=2", before=("experts",)),
-        distilled("--pool own", "--loss", "dm", "--pool", "own"),
+        distilled("--pool auto", "--loss", "dm", "--pool", "auto"),
         distilled("--labels soft", "--loss", "none", "--labels", "soft", "--teacher", "teacher",
                   "--bpc", "800", before=("teacher",)),
         distilled("--labels labeler", "--labels", "labeler", small=LABELED),

@@ -121,6 +121,13 @@ def test_automatic_pool_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert len(list((tmp_path / "pools").iterdir())) == 1
 
 
+def test_random_networks_need_no_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--pool random` leaves the cache empty."""
+    monkeypatch.setenv("DDC_CACHE", str(tmp_path))
+    _run(loss="dm", pool="random", joint_steps=2)
+    assert not list(tmp_path.rglob("*"))
+
+
 def test_grey_images_and_progress() -> None:
     """One channel works, and every phase reports rising steps."""
     seen: list[Progress] = []

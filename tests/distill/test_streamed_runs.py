@@ -60,8 +60,8 @@ def _never_whole(images: StreamedImages, dtype: Any = None, copy: Any = None) ->
 @pytest.mark.parametrize(
     "settings",
     [
-        {"init": "herding", "loss": "dm", "pool": "own"},
-        {"init": "packed", "loss": "gm", "pool": "own"},
+        {"init": "herding", "loss": "dm", "pool": "auto"},
+        {"init": "packed", "loss": "gm", "pool": "auto"},
     ],
     ids=lambda settings: settings["loss"],
 )

@@ -87,9 +87,9 @@ _OPTIONS = (
         help="A setting of the loss alone; may be repeated.",
     ),
     click.option(
-        "--pool", metavar="auto|own|random|FOLDER", default="auto",
-        help="Networks for dm and ncfm: own is made once for a dataset and kept in the cache, "
-        "random are fresh ones, auto chooses by images per class; or those of `ddc pool`.",
+        "--pool", metavar="auto|random|FOLDER", default="auto",
+        help="Networks for dm and ncfm: auto is made once for a dataset and kept in the cache, "
+        "random are fresh ones; or those of `ddc pool`.",
     ),
     click.option(
         "--experts", metavar="FOLDER", show_default="none",

@@ -112,9 +112,6 @@ class DistillationLoss(Protocol):
     shared_by_ranks: ClassVar[bool] = False
     """Whether several processes share the work; of other losses each of them does all."""
 
-    random_networks_from: ClassVar[int | None] = None
-    """Images per class from which the loss does as well without a pool, where that was measured."""
-
     def classes_for_step(self, step: int) -> Tensor | None:
         """Return the classes (int64, K) whose synthetic images a step wants, or None for all."""
         return None

@@ -42,10 +42,6 @@ class DistributionMatching(EmbeddingMatching):
     `EmbeddingMatching`, also for arguments and errors.
     """
 
-    random_networks_from = 400
-    """Measured on CIFAR-10 at 40 and 110 images per class, where a pool teaches far more
-    (docs/results/ablations.md); so many that it does not are a guess."""
-
     def __init__(
         self,
         real_images: Pixels,

@@ -49,9 +49,8 @@ class Recipe:
     Attributes:
         bytes_per_class: the budget.
         loss: a key of `LOSSES`, `module:Class` for one of the user's own, or `none`.
-        pool: for losses that can use one: `own` makes one of the dataset's own and keeps it in the
-            cache, `random` takes fresh random networks, `auto` the better of both for the number of
-            images per class, anything else is a folder of `ddc pool`.
+        pool: for losses that can use one: `auto` makes one of the dataset's own and keeps it in the
+            cache, `random` takes fresh random networks, anything else is a folder of `ddc pool`.
         experts: folder of `ddc experts` for losses that follow trajectories.
         loss_options: settings of the loss alone, by name.
         init: which real images a run starts from, `random`, `herding` or `teacher`, or `crops` of

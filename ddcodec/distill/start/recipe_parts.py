@@ -22,13 +22,7 @@ from ddcodec.distill.recipe.recipe import Recipe
 from ddcodec.distill.running.progress import Progress, ProgressCallback
 from ddcodec.distill.start.crop_choice import PACKS, CropChoice, Surprise, teacher_surprise
 from ddcodec.distill.start.initial_images import INITIALISERS, PoolLook, choose_initial_images
-from ddcodec.distill.trained.automatic_pool import (
-    AUTOMATIC,
-    OWN,
-    RANDOM,
-    automatic_pool,
-    uses_random_networks,
-)
+from ddcodec.distill.trained.automatic_pool import AUTOMATIC, RANDOM, automatic_pool
 from ddcodec.distill.trained.network_training import TrainingProgress
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.format.header import Header
@@ -63,8 +57,7 @@ def build_distillation(
     mean = tuple(value / 256 for value in header.mean)
     std = tuple(value / 256 for value in header.std)
     pool = None
-    random_from = getattr(builder, "random_networks_from", None)
-    if few_classes and not uses_random_networks(recipe.pool, random_from, most_per_class):
+    if few_classes and recipe.pool != RANDOM:
         pool = str(_pool_folder(dataset, recipe, representation.device, on_progress, ranks))
     settings = LossSettings(
         mean=mean,
@@ -134,7 +127,7 @@ def _pool_folder(
     ranks: Ranks,
 ) -> Path:
     """Return the folder of the pool a recipe names, or of the automatic one, made if missing."""
-    if recipe.pool not in (AUTOMATIC, OWN, RANDOM):
+    if recipe.pool not in (AUTOMATIC, RANDOM):
         return user_path(recipe.pool)
 
     budget_bytes = round(recipe.bytes_per_class * dataset.num_classes)

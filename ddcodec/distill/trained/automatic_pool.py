@@ -16,24 +16,11 @@ from ddcodec.distill.trained.store import KEPT_VERSION
 from ddcodec.errors import OutputError
 from ddcodec.ranks import ALONE, Ranks
 
-AUTOMATIC, OWN, RANDOM = "auto", "own", "random"
-"""Names that stand for no folder: the better of the other two for the number of images, the pool of
-the cache, and fresh random networks."""
+AUTOMATIC, RANDOM = "auto", "random"
+"""Names that stand for no folder: the pool of the cache, and fresh random networks."""
 
 COUNT = 2
 """Networks of it: more teach more, and take as long each (`ddc pool --count`)."""
-
-
-def uses_random_networks(pool: str, random_from: int | None, images_per_class: int) -> bool:
-    """Tell whether a loss looks through fresh random networks instead of a pool.
-
-    Args:
-        pool: as the recipe names it.
-        random_from: images per class from which the loss does as well without a pool, or None.
-        images_per_class: of the largest class.
-    """
-    enough = random_from is not None and images_per_class >= random_from
-    return pool == RANDOM or (pool == AUTOMATIC and enough)
 
 
 def automatic_settings(num_images: int) -> PoolSettings:

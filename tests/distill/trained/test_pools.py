@@ -20,7 +20,6 @@ from distill.loss_inputs import (
 
 from ddcodec.distill.losses import LOSSES, CharacteristicMatching, DistributionMatching
 from ddcodec.distill.trained import network_files
-from ddcodec.distill.trained.automatic_pool import uses_random_networks
 from ddcodec.distill.trained.pool_views import Pool
 from ddcodec.distill.trained.pools import (
     FEWEST_EPOCHS,
@@ -297,14 +296,3 @@ def test_updates_are_enough_or_epochs_the_most(num_images: int) -> None:
     assert FEWEST_EPOCHS <= epochs[-1] <= MOST_EPOCHS
     assert epochs[-1] == MOST_EPOCHS or epochs[-1] * num_images / 64 >= FEWEST_UPDATES
     assert len(epochs) == 6 and epochs[0] > 0
-
-
-def test_who_looks_through_random_networks() -> None:
-    """`auto` leaves the pool only where the loss is known to do without, and by number."""
-    assert uses_random_networks("random", None, 1)
-    assert not uses_random_networks("own", 100, 500)
-    assert not uses_random_networks("my-pool", 100, 500)
-    assert not uses_random_networks("auto", 100, 99)
-    assert uses_random_networks("auto", 100, 100)
-    assert not uses_random_networks("auto", None, 10_000)
-    assert LOSSES["dm"].random_networks_from == 400
