@@ -1,7 +1,7 @@
 """Accuracy of float pixels that a loss moves: what a loss teaches where nothing is coded.
 
-    python benchmarks/ladder.py cifar10 --data cifar10.tar.xz --loss tm --experts experts \
-        --spc 10 --width 64 --steps 400 --judge 0 100 400 -o tm10
+    python benchmarks/ladder/float_pixels.py cifar10 --data cifar10.tar.xz --loss tm \
+        --experts experts --spc 10 --width 64 --steps 400 --judge 0 100 400 -o tm10
 
 One rung of the ladder of docs/results/hard-labels.md. There are no latents, no rate and no file, so
 that a gap to a published figure is the fault of loss, networks or data. Images are judged at the
