@@ -22,11 +22,13 @@ from torch import Tensor
 
 import ddcodec
 from ddcodec.datasets import load_dataset
+from ddcodec.datasets.base import rows_of_classes
+from ddcodec.distill.trained.embedder import Embedder
 from ddcodec.distill.trained.pool_views import Pool, PoolView
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.networks import augment, normalise
 
-CHUNK = 64
+EMBEDDER = Embedder(torch.device("cpu"), bfloat16=False)
 MOST_JUDGED = 1000
 """Images of a set that are judged one by one, spread evenly over it."""
 
@@ -69,9 +71,7 @@ def mean_distance(images: Images, pool: Pool, every: int) -> float:
 
 def _class_mean(pixels: Tensor, pool: Pool, view: PoolView) -> Tensor:
     seen = augment.apply(normalise(pixels, pool.mean, pool.std), view.augmentation)
-    return torch.cat(
-        [view.network.features(part).float() for part in torch.split(seen, CHUNK)]
-    ).mean(0)
+    return EMBEDDER.embed(view.network, seen, 0).mean(0)
 
 
 @torch.no_grad()
@@ -82,18 +82,18 @@ def judgement(images: Images, pool: Pool) -> Judgement:
     labels = images.labels[rows]
     numbers = []
     for network in pool.last_networks():
-        logits = torch.cat([network(part).float() for part in torch.split(seen, CHUNK)])
+        logits = network.classifier(EMBEDDER.embed(network, seen, 0))
         surprise = F.cross_entropy(logits, labels, reduction="none")
         right = (logits.argmax(1) == labels).float()
         numbers.append([float(surprise.mean()), float(surprise.quantile(0.9)), float(right.mean())])
     return Judgement(*(float(value) for value in np.mean(numbers, axis=0)))
 
 
-def real_images(dataset: str, data: str | None, count: int) -> Images:
-    """Return the first images of each class of the training part, as the dataset orders them."""
-    part = TrainingPart.of(load_dataset(dataset, data))
-    rows = torch.cat([(part.labels == k).nonzero()[:count, 0] for k in range(part.num_classes)])
-    pixels = torch.as_tensor(np.asarray(part.pixels[rows.numpy()]))
+def real_images(part: TrainingPart, count: int) -> Images:
+    """Return the first images of each class, as the dataset orders them."""
+    classes = rows_of_classes(part.labels.numpy(), part.num_classes)
+    rows = np.concatenate([members[:count] for members in classes])
+    pixels = torch.as_tensor(np.asarray(part.pixels[rows]))
     return Images(f"real images, {count} of each class", pixels, part.labels[rows].long())
 
 
@@ -114,8 +114,9 @@ def main() -> None:
     parser.add_argument("--real", nargs="+", type=int, default=[500], metavar="N")
     parser.add_argument("--every", type=int, default=13, help="Look through every n-th view.")
     asked = parser.parse_args()
+    part = TrainingPart.of(load_dataset(asked.dataset, asked.data))
     sets = [coded_images(path) for path in asked.files]
-    sets += [real_images(asked.dataset, asked.data, count) for count in asked.real]
+    sets += [real_images(part, count) for count in asked.real]
     table = Table("images", "pool", "distance", "cross-entropy", "exceeded by a tenth", "right, %")
     for folder in asked.pools:
         pool = Pool(Path(folder), torch.device("cpu"), {})
