@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 
 from ddcodec.errors import RecipeError
 
+DSA_OPERATIONS = ("color", "crop", "cutout", "flip", "scale", "rotate")
+"""All keys of `ddcodec.networks.augment.OPERATIONS`, in their order."""
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -30,6 +33,7 @@ class Protocol:
         network_width: Channels of the networks' first convolutions; None for the published ones.
         networks: Networks trained where no seeds are given.
         augment: Whether DSA is applied, one operation per batch and parameters per image.
+        operations: Those that DSA draws from.
         always: Operations of DSA that every batch goes through first, in this order.
         cutmix: Probability that a batch is mixed by CutMix.
         mixup: Probability that a batch is mixed by mixup instead.
@@ -55,6 +59,7 @@ class Protocol:
     network_width: int | None = None
     networks: int = 5
     augment: bool = True
+    operations: tuple[str, ...] = DSA_OPERATIONS
     always: tuple[str, ...] = ()
     cutmix: float = 0.0
     mixup: float = 0.0
@@ -161,7 +166,18 @@ PROTOCOLS: dict[str, Protocol] = {
     # The same at the rate that trajectory matching has learned along with the images, as MTT and
     # its successors are judged (Cazenavette et al. 2022, section 3.3).
     "learned": Protocol("learned", epochs=1000, learned_rate=True),
-    # The same recipe cut short, for work on a CPU.
+    # The protocol of IDC (Kim et al., ICML 2022; its public code), whose students mix images.
+    "idc": Protocol(
+        "idc",
+        epochs=1000,
+        batch_size=64,
+        schedule="two_steps",
+        networks=3,
+        always=("flip", "color"),
+        operations=("crop", "scale", "rotate"),
+        cutmix=0.5,
+    ),
+    # The same recipe as `standard` cut short, for work on a CPU.
     "quick": Protocol("quick", updates=2000, batch_size=64),
     # What a training set can give where the field's recipe is not the question; see docs/cli.md.
     "tuned": _TUNED,

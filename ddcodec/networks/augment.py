@@ -7,7 +7,7 @@ several batches: that is what lets real and synthetic images see the same augmen
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,18 +42,24 @@ class AugmentationDraw:
     uniforms: Tensor
 
 
-def draw(generator: torch.Generator, batch_size: int, siamese: bool) -> AugmentationDraw:
-    """Draw one of the six operations, each with probability 1/6, and its parameters.
+def draw(
+    generator: torch.Generator,
+    batch_size: int,
+    siamese: bool,
+    operations: Sequence[str] | None = None,
+) -> AugmentationDraw:
+    """Draw one of some operations, each as probable as any other, and its parameters.
 
     Args:
         generator: Source of all randomness; lives on the CPU.
         batch_size: Images the draw is for; ignored when siamese.
         siamese: Share one parameter set over the whole batch, and over any other batch.
+        operations: Keys of `OPERATIONS`; None for all six.
 
     Returns:
         The draw, on the CPU; `apply` moves it to the images.
     """
-    names = list(OPERATIONS)
+    names = list(OPERATIONS if operations is None else operations)
     index = int(torch.randint(len(names), (1,), generator=generator))
     rows = 1 if siamese else batch_size
     return AugmentationDraw(names[index], torch.rand(rows, UNIFORMS, generator=generator))

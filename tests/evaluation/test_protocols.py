@@ -7,6 +7,9 @@ import pytest
 from ddcodec import networks
 from ddcodec.errors import RecipeError
 from ddcodec.evaluation import PROTOCOLS, Protocol
+from ddcodec.evaluation.protocols import DSA_OPERATIONS
+from ddcodec.evaluation.students.optimisers import learning_rate
+from ddcodec.networks import augment
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
@@ -30,6 +33,18 @@ def test_standard_is_the_published_protocol() -> None:
     network = networks.build("convnet", (3, 32, 32), 10, seed=0, network_width=width)
     assert sum(parameter.numel() for parameter in network.parameters()) == 320_010
     assert standard.total_updates(640) == 3000
+
+
+def test_idc_is_the_published_protocol() -> None:
+    """`idc` carries the settings of IDC for CIFAR-10, and draws from operations that there are."""
+    idc = PROTOCOLS["idc"]
+    assert (idc.learning_rate, idc.momentum, idc.weight_decay) == (0.01, 0.9, 5e-4)
+    assert (idc.batch_size, idc.epochs, idc.optimiser) == (64, 1000, "sgd")
+    assert (idc.always, idc.operations) == (("flip", "color"), ("crop", "scale", "rotate"))
+    assert (idc.cutmix, idc.mixup, idc.augment, idc.all_labels) == (0.5, 0.0, True, False)
+    assert tuple(augment.OPERATIONS) == DSA_OPERATIONS == PROTOCOLS["standard"].operations
+    rates = [learning_rate(idc, update, 6000) for update in (0, 3999, 4000, 4999, 5000, 5999)]
+    assert rates == pytest.approx([0.01, 0.01, 0.002, 0.002, 0.0004, 0.0004])
 
 
 def test_quick_is_standard_cut_short() -> None:

@@ -50,6 +50,14 @@ def test_draw_is_reproducible_and_covers_all_operations() -> None:
     assert min(names.count(name) for name in OPERATIONS) > 60
 
 
+def test_draw_keeps_to_the_operations_it_is_given() -> None:
+    """Two hundred draws of two operations see both of them and no other."""
+    generator = torch.Generator().manual_seed(3)
+    names = [draw(generator, 5, False, ("crop", "rotate")).operation for _ in range(200)]
+    assert set(names) == {"crop", "rotate"}
+    assert min(names.count(name) for name in set(names)) > 60
+
+
 def test_siamese_draw_fits_batches_of_any_size() -> None:
     """A siamese draw has one row and treats an image alike in two different batches."""
     augmentation = draw(torch.Generator().manual_seed(0), 8, siamese=True)

@@ -78,9 +78,10 @@ def parse_values(text: str) -> tuple[float, ...]:
 @click.option(
     "--protocol", type=click.Choice(PROTOCOLS), default="standard",
     help="standard: 1000 epochs, the field's; learned: at the rate that the file has learned, if "
-    "any; tuned: 2500 updates of AdamW with CutMix and all "
-    "labels; muon: 10000 small updates of Muon, as many views; patient: 30000 of them, and a "
-    "labeler's feature maps; quick: standard cut to 2000 updates; glance: to 500.",
+    "any; idc: 1000 epochs with CutMix, as IDC is judged; tuned: 2500 updates "
+    "of AdamW with CutMix and all labels; muon: 10000 small updates of Muon, as many views; "
+    "patient: 30000 of them, and a labeler's feature maps; quick: standard cut to 2000 updates; "
+    "glance: to 500.",
 )  # fmt: skip
 @click.option(
     "--arch", type=parse_names, default="convnet", metavar="NAME,...",

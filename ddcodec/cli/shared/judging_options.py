@@ -11,7 +11,7 @@ from ddcodec.cli.shared.options import COUNT, Decorator, whole_number
 if TYPE_CHECKING:
     from ddcodec.evaluation import Protocol
 
-PROTOCOLS = ("standard", "learned", "tuned", "muon", "patient", "quick", "glance")
+PROTOCOLS = ("standard", "learned", "idc", "tuned", "muon", "patient", "quick", "glance")
 
 DEFAULT_REPEATS = {"quick": 3, "glance": 1}
 """Networks where that differs from the protocol's own number."""

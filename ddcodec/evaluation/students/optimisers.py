@@ -57,6 +57,9 @@ OPTIMISERS: dict[str, Callable[[Classifier, Protocol], Optimisers]] = {
 
 SCHEDULES: dict[str, Callable[[int, int], float]] = {
     "step": lambda update, updates: 1.0 if update < updates // 2 else 0.1,
+    "two_steps": lambda update, updates: (
+        1.0 if update < updates * 2 // 3 else 0.2 if update < updates * 5 // 6 else 0.04
+    ),
     "cosine": lambda update, updates: 0.5 * (1 + math.cos(math.pi * update / updates)),
 }
 """Factors of the learning rate by update, from 0, and updates in all."""

@@ -72,7 +72,8 @@ class Views:
         if protocol.singly:
             images = jitter(images, generator)
         elif protocol.augment:
-            images = augment.apply(images, augment.draw(generator, len(rows), siamese=False))
+            draw = augment.draw(generator, len(rows), False, protocol.operations)
+            images = augment.apply(images, draw)
         if protocol.cutmix or protocol.mixup:
             how = mix_singly if protocol.singly else mix
             images, targets = how(images, targets, generator, protocol.cutmix, protocol.mixup)
