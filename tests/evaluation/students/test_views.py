@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ddcodec.errors import DataError, RecipeError
-from ddcodec.evaluation import LabelledImages, Protocol, train_network
+from ddcodec.evaluation import PROTOCOLS, LabelledImages, Protocol, train_network
 from ddcodec.evaluation.students.mixing import mix, mix_singly
 from ddcodec.evaluation.students.optimisers import (
     OPTIMISERS,
@@ -63,16 +63,38 @@ def test_richer_labels_are_used_where_the_protocol_says_so() -> None:
     assert torch.equal(targets, torch.tensor([0, 0]))
 
 
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_every_protocol_shows_other_views_each_time(name: str) -> None:
+    """Views of small grey images are finite, differ from each other, and targets sum to one."""
+    views = _views(_images(), PROTOCOLS[name])
+    shown = [views.batch(ROWS) for _ in range(8)]
+    assert all(images.shape == (2, 1, 8, 8) and images.isfinite().all() for images, _ in shown)
+    assert len({images.numpy().tobytes() for images, _ in shown}) > 4
+    for _, targets in shown:
+        if targets.is_floating_point():
+            assert torch.allclose(targets.sum(1), torch.ones(2))
+        else:
+            assert torch.equal(targets, torch.tensor([0, 0]))
+
+
 def test_label_smoothing_by_hand() -> None:
     """A tenth is spread over two classes."""
     _, targets = _views(_images(), replace(PLAIN, label_smoothing=0.1)).batch(ROWS)
     assert torch.allclose(targets, torch.tensor([[0.95, 0.05], [0.95, 0.05]]))
 
 
-def test_operations_that_every_batch_goes_through() -> None:
-    """A flip that is always applied reverses some rows and leaves the others."""
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        replace(PLAIN, always=("flip",)),
+        replace(PLAIN, augment=True, operations=("flip",)),
+    ],
+    ids=["always", "the only one to draw"],
+)
+def test_operations_that_a_protocol_names(protocol: Protocol) -> None:
+    """A flip that is always applied, or that alone can be drawn, reverses some rows only."""
     training = _images()
-    images, _ = _views(training, replace(PLAIN, always=("flip",))).batch(torch.arange(3).repeat(9))
+    images, _ = _views(training, protocol).batch(torch.arange(3).repeat(9))
     plain = (training.images / 255).repeat(9, 1, 1, 1)
     flipped = [torch.allclose(a, b.flip(2)) for a, b in zip(images, plain, strict=True)]
     kept = [torch.allclose(a, b) for a, b in zip(images, plain, strict=True)]
