@@ -6,9 +6,6 @@ from dataclasses import dataclass, replace
 
 from ddcodec.errors import RecipeError
 
-DSA_OPERATIONS = ("color", "crop", "cutout", "flip", "scale", "rotate")
-"""All keys of `ddcodec.networks.augment.OPERATIONS`, in their order."""
-
 
 @dataclass(frozen=True)
 class Protocol:
@@ -33,7 +30,7 @@ class Protocol:
         network_width: Channels of the networks' first convolutions; None for the published ones.
         networks: Networks trained where no seeds are given.
         augment: Whether DSA is applied, one operation per batch and parameters per image.
-        operations: Those that DSA draws from.
+        operations: Those that DSA draws from; None for all.
         always: Operations of DSA that every batch goes through first, in this order.
         cutmix: Probability that a batch is mixed by CutMix.
         mixup: Probability that a batch is mixed by mixup instead.
@@ -59,7 +56,7 @@ class Protocol:
     network_width: int | None = None
     networks: int = 5
     augment: bool = True
-    operations: tuple[str, ...] = DSA_OPERATIONS
+    operations: tuple[str, ...] | None = None
     always: tuple[str, ...] = ()
     cutmix: float = 0.0
     mixup: float = 0.0

@@ -7,7 +7,6 @@ import pytest
 from ddcodec import networks
 from ddcodec.errors import RecipeError
 from ddcodec.evaluation import PROTOCOLS, Protocol
-from ddcodec.evaluation.protocols import DSA_OPERATIONS
 from ddcodec.evaluation.students.optimisers import learning_rate
 from ddcodec.networks import augment
 
@@ -42,7 +41,8 @@ def test_idc_is_the_published_protocol() -> None:
     assert (idc.batch_size, idc.epochs, idc.optimiser) == (64, 1000, "sgd")
     assert (idc.always, idc.operations) == (("flip", "color"), ("crop", "scale", "rotate"))
     assert (idc.cutmix, idc.mixup, idc.augment, idc.all_labels) == (0.5, 0.0, True, False)
-    assert tuple(augment.OPERATIONS) == DSA_OPERATIONS == PROTOCOLS["standard"].operations
+    assert {*idc.always, *idc.operations} < set(augment.OPERATIONS)
+    assert PROTOCOLS["standard"].operations is None
     rates = [learning_rate(idc, update, 6000) for update in (0, 3999, 4000, 4999, 5000, 5999)]
     assert rates == pytest.approx([0.01, 0.01, 0.002, 0.002, 0.0004, 0.0004])
 
