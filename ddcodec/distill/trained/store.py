@@ -143,7 +143,8 @@ def open_store(folder: Path, kind: str, facts: Mapping[str, Any], count: int) ->
         folder: Created where it does not exist.
         kind: What it holds, `experts` or `pool`; also the name of its description.
         facts: Everything the networks depend on, of JSON types.
-        count: How many there are to be; a folder may grow, and keeps the larger number.
+        count: How many there are to be. A folder keeps what is complete in it, so it may grow,
+            and a smaller number only gives up networks that were not made yet.
 
     Raises:
         OutputError: The folder cannot be written, or holds other things.
@@ -153,12 +154,18 @@ def open_store(folder: Path, kind: str, facts: Mapping[str, Any], count: int) ->
     if path.exists():
         old = read_facts(folder, kind)
         _compare(folder, kind, old, {**facts, COUNT: old.get(COUNT)})
-        count = max(count, int(old.get(COUNT, 0)))
-        if count == old.get(COUNT):
+        count = max(count, _complete_at_first(folder, int(old[COUNT])))
+        if count == old[COUNT]:
             return
     else:
         _make_empty(folder)
     write_atomically(sealed_json({**facts, COUNT: count}), path)
+
+
+def _complete_at_first(folder: Path, count: int) -> int:
+    """Return how many networks there are before the first one that is missing."""
+    missing = (number for number in range(count) if not network_file(folder, number).exists())
+    return next(missing, count)
 
 
 def read_complete(folder: Path, kind: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,7 +196,7 @@ def check_complete(folder: Path, kind: str, facts: Mapping[str, Any]) -> None:
     if present < count:
         raise DataError(
             f"'{folder}' holds {present} of {count} networks; run the 'ddc {kind}' that made it "
-            "again to finish."
+            "again to finish, or with a smaller --count to do with fewer."
         )
 
 

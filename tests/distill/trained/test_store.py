@@ -32,6 +32,7 @@ class Kind:
         make: what `build` calls.
         use: what reads a complete one.
         heavy: settings under which weights or statistics are most of a file.
+        single: settings for one network of the two.
     """
 
     name: str
@@ -39,13 +40,17 @@ class Kind:
     make: Callable[..., None]
     use: Callable[[Path, torch.device, Mapping[str, Any]], object]
     heavy: object
+    single: object
 
 
 KINDS = [
-    Kind("pool", build_pool, make_pool, Pool, dataclasses.replace(POOL, frequencies=2000)),
+    Kind(
+        "pool", build_pool, make_pool, Pool,
+        dataclasses.replace(POOL, frequencies=2000), dataclasses.replace(POOL, count=1),
+    ),
     Kind(
         "experts", build_experts, make_experts, Experts,
-        dataclasses.replace(EXPERTS, network_width=32),
+        dataclasses.replace(EXPERTS, network_width=32), dataclasses.replace(EXPERTS, count=1),
     ),
 ]  # fmt: skip
 
@@ -69,6 +74,19 @@ def test_missing_networks_are_made_again_to_the_byte(kind: Kind, tmp_path: Path)
     assert kind.build(folder) == 1
     assert lost.read_bytes() == before
     assert kept.stat().st_mtime_ns == kept_at
+
+
+def test_an_unfinished_folder_does_with_fewer_networks(kind: Kind, tmp_path: Path) -> None:
+    """A smaller number gives up what was never made, and nothing that was."""
+    folder = tmp_path / "made"
+    kind.build(folder)
+    assert kind.build(folder, kind.single) == 0
+    kind.use(folder, CPU, {})
+    assert store.read_facts(folder, kind.name)[store.COUNT] == 2
+    network_files.network_file(folder, 1).unlink()
+    assert kind.build(folder, kind.single) == 0
+    kind.use(folder, CPU, {})
+    assert store.read_facts(folder, kind.name)[store.COUNT] == 1
 
 
 def test_planned_size_is_the_real_one(kind: Kind, tmp_path: Path) -> None:
