@@ -135,18 +135,19 @@ def herding_order(embeddings: NDArray[np.float32], count: int) -> Integers:
         count: images wanted; at most N are returned.
     """
     values = embeddings.astype(np.float64)
-    mean = values.mean(axis=0)
-    squares = np.square(values).sum(axis=1)
+    to_mean, squares = values @ values.mean(axis=0), np.square(values).sum(axis=1)
+    # All inner products at once are one matrix product; of many images they would not fit.
+    products = values @ values.T if len(values) <= values.shape[1] else None
     taken = np.zeros(len(values), dtype=np.bool_)
-    total = np.zeros_like(mean)
+    to_total = np.zeros_like(to_mean)
     order = []
     for size in range(1, min(count, len(values)) + 1):
         # ‖mean − (total + x) / size‖² up to what all candidates share, times size².
-        distance = squares - 2 * values @ (size * mean - total)
+        distance = squares - 2 * (size * to_mean - to_total)
         distance[taken] = np.inf
         best = int(distance.argmin())
         taken[best] = True
-        total += values[best]
+        to_total += values @ values[best] if products is None else products[best]
         order.append(best)
     return np.array(order, dtype=np.int64)
 
