@@ -69,8 +69,17 @@ class Initialiser(Protocol):
         ...
 
 
+def not_shown(done: int, classes: int) -> None:
+    """Show nothing; see `choose_initial_images`."""
+
+
 def choose_initial_images(
-    name: str, labels: Integers, counts: Integers, seed: int, look: Look
+    name: str,
+    labels: Integers,
+    counts: Integers,
+    seed: int,
+    look: Look,
+    shown: Callable[[int, int], None] = not_shown,
 ) -> Integers:
     """Return rows of the training part, sorted by class.
 
@@ -80,12 +89,13 @@ def choose_initial_images(
         counts: images wanted of each class.
         seed: of the run.
         look: such as `PoolLook`.
+        shown: called after every class with how many are done, and of how many.
     """
     choose = INITIALISERS[name]
-    chosen = [
-        choose(rows, label, int(counts[label]), seed, look)
-        for label, rows in enumerate(rows_of_classes(labels, len(counts)))
-    ]
+    chosen = []
+    for label, rows in enumerate(rows_of_classes(labels, len(counts))):
+        chosen.append(choose(rows, label, int(counts[label]), seed, look))
+        shown(label + 1, len(counts))
     return np.concatenate(chosen)
 
 

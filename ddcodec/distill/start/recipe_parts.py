@@ -21,7 +21,12 @@ from ddcodec.distill.rate.utilities import Distillation
 from ddcodec.distill.recipe.recipe import Recipe
 from ddcodec.distill.running.progress import Progress, ProgressCallback
 from ddcodec.distill.start.crop_choice import PACKS, CropChoice, Surprise, teacher_surprise
-from ddcodec.distill.start.initial_images import INITIALISERS, PoolLook, choose_initial_images
+from ddcodec.distill.start.initial_images import (
+    INITIALISERS,
+    PoolLook,
+    choose_initial_images,
+    not_shown,
+)
 from ddcodec.distill.trained.automatic_pool import AUTOMATIC, RANDOM, automatic_pool
 from ddcodec.distill.trained.network_training import TrainingProgress
 from ddcodec.distill.trained.training_part import TrainingPart
@@ -105,12 +110,15 @@ def image_chooser(
         device,
         lambda: _pool_folder(dataset, recipe, device, on_progress, ranks),
     )
+    budget_bytes = round(recipe.bytes_per_class * dataset.num_classes)
     if recipe.init in INITIALISERS:
+        is_quick = recipe.init == "random"
+        show = shown_classes(recipe.init, budget_bytes, on_progress)
+        shown_choice = not_shown if is_quick else show
         return lambda counts: images[
-            choose_initial_images(recipe.init, labels, counts, recipe.seed, look)
+            choose_initial_images(recipe.init, labels, counts, recipe.seed, look, shown_choice)
         ]
 
-    budget_bytes = round(recipe.bytes_per_class * dataset.num_classes)
     surprise: Surprise = look.surprise
     recipe = with_teacher(dataset, recipe, device, shown_training("", budget_bytes, on_progress))
     if recipe.teacher is not None:

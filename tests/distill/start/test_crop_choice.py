@@ -196,6 +196,16 @@ def test_a_recipe_names_its_networks(networks: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(("init", "phases"), [("random", []), ("herding", ["herding"] * 3)])
+def test_choices_of_whole_images_are_shown_if_they_take_time(
+    init: str, phases: list[str], networks: Path
+) -> None:
+    """Random ones need no looking."""
+    seen: list[Progress] = []
+    _chosen(NOISE, seen.append, init=init, pool=str(networks / "pool"))
+    assert [one.phase for one in seen] == phases
+
+
 def test_what_does_not_fit_is_refused_at_once(networks: Path) -> None:
     """A teacher of another dataset, and images without room for four crops."""
     with pytest.raises(DataError, match="another dataset or training part"):

@@ -46,6 +46,16 @@ def test_choices_are_nested_and_of_their_class(name: str) -> None:
     )
 
 
+@pytest.mark.parametrize("name", INITIALISERS)
+def test_every_class_is_shown_when_it_is_chosen(name: str) -> None:
+    """Choices that look through networks take minutes, so the command can say how far they are."""
+    shown: list[tuple[int, int]] = []
+    choose_initial_images(
+        name, LABELS, np.array([2, 2]), 3, _look, lambda *state: shown.append(state)
+    )
+    assert shown == [(1, 2), (2, 2)]
+
+
 def test_random_choices_are_pinned() -> None:
     """The raw words of PCG64 decide, as they did before there were other initialisers."""
     chosen = choose_initial_images("random", LABELS, np.array([4, 3]), 0, _no_look)
