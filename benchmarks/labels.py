@@ -51,13 +51,14 @@ _STYLES: tuple[dict[str, Any], ...] = ({"fmt": "o-"}, {"fmt": "^--"}, {"fmt": "v
 def measure(arguments: argparse.Namespace) -> None:
     """Train the students that are missing."""
     dataset = load_dataset(arguments.dataset, arguments.data)
-    protocol = _changed(find_protocol(arguments.protocol), arguments.set)
+    protocol = changed(find_protocol(arguments.protocol), arguments.set)
     split = dataset.test if arguments.split == "test" else validation_part(dataset)
     if split is None:
         raise SystemExit("this dataset has no test images")
     known = {_key(line) for line in _lines(arguments.output)}
     for path in arguments.files:
-        candidate = read_candidate(path, lambda: dataset, ReadOptions())
+        options = ReadOptions(renditions=arguments.renditions)
+        candidate = read_candidate(path, lambda: dataset, options)
         ready = prepare(candidate, dataset, split, protocol)
         training, test = ready.training, ready.test
         facts = _facts(path, candidate, training, test)
@@ -175,7 +176,7 @@ def _points(
     return sorted(points)
 
 
-def _changed(protocol: Protocol, settings: list[str]) -> Protocol:
+def changed(protocol: Protocol, settings: list[str]) -> Protocol:
     """Return a protocol with NAME=NUMBER settings of its own, which then stand in its name."""
     if not settings:
         return protocol
@@ -191,7 +192,7 @@ def _is_richer(training: LabelledImages) -> bool:
 
 
 def _key(line: dict[str, Any]) -> tuple[Any, ...]:
-    names = ("sha256", "protocol", "split", "column", "arch", "seed")
+    names = ("sha256", "renditions", "protocol", "split", "column", "arch", "seed")
     return tuple(line[name] for name in names)
 
 
@@ -221,6 +222,7 @@ def main() -> None:
     measuring.add_argument("--arch", nargs="+", default=["convnet"])
     measuring.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     measuring.add_argument("--split", choices=["test", "val"], default="test")
+    measuring.add_argument("--renditions", type=int, help="instead of as many as a file advises")
     measuring.add_argument("--device", default="cpu")
     measuring.add_argument("-o", "--output", type=Path, required=True)
     measuring.set_defaults(run=measure)

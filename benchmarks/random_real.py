@@ -1,20 +1,22 @@
 """Accuracy of networks trained on real images, uncoded: what a file competes with.
 
     python benchmarks/random_real.py cifar10 --data cifar10.tar.xz --spc 162
-    python benchmarks/random_real.py cifar10 --data cifar10.tar.xz --protocol muon --updates 40000
+    python benchmarks/random_real.py cifar10 --data FILE --protocol muon --set updates=40000
 
 Random images are those that `ddc distill` with the same seed starts from. Without `--spc` it is the
-whole training part, which gives the ceiling of a dataset: no set of that part teaches more.
+whole training part, which gives the ceiling of a dataset: no set of that part teaches more. `--set`
+makes other students of a protocol, as in `labels.py`.
 """
 
 import argparse
 import json
 import sys
-from dataclasses import replace
 
 import numpy as np
+from labels import changed
 
 from ddcodec.datasets import load_dataset
+from ddcodec.datasets.parts import validation_part
 from ddcodec.distill.start.initial_images import choose_initial_images, no_look
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.evaluation import PROTOCOLS, evaluate
@@ -27,11 +29,12 @@ def main() -> None:
     parser.add_argument("--data")
     parser.add_argument("--spc", type=int, help="images of each class; all without it")
     parser.add_argument("--protocol", default="quick")
-    parser.add_argument("--updates", type=int, help="instead of the protocol's own number")
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=NUMBER")
+    parser.add_argument("--split", choices=["test", "val"], default="test")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments = parser.parse_args()
     dataset = load_dataset(arguments.dataset, arguments.data)
-    test = dataset.test
+    test = dataset.test if arguments.split == "test" else validation_part(dataset)
     if test is None:
         parser.error("this dataset has no test images")
     part = TrainingPart.of(dataset)
@@ -40,9 +43,7 @@ def main() -> None:
     if arguments.spc is not None:
         counts = np.full(dataset.num_classes, arguments.spc)
         chosen = choose_initial_images("random", labels, counts, 0, no_look)
-    protocol = PROTOCOLS[arguments.protocol]
-    if arguments.updates is not None:
-        protocol = replace(protocol, epochs=None, updates=arguments.updates)
+    protocol = changed(PROTOCOLS[arguments.protocol], arguments.set)
     report = evaluate(
         part.images.numpy()[chosen],
         labels[chosen],
