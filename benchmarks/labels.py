@@ -28,7 +28,8 @@ from ddcodec.budget import bits_per_class
 from ddcodec.cli.shared.console import ProgressReport
 from ddcodec.cli.shared.freed_memory import keep_freed_memory
 from ddcodec.cli.shared.training_progress import show_on, unfinished_networks
-from ddcodec.datasets import load_dataset
+from ddcodec.datasets import Dataset, load_dataset
+from ddcodec.datasets.base import ImageSplit
 from ddcodec.datasets.parts import validation_part
 from ddcodec.evaluation import EvaluationSettings, LabelledImages, TestedOn, evaluate_labelled
 from ddcodec.evaluation.candidates.candidate import Candidate
@@ -52,9 +53,7 @@ def measure(arguments: argparse.Namespace) -> None:
     """Train the students that are missing."""
     dataset = load_dataset(arguments.dataset, arguments.data)
     protocol = changed(find_protocol(arguments.protocol), arguments.set)
-    split = dataset.test if arguments.split == "test" else validation_part(dataset)
-    if split is None:
-        raise SystemExit("this dataset has no test images")
+    split = judged_on(dataset, arguments.split)
     known = {_key(line) for line in _lines(arguments.output)}
     for path in arguments.files:
         options = ReadOptions(renditions=arguments.renditions)
@@ -185,6 +184,14 @@ def changed(protocol: Protocol, settings: list[str]) -> Protocol:
         name, _, value = setting.partition("=")
         changes[name] = json.loads(value)
     return replace(protocol, name=f"{protocol.name}:{','.join(settings)}", **changes)
+
+
+def judged_on(dataset: Dataset, split: str) -> ImageSplit:
+    """Return the test images, or by any other name the validation part."""
+    images = dataset.test if split == "test" else validation_part(dataset)
+    if images is None:
+        raise SystemExit("this dataset has no test images")
+    return images
 
 
 def _is_richer(training: LabelledImages) -> bool:

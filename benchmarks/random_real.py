@@ -13,10 +13,9 @@ import json
 import sys
 
 import numpy as np
-from labels import changed
+from labels import changed, judged_on
 
 from ddcodec.datasets import load_dataset
-from ddcodec.datasets.parts import validation_part
 from ddcodec.distill.start.initial_images import choose_initial_images, no_look
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.evaluation import PROTOCOLS, evaluate
@@ -34,9 +33,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments = parser.parse_args()
     dataset = load_dataset(arguments.dataset, arguments.data)
-    test = dataset.test if arguments.split == "test" else validation_part(dataset)
-    if test is None:
-        parser.error("this dataset has no test images")
+    test = judged_on(dataset, arguments.split)
     part = TrainingPart.of(dataset)
     labels = part.labels.numpy()
     chosen = np.arange(len(labels))

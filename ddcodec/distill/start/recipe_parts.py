@@ -111,19 +111,18 @@ def image_chooser(
         lambda: _pool_folder(dataset, recipe, device, on_progress, ranks),
     )
     budget_bytes = round(recipe.bytes_per_class * dataset.num_classes)
+    phase = recipe.init if recipe.init in INITIALISERS else "crops"
+    # Random images take no time worth showing.
+    shown = not_shown if phase == "random" else shown_classes(phase, budget_bytes, on_progress)
     if recipe.init in INITIALISERS:
-        is_quick = recipe.init == "random"
-        show = shown_classes(recipe.init, budget_bytes, on_progress)
-        shown_choice = not_shown if is_quick else show
         return lambda counts: images[
-            choose_initial_images(recipe.init, labels, counts, recipe.seed, look, shown_choice)
+            choose_initial_images(recipe.init, labels, counts, recipe.seed, look, shown)
         ]
 
     surprise: Surprise = look.surprise
     recipe = with_teacher(dataset, recipe, device, shown_training("", budget_bytes, on_progress))
     if recipe.teacher is not None:
         surprise = teacher_surprise(load_teacher(dataset, Path(recipe.teacher), device), device)
-    shown = shown_classes("crops", budget_bytes, on_progress)
     return CropChoice(images, labels, PACKS[recipe.init], recipe.seed, surprise, shown)
 
 
