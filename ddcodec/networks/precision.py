@@ -1,11 +1,22 @@
-"""Where bfloat16 and compilation pay; the only place that asks what the hardware can do."""
+"""Where bfloat16, compilation and parts of a batch pay: what is asked of the hardware, all here."""
 
 import contextlib
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import torch
+from torch import Tensor
+
+MICRO_BATCH_PIXELS = 32 * 32 * 32
+"""Pixels whose activations stay in the cache of a CPU while gradients go there and back."""
+
+LOOKED_AT_PIXELS = 2 * MICRO_BATCH_PIXELS
+"""The same where nothing is kept for a way back: at 128×128 a ConvNet of width 64 sees images
+twice as fast four at a time as 32 or more (docs/results/speed.md)."""
+
+SMALLEST_MICRO_BATCH = 4
 
 
 def bfloat16_pays(device: torch.device) -> bool:
@@ -28,6 +39,25 @@ def autocast(device: torch.device, bfloat16: bool) -> AbstractContextManager[obj
     if not bfloat16:
         return contextlib.nullcontext()
     return torch.autocast(device.type, torch.bfloat16)
+
+
+def micro_batch(images: Tensor, pixels: int = MICRO_BATCH_PIXELS) -> int:
+    """Return how many of these images N×C×H×W a network had better be given at once.
+
+    On a CPU as many as have so many pixels, at least `SMALLEST_MICRO_BATCH`; elsewhere all.
+    """
+    if images.device.type != "cpu":
+        return max(1, len(images))
+    return max(SMALLEST_MICRO_BATCH, pixels // images[0, 0].numel())
+
+
+def looked_at(network: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """Return what a network makes of images N×C×H×W, some at a time; for use without gradients.
+
+    The network has to see every image for itself.
+    """
+    parts = torch.split(images, micro_batch(images, LOOKED_AT_PIXELS))
+    return torch.cat([network(part) for part in parts])
 
 
 def compiler_found() -> bool:

@@ -12,6 +12,7 @@ from ddcodec.errors import DataError, RecipeError
 from ddcodec.evaluation import AccuracyReport, EvaluationProgress, LabelledImages, Protocol
 from ddcodec.evaluation.students import gradients
 from ddcodec.evaluation.students.training_run import BatchOrder
+from ddcodec.networks import precision
 
 NORMALISATION = ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 TINY = Protocol("tiny", updates=40, batch_size=16, network_width=16, networks=2)
@@ -210,8 +211,8 @@ def test_parts_of_a_batch_add_up(arch: str, monkeypatch: pytest.MonkeyPatch) -> 
     torch.manual_seed(0)
     images, labels = torch.randn(9, 3, 32, 32), torch.arange(9) % 3
     results = []
-    for pixels in (4 * 32 * 32, 9 * 32 * 32):
-        monkeypatch.setattr(gradients, "MICRO_BATCH_PIXELS", pixels)
+    for count in (4, 9):
+        monkeypatch.setattr(precision, "micro_batch", lambda _, count=count: count)
         network = networks.build(arch, (3, 32, 32), 3, seed=0, network_width=8)
         for module in network.modules():
             if isinstance(module, torch.nn.Dropout):

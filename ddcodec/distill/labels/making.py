@@ -219,7 +219,7 @@ def validation_accuracy(network: nn.Module, dataset: Dataset, device: torch.devi
     for start in range(0, len(rows), _TEST_BATCH):
         some = rows[start : start + _TEST_BATCH]
         images = torch.from_numpy(np.ascontiguousarray(dataset.train.images[some]))
-        found = network(images.to(device).float()).argmax(1).cpu().numpy()
+        found = precision.looked_at(network, images.to(device).float()).argmax(1).cpu().numpy()
         correct += int((found == dataset.train.labels[some]).sum())
     return 100.0 * correct / len(rows)
 
@@ -281,8 +281,7 @@ def _asked(teacher: TrainableLabeler) -> Callable[[Tensor], Tensor]:
     @torch.no_grad()
     def ask(images: Tensor) -> Tensor:
         with precision.autocast(device, bfloat16):
-            logits: Tensor = teacher(images)
-        return logits
+            return precision.looked_at(teacher, images)
 
     return ask
 

@@ -155,7 +155,7 @@ def teacher_surprise(teacher: nn.Module, device: torch.device) -> Surprise:
     @torch.no_grad()
     def surprise(images: Pixels, label: int) -> NDArray[np.float32]:
         with precision.autocast(device, bfloat16):
-            logits = teacher(torch.from_numpy(images).to(device).float())
+            logits = precision.looked_at(teacher, torch.from_numpy(images).to(device).float())
         own: NDArray[np.float32] = -logits.float().log_softmax(1)[:, label].cpu().numpy()
         return own
 

@@ -216,7 +216,9 @@ class PoolLook:
         inputs = torch.from_numpy(images).to(self._device)
         normal = normalise(inputs, self._pool.mean, self._pool.std)
         with precision.autocast(self._device, precision.bfloat16_pays(self._device)):
-            features = [network.features(normal).float() for network in self._networks]
+            features = [
+                precision.looked_at(network.features, normal).float() for network in self._networks
+            ]
         logits = torch.stack(
             [own.classifier(part) for own, part in zip(self._networks, features, strict=True)]
         )

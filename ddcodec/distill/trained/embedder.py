@@ -15,11 +15,16 @@ from ddcodec.networks.compiling import compiled, keep_programs
 from ddcodec.ranks import ALONE, Ranks
 from ddcodec.shares import shared_batches
 
-CHUNK_IMAGES = 32  # per forward pass on a CPU: activations of more fall out of its cache
+CHUNK_IMAGES = 32  # per forward pass at most, on a CPU or where several processes share them
 
 COMPILE_FROM_IMAGES = 30_000
 """Images of 32×32 from which compiling pays on a CPU: it takes half a minute of a core and saves a
 millisecond an image (docs/results/speed.md)."""
+
+
+def chunk_images(images: Tensor) -> int:
+    """Return how many of these images N×C×H×W are embedded together, where they are in chunks."""
+    return min(CHUNK_IMAGES, precision.micro_batch(images))
 
 
 class Embedder:
@@ -52,7 +57,7 @@ class Embedder:
         """
         on_cpu = self._device.type == "cpu"
         in_chunks = on_cpu or self._ranks.count > 1
-        chunks = torch.split(images, CHUNK_IMAGES) if in_chunks else [images]
+        chunks = torch.split(images, chunk_images(images)) if in_chunks else [images]
         function: Callable[[Tensor], Tensor] = network.features
         num_pixels = images[0, 0].numel()
         if on_cpu and compiling_pays(self._device, images_before, num_pixels, COMPILE_FROM_IMAGES):
@@ -97,6 +102,6 @@ class _Program:
         self._own.load_state_dict(network.state_dict())
 
     def __call__(self, chunk: Tensor) -> Tensor:
-        """Return the embeddings of at most `CHUNK_IMAGES` images."""
-        filling = chunk.new_zeros((CHUNK_IMAGES - len(chunk), *chunk.shape[1:]))
+        """Return the embeddings of at most a chunk of images."""
+        filling = chunk.new_zeros((chunk_images(chunk) - len(chunk), *chunk.shape[1:]))
         return self._features(torch.cat([chunk, filling]))[: len(chunk)]

@@ -99,7 +99,7 @@ class Trainer:
         self._schedule = schedule
         self._device = network.device
         chosen = precision.bfloat16_pays(self._device) if bfloat16 is None else bfloat16
-        # Programs are made for one shape: the smaller batch that ends an epoch has none.
+        # Programs are made for one shape: what is left of a batch that ends an epoch has none.
         _, height, width = part.image_shape
         images = epochs * len(part.labels)
         pays = compiling_pays(self._device, images, height * width, GRADIENTS_TO_COMPILE)
@@ -174,10 +174,22 @@ class Trainer:
         return OPTIMISERS[self._schedule.optimiser](self._network, parameters, self._schedule)
 
     def gradient(self, weights: Tensor, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Return the gradient P of a batch's loss, and the loss."""
+        """Return the gradient P of a batch's loss, and the loss.
+
+        On a CPU large images are taken a few at a time; a batch of 32×32 gains nothing by that.
+        """
         images, labels = batch
-        is_whole = len(labels) == self.batch_size
-        return (self._whole if is_whole else self._rest)(weights, images, labels)
+        size = self.batch_size
+        if images.device.type == "cpu":
+            size = min(size, precision.micro_batch(images, precision.LOOKED_AT_PIXELS))
+        gradient, loss = torch.zeros_like(weights), weights.new_zeros(())
+        parts = zip(torch.split(images, size), torch.split(labels, size), strict=True)
+        for part, targets in parts:
+            derivatives = self._whole if len(targets) == size else self._rest
+            slope, surprise = derivatives(weights, part, targets)
+            gradient.add_(slope, alpha=len(targets) / len(labels))
+            loss += surprise * (len(targets) / len(labels))
+        return gradient, loss
 
     def batch(self, rows: Tensor, stream: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return augmented images of these rows, and their labels."""

@@ -18,11 +18,6 @@ from ddcodec.networks.compiling import compiled, keep_programs
 # on.
 # On an H200 it took 30 s and halved an update of 256 images, from 3.7 ms to 1.9.
 COMPILE_FROM_IMAGES = {"cpu": 250_000, "cuda": 1_000_000}
-MICRO_BATCH_PIXELS = 32 * 32 * 32
-"""Pixels whose activations stay in the cache of a CPU; gradients of parts add up to the batch's."""
-
-SMALLEST_MICRO_BATCH = 4
-
 LossFunction = Callable[[Classifier, Tensor, Tensor], Tensor]
 """Takes a network, normalised images and targets: classes, int64 N, or probabilities N×classes."""
 
@@ -76,11 +71,10 @@ def add_gradients(
 ) -> Tensor:
     """Add the gradients of a batch's mean loss to the network's; return the loss.
 
-    On a CPU a few images at a time, unless the network looks beyond the single image.
+    On a CPU a few images at a time, unless the network looks beyond the single image: gradients of
+    parts add up to the batch's.
     """
-    size = len(images)
-    if images.device.type == "cpu" and not network.mixes_images:
-        size = max(SMALLEST_MICRO_BATCH, MICRO_BATCH_PIXELS // images[0, 0].numel())
+    size = len(images) if network.mixes_images else precision.micro_batch(images)
     total = torch.zeros((), device=images.device)
     parts = zip(torch.split(images, size), torch.split(labels, size), strict=True)
     for part, targets in parts:

@@ -96,7 +96,7 @@ def accuracies(networks: Sequence[Classifier], test: TestedOn) -> list[float]:
         seen = batch.normalised(device)
         for number, network in enumerate(networks):
             with precision.autocast(device, bfloat16):
-                predicted = network(seen).argmax(dim=1)
+                predicted = precision.looked_at(network, seen).argmax(dim=1)
             correct[number] += int((predicted.cpu() == batch.labels.cpu()).sum())
     return [100.0 * count / len(test.labels) for count in correct]
 

@@ -5,11 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from distill.loss_inputs import EXPERTS, POOL, build_experts, build_pool
+import torch
+from distill.loss_inputs import EXPERTS, POOL, build_experts, build_pool, real_dataset
+from torch import Tensor
 
 from ddcodec.distill.trained import network_training
 from ddcodec.distill.trained.derivatives import LossDerivatives
-from ddcodec.distill.trained.network_training import NetworkRun, Schedule
+from ddcodec.distill.trained.network_training import NetworkRun, Schedule, Trainer
+from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.errors import DataError
 from ddcodec.networks import precision
@@ -128,6 +131,30 @@ def test_long_trainings_are_compiled(
     monkeypatch.setattr(network_training, "GRADIENTS_TO_COMPILE", 1e9)
     make(tmp_path / "short")
     assert chosen == [True, False, False, False]
+
+
+def test_parts_of_a_batch_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gradient and loss of seven images are those of parts of three, three and one."""
+    network = FlatNetwork("convnet", (3, 16, 12), 3, 8, torch.device("cpu"))
+    part = TrainingPart.of(real_dataset((3, 16, 12)))
+    schedule = Schedule(learning_rate=0.1, batch_size=7)
+    weights = network.initial(0)
+    batch = torch.randn((7, 3, 16, 12)), torch.arange(7) % 3
+    found, parts = [], []
+    for count in (7, 3):
+        trainer = Trainer(part, network, schedule, epochs=1, bfloat16=False)
+        monkeypatch.setattr(precision, "micro_batch", lambda *_, count=count: count)
+        found.append(trainer.gradient(weights, batch))
+
+    def counted(_: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        parts.append(len(labels))
+        return torch.zeros_like(weights), torch.zeros(())
+
+    monkeypatch.setattr(LossDerivatives, "gradient", staticmethod(counted))
+    Trainer(part, network, schedule, epochs=1, bfloat16=False).gradient(weights, batch)
+    assert parts == [3, 3, 1]
+    for whole, added in zip(*found, strict=True):
+        assert torch.allclose(whole, added, rtol=1e-4, atol=1e-6)
 
 
 def test_rates_fall_to_nothing() -> None:

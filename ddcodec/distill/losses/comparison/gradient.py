@@ -19,7 +19,7 @@ from ddcodec.distill.losses.base import (
     read_options,
 )
 from ddcodec.distill.losses.real_data import NETWORK, OWN, RealDataLoss
-from ddcodec.distill.trained.embedder import CHUNK_IMAGES
+from ddcodec.distill.trained.embedder import chunk_images
 from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.errors import RecipeError
 from ddcodec.kept.state import check_like
@@ -157,9 +157,9 @@ class GradientMatching(RealDataLoss):
             self._weights = weights.detach() - self._options.learning_rate * gradient
 
     def _real_gradient(self, weights: Tensor, real: Tensor, label: int) -> Tensor:
-        chunks = torch.split(real, CHUNK_IMAGES) if self.device.type == "cpu" else [real]
+        size = chunk_images(real) if self.device.type == "cpu" else len(real)
         total = torch.zeros_like(weights)
-        for chunk in chunks:
+        for chunk in torch.split(real, size):
             (gradient,) = torch.autograd.grad(self._loss(weights, chunk, label), weights)
             total += gradient * (len(chunk) / len(real))
         return total
