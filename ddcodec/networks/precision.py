@@ -1,6 +1,7 @@
 """Where bfloat16, compilation and parts of a batch pay: what is asked of the hardware, all here."""
 
 import contextlib
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -48,7 +49,7 @@ def micro_batch(images: Tensor, pixels: int = MICRO_BATCH_PIXELS) -> int:
     """
     if images.device.type != "cpu":
         return max(1, len(images))
-    return max(SMALLEST_MICRO_BATCH, pixels // images[0, 0].numel())
+    return max(SMALLEST_MICRO_BATCH, pixels // math.prod(images.shape[2:]))
 
 
 def looked_at(network: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:

@@ -20,6 +20,13 @@ def test_large_images_are_taken_a_few_at_a_time(
     assert precision.micro_batch(images, precision.LOOKED_AT_PIXELS) == forwards
 
 
+def test_no_images_are_no_trouble() -> None:
+    """A labeler asked about nothing answers with nothing."""
+    nothing = torch.empty(0, 3, 32, 32)
+    assert precision.micro_batch(nothing) == 32
+    assert precision.looked_at(lambda images: images, nothing).shape == nothing.shape
+
+
 def test_elsewhere_all_are_taken_at_once() -> None:
     """A GPU is idle while it is given a few images only."""
     assert precision.micro_batch(torch.empty(9, 3, 128, 128, device="meta")) == 9
