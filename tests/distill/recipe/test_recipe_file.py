@@ -129,8 +129,8 @@ def test_examples(path: Path) -> None:
     file = read_recipe(str(path))
     dataset, thousands, *_ = path.stem.split("-")
     assert file.dataset == dataset
-    # The budget of a published point, 150,000 bits, whose preset has the same rounded name.
-    exact = {"imagenette128-19k": 18_750}
+    # Budgets of published points, 150,000 bits and 13.0 KiB, whose presets have the same names.
+    exact = {"imagenette128-19k": 18_750, "cifar10-13k": 13_312}
     expected = exact.get(path.stem, 1000 * int(thousands.removesuffix("k")))
     assert _recipe_of(file).bytes_per_class == expected
     assert path.read_text().startswith(f"# ddc distill --recipe examples/recipes/{path.name}")
