@@ -18,6 +18,7 @@ from ddcodec.networks.compiling import compiled, keep_programs
 # on.
 # On an H200 it took 30 s and halved an update of 256 images, from 3.7 ms to 1.9.
 COMPILE_FROM_IMAGES = {"cpu": 250_000, "cuda": 1_000_000}
+
 LossFunction = Callable[[Classifier, Tensor, Tensor], Tensor]
 """Takes a network, normalised images and targets: classes, int64 N, or probabilities N×classes."""
 
