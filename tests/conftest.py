@@ -1,6 +1,7 @@
-"""What all tests share: this folder is importable, and property tests do not race a clock."""
+"""What all tests share: what they import from here, a cache of their own, no race with a clock."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,14 @@ LONGEST = (
     "test_plan.py", "test_auto_labels.py", "test_given_set.py", "test_eval.py",
 )  # fmt: skip
 """Files that keep a process busy for half a minute or more, the longest first."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what fixtures and tests leave in the cache out of the user's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DDC_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

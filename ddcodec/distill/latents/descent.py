@@ -35,6 +35,7 @@ PART = 0.3
 
 NUM_PROBES = 16
 PROBED_IMAGES = 64
+PROBED_LATENTS = 1 << 19
 
 Distortion = Callable[[Tensor, Tensor], Tensor]
 """(images, their latents N × P) → N, the distortion of each, differentiable in the latents."""
@@ -227,9 +228,9 @@ def image_curvature(
     result = []
     for number, parameters in enumerate(networks):
         members = (representation.image_sets == number).nonzero()[:, 0]
-        stride = max(1, len(members) // PROBED_IMAGES)
         fixed = {name: value.detach() for name, value in parameters.items()}
-        chosen = members[::stride][:PROBED_IMAGES].to(representation.device)
+        some = representation.some(members, PROBED_IMAGES, PROBED_LATENTS)
+        chosen = some.to(representation.device)
         rows = representation.latents.detach()[chosen]
         rows.requires_grad_()
         images = representation.synthesis.render(fixed, rows)

@@ -21,7 +21,13 @@ from ddcodec.format.header import LABEL_MODE_HARD, Header
 Quantizer = Callable[[Tensor], Tensor]
 Parameters = dict[str, Tensor]
 
-_RENDER_BATCH = 256
+PART_IMAGES = 256
+PART_LATENTS = {"cpu": 1 << 20, "cuda": 1 << 24}
+"""Images, and latents, gone through together: large images would fill the memory, and a CPU gets
+tensors of more than 32 MiB anew from the system each time, page by page."""
+
+LEAST_IMAGES = 8
+"""How many stand for all at least."""
 
 
 def unquantized(latents: Tensor) -> Tensor:
@@ -142,6 +148,16 @@ class Representation:
             return torch.arange(self.num_images)
         return torch.isin(self.labels, classes.cpu()).nonzero()[:, 0]
 
+    def parts(self, indices: Tensor) -> tuple[Tensor, ...]:
+        """Split images into groups that bound the memory of going through them."""
+        latents = PART_LATENTS.get(self.device.type, PART_LATENTS["cpu"])
+        return torch.split(indices, max(1, min(PART_IMAGES, latents // self.latents.shape[1])))
+
+    def some(self, indices: Tensor, most_images: int, most_latents: int) -> Tensor:
+        """Choose images at even distances that stand for all: of large ones fewer say as much."""
+        count = max(LEAST_IMAGES, min(most_images, most_latents // self.latents.shape[1]))
+        return indices[:: max(1, len(indices) // count)][:count]
+
     def keep_first(self, class_counts: NDArray[np.int64]) -> None:
         """Forget all but the first images of each class; latents become a new tensor."""
         starts = np.repeat(np.cumsum(self.class_counts) - self.class_counts, self.class_counts)
@@ -207,7 +223,7 @@ class Representation:
     def rendered_images(self) -> NDArray[np.uint8]:
         """Return all images as float networks show the latents now, N × C × H × W."""
         images = []
-        for indices in torch.split(torch.arange(self.num_images), _RENDER_BATCH):
+        for indices in self.parts(torch.arange(self.num_images)):
             for number in torch.unique(self.image_sets[indices]).tolist():
                 rows = self.latents[indices[self.image_sets[indices] == number].to(self.device)]
                 shown = self.synthesis.render(self.networks[number], rows.round())

@@ -23,6 +23,7 @@ from ddcodec.codec.quantizer import StraightThrough
 from ddcodec.distill.latents.representation import Parameters, Representation
 
 SAMPLE_IMAGES = 96
+SAMPLE_LATENTS = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,7 @@ def _quantise_set(
 
 def _sample(representation: Representation, set_index: int, networks: Parameters) -> _Sample:
     members = (representation.image_sets == set_index).nonzero()[:, 0]
-    stride = max(1, len(members) // SAMPLE_IMAGES)
-    indices = members[::stride][:SAMPLE_IMAGES]
+    indices = representation.some(members, SAMPLE_IMAGES, SAMPLE_LATENTS)
     rows = StraightThrough()(representation.latents.detach()[indices.to(representation.device)])
     images = representation.synthesis.render(networks, rows)
     return _Sample(rows, images, len(members) / len(indices))

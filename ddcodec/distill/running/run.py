@@ -31,8 +31,6 @@ from ddcodec.shares import shared
 PROBED_STEPS = 4
 """Steps that are timed and undone where a time is to be met; the first is not counted."""
 
-_MEASURE_BATCH = 256
-
 
 @dataclass(frozen=True)
 class Candidate:
@@ -190,18 +188,18 @@ class Run:
 
     def estimated_latent_bits(self, latents: Tensor, networks: list[Parameters]) -> float:
         """Return the float rate of integer latents, N × P, in bits."""
-        sets = self.representation.image_sets
+        representation = self.representation
         parts = [
             (number, rows)
             for number in range(len(networks))
-            for rows in torch.split((sets == number).nonzero()[:, 0], _MEASURE_BATCH)
+            for rows in representation.parts((representation.image_sets == number).nonzero()[:, 0])
         ]
 
         @torch.no_grad()
         def measure(part: tuple[int, Tensor]) -> list[Tensor]:
             number, rows = part
             own = latents[rows.to(latents.device)]
-            return [self.representation.latent_bits(networks[number], own)]
+            return [representation.latent_bits(networks[number], own)]
 
         return sum(float(bits) for (bits,) in shared(self.ranks, parts, measure, at_once=1))
 

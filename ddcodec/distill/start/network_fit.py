@@ -56,25 +56,30 @@ class NetworkFit:
         for group, share in zip(self._optimiser.param_groups, (1.0, DECODER_SHARE), strict=False):
             group["lr"] = share * rate
         indices = run.likeness.indices_for_step(step)
-        error: Tensor | None = None
-        if self._context_only:
-            rate_bits = representation.rate_bits(indices, unquantized)
-            objective = rate_bits / len(indices)
-        else:
-            rendering = representation.render(indices, unquantized)
-            rate_bits = rendering.rate_bits
-            error = run.likeness(rendering, step)
-            objective = (run.multiplier * error + rate_bits) / len(indices)
-        if self._weight_rate is not None:
-            weight_bits = self._weight_rate.bits(representation.networks)
-            objective = objective + weight_bits / representation.num_images
         self._optimiser.zero_grad()
-        objective.backward(inputs=self._parameters)  # type: ignore[no-untyped-call]
+        bits = error = 0.0
+        for number, part in enumerate(representation.parts(indices)):
+            rate_bits, part_error = self._looked_at(part, step)
+            objective = rate_bits if part_error is None else run.multiplier * part_error + rate_bits
+            objective = objective / len(indices)
+            if self._weight_rate is not None and number == 0:
+                weight_bits = self._weight_rate.bits(representation.networks)
+                objective = objective + weight_bits / representation.num_images
+            objective.backward(inputs=self._parameters)  # type: ignore[no-untyped-call]
+            bits += float(rate_bits.detach())
+            error += 0.0 if part_error is None else float(part_error.detach())
         torch.nn.utils.clip_grad_norm_(self._parameters, float("inf"), error_if_nonfinite=True)
         self._optimiser.step()
-        bits = representation.num_images / len(indices) * float(rate_bits.detach())
-        shown = None if error is None else float(error.detach()) / len(indices)
-        return bits, shown, len(indices)
+        bits *= representation.num_images / len(indices)
+        return bits, None if self._context_only else error / len(indices), len(indices)
+
+    def _looked_at(self, indices: Tensor, step: int) -> tuple[Tensor, Tensor | None]:
+        """Return the bits and the error of some images, the latter None for contexts only."""
+        representation = self._run.representation
+        if self._context_only:
+            return representation.rate_bits(indices, unquantized), None
+        rendering = representation.render(indices, unquantized)
+        return rendering.rate_bits, self._run.likeness(rendering, step)
 
     def state(self) -> dict[str, Any]:
         """Return the state of the optimiser and the scales of weights."""
