@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from ddcodec.distill.joint.joint_phase import LOSS_RATE, JointPhase
+from ddcodec.distill.joint.loss_gradient import loss_gradient
 from ddcodec.distill.latents.descent import Descent
 from ddcodec.distill.latents.details import drawn_details
-from ddcodec.distill.latents.representation import unquantized
 from ddcodec.distill.rate.rate_control import RateController
 from ddcodec.distill.running.phase import State
 from ddcodec.distill.running.weight_rate import WeightRate
@@ -83,16 +83,13 @@ class Joint(JointPhase):
         run, representation = self._run, self._run.representation
         indices = self._utility.indices_for_step(self._step)
         details = self._details(indices)
-        rendering = representation.render(indices, unquantized, with_rate=False, details=details)
-        loss = self._utility(rendering, self._step)
-        own = list(self._utility.parameters)
-        gradient, *own_gradients = torch.autograd.grad(loss, [representation.latents, *own])
+        found = loss_gradient(representation, self._utility, indices, details, self._step)
         self._optimiser.zero_grad()
-        self._move(gradient.coalesce())
+        self._move(found.images, found.rows)
         bits = self._follow(indices)
-        self._learn(len(indices), dict(zip(own, own_gradients, strict=True)))
+        self._learn(len(indices), dict(zip(self._utility.parameters, found.own, strict=True)))
         run.multiplier = self._control(bits, len(indices))
-        return bits, float(loss.detach()), len(indices)
+        return bits, found.loss, len(indices)
 
     def _details(self, indices: Tensor) -> Tensor | None:
         if not self._settings.details:
@@ -110,7 +107,7 @@ class Joint(JointPhase):
             parameter.grad = slope
         self._optimiser.step()
 
-    def _move(self, rows: Tensor) -> None:
+    def _move(self, indices: Tensor, gradient: Tensor) -> None:
         """Move wishes as gradient descent on pixels would, by steps that fade over the phase.
 
         Dividing by the squared norm of a latent's column, half its weight, makes a step on latents
@@ -118,7 +115,6 @@ class Joint(JointPhase):
         """
         representation, wishes = self._run.representation, self._run.wishes
         assert wishes is not None
-        (indices,), gradient = rows.indices(), rows.values()
         sets = representation.image_sets.to(indices.device)[indices]
         weights = torch.stack(wishes.weights)[sets].clamp(min=1e-12)
         change = gradient / (0.5 * weights)
