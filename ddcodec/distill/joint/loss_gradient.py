@@ -12,7 +12,7 @@ from ddcodec.distill.latents.representation import Rendering, Representation, un
 from ddcodec.distill.rate.utilities import Distillation
 
 HELD_LATENTS = 1 << 23
-"""Images of as many are drawn once, and what the way back needs is held: about 400 bytes for each.
+"""Images of as many are drawn once, and what the way back needs is held: about 120 bytes for each.
 Of more, images are drawn again, part by part, once the loss has been there and back."""
 
 

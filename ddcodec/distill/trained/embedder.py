@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +17,10 @@ from ddcodec.ranks import ALONE, Ranks
 from ddcodec.shares import shared_batches
 
 CHUNK_IMAGES = 32  # per forward pass at most, on a CPU or where several processes share them
+
+HELD_PIXELS = 1 << 23
+"""Pixels of which activations are held for the way back, 4 GB of a network of width 64. Of more,
+each chunk is embedded once again then: in a tenth of the memory and up to twice the time."""
 
 COMPILE_FROM_IMAGES = 30_000
 """Images of 32×32 from which compiling pays on a CPU: it takes half a minute of a core and saves a
@@ -62,8 +67,17 @@ class Embedder:
         num_pixels = images[0, 0].numel()
         if on_cpu and compiling_pays(self._device, images_before, num_pixels, COMPILE_FROM_IMAGES):
             function = self._program(network)
-        with precision.autocast(self._device, self._bfloat16):
-            return shared_batches(self._ranks, chunks, function).float()
+        seen = self._in_its_precision(function)
+        if images.requires_grad and len(images) * num_pixels > HELD_PIXELS:
+            seen = _embedded_again(seen)
+        return shared_batches(self._ranks, chunks, seen).float()
+
+    def _in_its_precision(self, function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        def embedded(chunk: Tensor) -> Tensor:
+            with precision.autocast(self._device, self._bfloat16):
+                return function(chunk)
+
+        return embedded
 
     def _program(self, network: Classifier) -> _Program:
         """Return a program that has a network's weights now: of two, as steps want no more."""
@@ -77,6 +91,40 @@ class Embedder:
             self._programs.append(self._programs.pop(0))
             self._programs[-1].take(network)
         return self._programs[-1]
+
+
+def _embedded_again(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Return a function that holds its images alone for the way back."""
+
+    def embedded(chunk: Tensor) -> Tensor:
+        result: Tensor = _Again.apply(function, chunk)  # type: ignore[no-untyped-call]
+        return result
+
+    return embedded
+
+
+class _Again(torch.autograd.Function):
+    """Forget on the way there what the way back needs, and make it anew then.
+
+    `torch.utils.checkpoint` ends the second time by an error, which compiled networks take for
+    one of the compiler's.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, function: Callable[[Tensor], Tensor], chunk: Tensor) -> Tensor:
+        ctx.function = function
+        ctx.save_for_backward(chunk)
+        # With gradients, or compiled networks would be compiled for the way there alone, too.
+        with torch.enable_grad():
+            return function(chunk.detach().requires_grad_()).detach()
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[None, Tensor]:
+        (chunk,) = ctx.saved_tensors
+        with torch.enable_grad():
+            leaf = chunk.detach().requires_grad_()
+            (gradient,) = torch.autograd.grad(ctx.function(leaf), leaf, slope)
+        return None, gradient
 
 
 _MOST_PROGRAMS = 2

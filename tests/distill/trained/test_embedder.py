@@ -64,6 +64,26 @@ def test_gradients_pass_to_the_images_alone(compiled_shapes: list[int]) -> None:
     assert torch.allclose(*gradients, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("before", [0, MANY])
+def test_many_pixels_are_embedded_twice(
+    before: float, compiled_shapes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that activations are not held; gradients are the same, of two networks at once, too."""
+    some = [_network(seed).requires_grad_(False) for seed in range(2)]
+    gradients = []
+    for most in (1 << 23, 0):
+        monkeypatch.setattr(embedder, "HELD_PIXELS", most)
+        found = Embedder(CPU, bfloat16=precision.bfloat16_pays(CPU))
+        images = _images(CHUNK_IMAGES + 3).requires_grad_()
+        seen = [found.embed(network, images, before) for network in some]
+        compiled_shapes.clear()
+        loss = seen[0].square().sum() + seen[1].sum() ** 2
+        gradients.append(torch.autograd.grad(loss, images)[0])
+        assert len(compiled_shapes) == (4 if most == 0 and before == MANY else 0)
+    assert float(gradients[0].abs().max()) > 0
+    assert torch.equal(*gradients)
+
+
 def test_it_compiles_when_that_has_been_paid_for(
     compiled_shapes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
