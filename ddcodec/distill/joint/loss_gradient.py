@@ -1,4 +1,4 @@
-"""The gradient of a distillation loss by latents, in bounded memory however many the images are."""
+"""The gradient of a distillation loss by latents, with a bounded part of drawing them held."""
 
 from __future__ import annotations
 
@@ -55,12 +55,13 @@ def loss_gradient(
         return representation.render(some, unquantized, with_rate=False, details=some_details)
 
     own = list(utility.parameters)
-    if len(indices) * latents.shape[1] <= HELD_LATENTS:
+    parts = representation.parts(indices)
+    # A single part would hold as much the second time.
+    if len(indices) * latents.shape[1] <= HELD_LATENTS or len(parts) == 1:
         loss = utility(drawn(indices, details), step)
         rows, *own_gradients = torch.autograd.grad(loss, [latents, *own])
         return _found(loss, [rows], own_gradients)
 
-    parts = representation.parts(indices)
     sizes = [len(part) for part in parts]
     part_details = [None] * len(parts) if details is None else torch.split(details, sizes)
     pairs = list(zip(parts, part_details, strict=True))

@@ -20,7 +20,7 @@ CHUNK_IMAGES = 32  # per forward pass at most, on a CPU or where several process
 
 HELD_PIXELS = 1 << 23
 """Pixels of which activations are held for the way back, 4 GB of a network of width 64. Of more,
-each chunk is embedded once again then: in a tenth of the memory and up to twice the time."""
+each chunk is embedded once again then: activations take a tenth, networks up to twice the time."""
 
 COMPILE_FROM_IMAGES = 30_000
 """Images of 32×32 from which compiling pays on a CPU: it takes half a minute of a core and saves a
@@ -68,7 +68,8 @@ class Embedder:
         if on_cpu and compiling_pays(self._device, images_before, num_pixels, COMPILE_FROM_IMAGES):
             function = self._program(network)
         seen = self._in_its_precision(function)
-        if images.requires_grad and len(images) * num_pixels > HELD_PIXELS:
+        holds_much = images.requires_grad and len(images) * num_pixels > HELD_PIXELS
+        if holds_much and len(chunks) > 1:  # A single chunk would hold as much the second time.
             seen = _embedded_again(seen)
         return shared_batches(self._ranks, chunks, seen).float()
 
