@@ -21,7 +21,7 @@ from ddcodec.cli.shared.judging_options import (
     networks_to_train,
     repeats_option,
 )
-from ddcodec.cli.shared.loading import cache_limit_option, load, size_option
+from ddcodec.cli.shared.loading import cache_limit_option, load, say_if_numbered, size_option
 from ddcodec.cli.shared.options import (
     PATH,
     check_device,
@@ -138,10 +138,11 @@ def _judge(
     real, protocol = trial.real, trial.protocol
     assert real.test is not None
     options = ReadOptions(limits=limits)
-    ready = [
-        prepare(read_candidate(known.path, lambda: real, options), real, real.test, protocol)
-        for known in training_sets
-    ]
+    ready = []
+    for known in training_sets:
+        candidate = read_candidate(known.path, lambda: real, options)
+        say_if_numbered(candidate, known.path, real)
+        ready.append(prepare(candidate, real, real.test, protocol))
     judgements = []
     with ProgressReport() as report, unfinished_networks() as unfinished:
         for index, (known, prepared) in enumerate(zip(training_sets, ready, strict=True)):

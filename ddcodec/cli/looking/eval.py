@@ -21,7 +21,7 @@ from ddcodec.cli.shared.judging_options import (
     networks_to_train,
     repeats_option,
 )
-from ddcodec.cli.shared.loading import cache_limit_option, load, size_option
+from ddcodec.cli.shared.loading import cache_limit_option, load, say_if_numbered, size_option
 from ddcodec.cli.shared.options import (
     PATH,
     check_device,
@@ -181,6 +181,7 @@ def _evaluate(
 
         candidate = read_candidate(file, load_real, options)
         real = load_real()
+    say_if_numbered(candidate, file, real)
     test = images_to_test_on(real, split)
     judgements = _judge(candidate, real, test, split, protocol, ranks, settings)
     if as_json:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from ddcodec.datasets import Dataset
+    from ddcodec.evaluation.candidates.candidate import Candidate
 
 
 def parse_image_size(text: str) -> str:
@@ -91,3 +93,13 @@ def say_what_was_read(dataset: Dataset, is_known: bool = False) -> None:
         click.echo(f"ddc: {printable(summarise(dataset).sentence())}", err=True)
     for note in dataset.notes:
         click.echo(f"ddc: {printable(note)}", err=True)
+
+
+def say_if_numbered(candidate: Candidate, path: Path, real: Dataset) -> None:
+    """Print that classes go by their order, where a training set has no names for them."""
+    if candidate.is_numbered:
+        click.echo(
+            f"ddc: '{path.name}' has numbers for classes, which are taken in the order of those "
+            f"of {real.name}.",
+            err=True,
+        )

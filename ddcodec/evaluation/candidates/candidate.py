@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
@@ -12,9 +11,6 @@ from ddcodec.evaluation.candidates.arrays import as_seen
 from ddcodec.evaluation.students.labelled_images import LabelledImages, Stages
 from ddcodec.networks.normalise import Renormalisation
 from ddcodec.training_set import StudentRecipe
-
-if TYPE_CHECKING:
-    pass
 
 Normalisation = tuple[Sequence[float], Sequence[float]]
 
@@ -35,6 +31,8 @@ class Candidate:
         renditions: Times each image is there.
         size_bytes: Of the file or files; that of a `.ddc` is all that is needed to train on it.
         advice: What a `.ddc` advises students.
+        is_numbered: Whether its classes have numbers where the dataset's have names, so that only
+            their order tells which is which.
     """
 
     kind: str
@@ -47,6 +45,7 @@ class Candidate:
     stages: Stages | None = None
     renditions: int = 1
     advice: StudentRecipe = field(default_factory=StudentRecipe)
+    is_numbered: bool = False
 
     def labelled(self, normalisation: Normalisation) -> LabelledImages:
         """Return it as networks are trained on it; float images are neither rounded nor clipped."""

@@ -34,7 +34,7 @@ def _check_count(found: int, real: Dataset) -> None:
 def renumbered(labels: Tensor, names: tuple[str, ...], real: Dataset) -> Tensor:
     """Return labels as the dataset numbers its classes, going by their names."""
     _check_count(len(names), real)
-    if names == real.class_names or _are_numbers(names):
+    if names == real.class_names or is_numbered(names, real):
         return labels
     numbers = {name: number for number, name in reversed([*enumerate(real.class_names)])}
     strange = [name for name in names if name not in numbers]
@@ -60,6 +60,8 @@ def not_a_class(name: str, real: Dataset) -> DataError:
     )
 
 
-def _are_numbers(names: tuple[str, ...]) -> bool:
-    """Tell whether names only count, which a file does that keeps none."""
-    return all(name.isdecimal() and int(name) == label for label, name in enumerate(names))
+def is_numbered(names: tuple[str, ...], real: Dataset) -> bool:
+    """Tell whether names only count, as in a file that keeps none, and the dataset's do not."""
+    return names != real.class_names and all(
+        name.isdecimal() and int(name) == label for label, name in enumerate(names)
+    )

@@ -25,7 +25,7 @@ from ddcodec.datasets.trees.archive import is_archive_name
 from ddcodec.errors import DataError
 from ddcodec.evaluation.candidates.arrays import as_batch, as_labels, as_pixels
 from ddcodec.evaluation.candidates.candidate import Candidate, Normalisation
-from ddcodec.evaluation.candidates.classes import check_shape, renumbered
+from ddcodec.evaluation.candidates.classes import check_shape, is_numbered, renumbered
 from ddcodec.evaluation.candidates.image_folder import LIST, read_list, read_tree
 from ddcodec.evaluation.students.labelled_images import Stages
 from ddcodec.training_set import TrainingSet
@@ -105,6 +105,7 @@ def _read_ddc(path: Path, load_real: Callable[[], Dataset], options: ReadOptions
         stages=None if labeler is None else _in_order(labeler.stages, order),
         renditions=options.renditions or file.recipe.renditions,
         advice=file.recipe,
+        is_numbered=is_numbered(file.class_names, real),
     )
 
 

@@ -126,6 +126,18 @@ def test_a_ddc_and_what_decode_makes_of_it(pets: Path) -> None:
         assert "bits per class" not in copied
 
 
+@pytest.mark.parametrize(("names", "is_said"), [(("0", "1"), False), (CLASSES, True)])
+def test_classes_that_only_count_are_said(
+    tmp_path: Path, names: tuple[str, ...], is_said: bool
+) -> None:
+    """A file without names is taken by the order of a dataset's classes, which is said if named."""
+    images = _image_tree(tmp_path / "images", names, 32)
+    result = _quick(DDC, "--data", images, "--repeats", "1")
+    assert result.exit_code == 0, result.stderr
+    expected = "'colour.ddc' has numbers for classes, which are taken in the order of those of"
+    assert (expected in result.stderr) == is_said
+
+
 def test_json(pets: Path) -> None:
     """JSON has size, protocol, seeds, all reports, and the first accuracy in front."""
     facts = _json(DDC, "--data", pets, "--protocol", "quick", "--repeats", "1", "--dataset", "pets")
