@@ -131,7 +131,7 @@ def test_examples(path: Path) -> None:
     assert file.dataset == dataset
     # Budgets of published points, 150,000 bits and 13.0 KiB, whose presets have the same names.
     exact = {"imagenette128-19k": 18_750, "cifar10-13k": 13_312}
-    expected = exact.get(path.stem, 1000 * int(thousands.removesuffix("k")))
+    expected = exact.get(f"{dataset}-{thousands}", 1000 * int(thousands.removesuffix("k")))
     assert _recipe_of(file).bytes_per_class == expected
     assert path.read_text().startswith(f"# ddc distill --recipe examples/recipes/{path.name}")
 
