@@ -87,19 +87,24 @@ def load(name: str, data: str | None, size: str | None, say: Callable[[str], Non
 def say_what_was_read(dataset: Dataset, is_known: bool = False) -> None:
     """Print the numbers of a dataset that is not known by name, and what was left out of any."""
     from ddcodec.datasets.summary import summarise
-    from ddcodec.format.printable import printable
 
     if not is_known:
-        click.echo(f"ddc: {printable(summarise(dataset).sentence())}", err=True)
+        _say(summarise(dataset).sentence())
     for note in dataset.notes:
-        click.echo(f"ddc: {printable(note)}", err=True)
+        _say(note)
 
 
 def say_if_numbered(candidate: Candidate, path: Path, real: Dataset) -> None:
     """Print that classes go by their order, where a training set has no names for them."""
     if candidate.is_numbered:
-        click.echo(
-            f"ddc: '{path.name}' has numbers for classes, which are taken in the order of those "
-            f"of {real.name}.",
-            err=True,
+        _say(
+            f"'{path.name}' has numbers for classes, which are taken in the order of those of "
+            f"{real.name}."
         )
+
+
+def _say(sentence: str) -> None:
+    """Print a sentence beside the results, whatever names of the user's stand in it."""
+    from ddcodec.format.printable import printable
+
+    click.echo(f"ddc: {printable(sentence)}", err=True)
