@@ -247,12 +247,15 @@ class _Terminated:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Stop at SIGTERM as at Ctrl-C, which leaves what can be gone on with."""
+        """Stop at SIGTERM as at Ctrl-C; after a failure, end without being disturbed."""
         before = signal.signal(signal.SIGTERM, self._stop)
         try:
             yield
-        finally:
-            signal.signal(signal.SIGTERM, before)
+        except BaseException:
+            # `torchrun` ends the others in a tenth of a second, often before they have said why.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            raise
+        signal.signal(signal.SIGTERM, before)
 
     def _stop(self, number: int, frame: Any) -> None:
         self.is_any = True

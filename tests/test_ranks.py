@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -72,6 +73,29 @@ def work():
         print(f"{ranks.rank} of {ranks.count}", flush=True)
         if ranks.rank == 1:
             raise OutputError("The disk is\\nfull.")
+        ranks.summed()
+
+group.main(["work"])
+"""
+
+# A job that loses its second process, and whose first is told to end before it has said so.
+LOSING = """
+import os, signal
+from ddcodec.cli.shared.group import SentenceGroup, describe
+from ddcodec.ranks import joined
+
+def again():
+    os.kill(os.getpid(), signal.SIGTERM)
+    return "the same command"
+
+group = SentenceGroup()
+
+@group.command()
+def work():
+    with joined("cpu", describe, again) as ranks:
+        print(f"{ranks.rank} of {ranks.count}", flush=True)
+        if ranks.rank == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
         ranks.summed()
 
 group.main(["work"])
@@ -161,22 +185,35 @@ def test_a_lost_process_ends_the_job(job: Job, beside: None) -> None:
     assert _files("lost") == _files("e2")
 
 
-def test_the_first_says_why_another_failed() -> None:
-    """One sentence names the process; both end with a code, without torchrun, too."""
+def _two(program: str) -> tuple[list[tuple[str, str]], list[int]]:
+    """Return what two processes without torchrun print, and their exit codes."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = str(free.getsockname()[1])
     given = {"WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": port}
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", FAILING], env=os.environ | THREAD | given | {"RANK": rank},
+            [sys.executable, "-c", program], env=os.environ | THREAD | given | {"RANK": rank},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for rank in ("0", "1")
     ]  # fmt: skip
     printed = [process.communicate(timeout=120) for process in started]
+    return printed, [process.returncode for process in started]
+
+
+def test_the_first_says_why_another_failed() -> None:
+    """One sentence names the process; both end with a code, without torchrun, too."""
+    printed, codes = _two(FAILING)
     assert printed == [("0 of 2\n", "ddc: Process 2 of 2 failed: The disk is full.\n"), ("", "")]
-    assert [process.returncode for process in started] == [1, 1]
+    assert codes == [1, 1]
+
+
+def test_a_loss_is_said_before_the_end() -> None:
+    """Torchrun, which ends the first process soon after it lost another, does not silence it."""
+    printed, codes = _two(LOSING)
+    assert printed[0][0] == "0 of 2\n" and printed[0][1].startswith("ddc: One of the 2 processes")
+    assert codes == [1, -signal.SIGKILL]
 
 
 def test_shares() -> None:
