@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+import time
 from dataclasses import dataclass, replace
 
 from ddcodec.distill.rate.utilities import Distillation, student_hints
@@ -11,6 +13,10 @@ from ddcodec.kept.state import check_like, checked_count, checked_counts
 
 LOSS_RATE = 0.05
 """Learning rate of what a loss has optimised itself, such as the log of the student's rate."""
+
+REVISED_AT = (4, 2)
+"""A quarter and half of the planned steps, after which their number is planned again: a loss may
+compile after some steps, and be twice as fast from then on."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class JointPhase:
         self._step = 0
         self._validations = settings.validations
         self._has_begun = self._is_done = False
+        self._seconds: list[float] = []
 
     def advance(self) -> Step | None:
         """Make a step; judge at the stations, and go back to the best candidate at the end."""
@@ -72,9 +79,13 @@ class JointPhase:
                 self._run.header = replace(header, hints=hints)
                 self._end()
             return None
+        started = time.monotonic()
         bits, loss, count = self._make_step()
         self._step += 1
+        self._seconds.append(time.monotonic() - started)
         at_station = self._step in self._stations()
+        if self._step in [self._steps // part for part in REVISED_AT]:
+            self._steps = self._revised_steps()
         accuracy = self._run.judge(self._step) if at_station else None
         return Step(self._step, self._steps, bits, loss, count, accuracy)
 
@@ -91,6 +102,15 @@ class JointPhase:
         seconds = run.seconds_a_step(self._probe)
         self.restore(own)
         return run.plan.joint_steps(self._steps, seconds, self._validations)
+
+    def _revised_steps(self) -> int:
+        """Return how many steps the plan has time for, by what the latest ones took."""
+        plan = self._run.plan
+        if plan.limit_seconds is None:
+            return self._steps
+        latest = statistics.median(self._seconds[len(self._seconds) // 2 :])
+        left = sum(station > self._step for station in self._stations())
+        return plan.revised_joint_steps(self._step, latest, left)
 
     def _probe(self, number: int) -> None:
         self._make_step()

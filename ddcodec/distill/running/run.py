@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -142,18 +143,18 @@ class Run:
         return initial_wishes(self.representation, self.likeness, self.generator, self.ranks)
 
     def seconds_a_step(self, step: Callable[[int], object]) -> float:
-        """Time a few steps, of which the first may compile, and undo what they did to the run.
+        """Time a few steps, of which some may compile, and undo what they did to the run.
 
         What `step`, called with 0, 1, …, changes besides the run is the caller's to undo.
         """
         before = copied(self.state())
-        step(0)
-        started = time.monotonic()
-        for number in range(1, PROBED_STEPS):
+        seconds = []
+        for number in range(PROBED_STEPS):
+            started = time.monotonic()
             step(number)
-        seconds = (time.monotonic() - started) / (PROBED_STEPS - 1)
+            seconds.append(time.monotonic() - started)
         self.restore(before)
-        return seconds
+        return statistics.median(seconds[1:])
 
     def quantise_networks(self) -> None:
         """Choose integer weights and learn what everything but latents really costs."""

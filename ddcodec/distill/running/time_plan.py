@@ -103,6 +103,11 @@ class TimePlan:
         left = self._end() - self.elapsed_seconds - validations * self.validation_seconds
         return self._agreed(max(int(left / step_seconds), FEWEST_STEPS))
 
+    def revised_joint_steps(self, done: int, step_seconds: float, validations: int) -> int:
+        """Return the steps of a joint phase that has made some, `validations` still to come."""
+        left = self._end() - self.elapsed_seconds - validations * self.validation_seconds
+        return self._agreed(max(done + int(left / step_seconds), done + 1, FEWEST_STEPS))
+
     def _agreed(self, count: int) -> int:
         """Return a count as the first process finds it."""
         return int(self.ranks.summed([count if self.ranks.is_first else 0])[0])
