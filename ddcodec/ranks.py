@@ -192,7 +192,9 @@ def joined(
                 _leave_word(store, sentence)
             raise HandedOver(str(error)) from error
         if is_due_to_others:
-            raise DdcError(_word(store) or _lost(ranks, again())) from error
+            lost = f"One of the {ranks.count} processes was lost, or the job was ended from outside"
+            goes_on = "goes on from what is kept, with any number of processes."
+            raise DdcError(_word(store) or f"{lost}; {again()} {goes_on}") from error
         raise
     importlib.import_module("torch.distributed").destroy_process_group()
 
@@ -294,10 +296,3 @@ def _word(store: _Store) -> str | None:
         if store.check([_FAILURE]):
             return store.get(_FAILURE).decode(errors="replace")
     return None
-
-
-def _lost(ranks: Ranks, again: str) -> str:
-    return (
-        f"One of the {ranks.count} processes was lost, or the job was ended from outside; {again} "
-        "goes on from what is kept, with any number of processes."
-    )

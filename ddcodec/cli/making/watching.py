@@ -118,6 +118,7 @@ class Watch:
             try:
                 yield Supervision(
                     on_progress=lambda progress: _show(report, progress),
+                    on_phase=report.begin,
                     on_record=record,
                     on_notice=report.notice,
                     validate=validate,

@@ -102,6 +102,7 @@ class ProgressReport:
         self._bar: Progress | None = None
         self._last_line = 0.0
         self._last_phase = ""
+        self._late: threading.Timer | None = None
 
     def __enter__(self) -> ProgressReport:
         if self._is_terminal:
@@ -116,6 +117,7 @@ class ProgressReport:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._cancel_late()
         if self._bar is not None:
             self._bar.stop()
 
@@ -126,10 +128,31 @@ class ProgressReport:
             return
         print(f"ddc: {printable(sentence)}", file=sys.stderr, flush=True)
 
+    def begin(self, phase: str) -> None:
+        """Show that a phase prepares its first step; without a terminal only if that takes long."""
+        self._cancel_late()
+        if self._bar is not None:
+            self._bar.update(
+                self._task, description=phase, completed=0, total=None, details="preparing", left=""
+            )
+            return
+
+        def say() -> None:
+            print(f"{phase}  preparing", file=sys.stderr, flush=True)
+
+        self._late = threading.Timer(PLAIN_LINE_SECONDS, say)
+        self._late.daemon = True
+        self._late.start()
+
+    def _cancel_late(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+
     def update(
         self, phase: str, step: int, steps: int, details: str, seconds_left: float | None
     ) -> None:
         """Show the state of a phase; `step` counts from 1 to `steps`, 0 is before the first."""
+        self._cancel_late()
         left = "" if seconds_left is None else f"{format_duration(seconds_left)} left"
         if self._bar is not None:
             self._bar.update(

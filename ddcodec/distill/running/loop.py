@@ -75,6 +75,7 @@ class Loop:
 
     def _run_phase(self, number: int) -> None:
         phase = self._phases[number]
+        self._supervision.on_phase(phase.name)
         started, steps_before = time.monotonic(), 0
         while True:
             with deferred_interruption() as interruption:

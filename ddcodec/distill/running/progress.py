@@ -65,6 +65,7 @@ class Supervision:
 
     Attributes:
         on_progress: called after every step.
+        on_phase: called with the name of a phase before its first step, which may take minutes.
         on_record: called with every record of the log (docs/cli.md, `ddc plot`), of JSON types.
         on_notice: called with a sentence that a person should read.
         validate: judges candidates on images that are not trained on; None takes the last one.
@@ -79,6 +80,7 @@ class Supervision:
     """
 
     on_progress: ProgressCallback = _ignore
+    on_phase: Callable[[str], None] = _ignore
     on_record: Callable[[Mapping[str, Any]], None] = _ignore
     on_notice: Callable[[str], None] = _ignore
     validate: Validate | None = None
