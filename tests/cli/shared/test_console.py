@@ -2,7 +2,6 @@
 
 import io
 import sys
-import threading
 
 import pytest
 
@@ -35,7 +34,7 @@ def test_a_quick_phase_needs_no_line_more(monkeypatch: pytest.MonkeyPatch) -> No
         report.begin("start")
         report.update("start", 1, 2, "", 3.0)
         report.begin("fit")
-    assert heard.getvalue() == "start  1/2    3.0 s left\n"
     assert report._late is not None
-    report._late.join()
-    assert not any(isinstance(one, threading.Timer) for one in threading.enumerate())
+    report._late.join(30.0)
+    assert not report._late.is_alive(), "it would say something after the end"
+    assert heard.getvalue() == "start  1/2    3.0 s left\n"
