@@ -66,9 +66,7 @@ def waiting(what: str) -> Iterator[Callable[[str], None]]:
     """Say what is going on; yields a function that says it anew, as often as one likes."""
     if not sys.stderr.isatty():
         # What is quick needs no line of its own.
-        line = threading.Timer(1.0, lambda: print(what, file=sys.stderr, flush=True))
-        line.daemon = True
-        line.start()
+        line = _later(1.0, what)
         try:
             yield _every(PLAIN_LINE_SECONDS)
         finally:
@@ -76,6 +74,14 @@ def waiting(what: str) -> Iterator[Callable[[str], None]]:
         return
     with _console(terminal=True, stderr=True).status(printable(what)) as status:
         yield lambda text: status.update(printable(text))
+
+
+def _later(seconds: float, text: str) -> threading.Timer:
+    """Print a line after some time, unless the timer is cancelled before."""
+    line = threading.Timer(seconds, lambda: print(text, file=sys.stderr, flush=True))
+    line.daemon = True
+    line.start()
+    return line
 
 
 def _every(seconds: float) -> Callable[[str], None]:
@@ -136,13 +142,7 @@ class ProgressReport:
                 self._task, description=phase, completed=0, total=None, details="preparing", left=""
             )
             return
-
-        def say() -> None:
-            print(f"{phase}  preparing", file=sys.stderr, flush=True)
-
-        self._late = threading.Timer(PLAIN_LINE_SECONDS, say)
-        self._late.daemon = True
-        self._late.start()
+        self._late = _later(PLAIN_LINE_SECONDS, f"{phase}  preparing")
 
     def _cancel_late(self) -> None:
         if self._late is not None:

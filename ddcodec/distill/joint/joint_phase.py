@@ -105,12 +105,9 @@ class JointPhase:
 
     def _revised_steps(self) -> int:
         """Return how many steps the plan has time for, by what the latest ones took."""
-        plan = self._run.plan
-        if plan.limit_seconds is None:
-            return self._steps
         latest = statistics.median(self._seconds[len(self._seconds) // 2 :])
         left = sum(station > self._step for station in self._stations())
-        return plan.revised_joint_steps(self._step, latest, left)
+        return self._run.plan.joint_steps(self._steps, latest, left, done=self._step)
 
     def _probe(self, number: int) -> None:
         self._make_step()

@@ -96,15 +96,12 @@ class TimePlan:
         affordable = int(VALIDATION_SHARE * self.limit_seconds / self.validation_seconds)
         return self._agreed(min(max(affordable, 1), default))
 
-    def joint_steps(self, default: int, step_seconds: float, validations: int) -> int:
-        """Return the steps of the joint phase, `validations` to come among them."""
+    def joint_steps(
+        self, default: int, step_seconds: float, validations: int, done: int = 0
+    ) -> int:
+        """Return the steps of the joint phase, `done` of them made, `validations` to come."""
         if self.limit_seconds is None:
             return default
-        left = self._end() - self.elapsed_seconds - validations * self.validation_seconds
-        return self._agreed(max(int(left / step_seconds), FEWEST_STEPS))
-
-    def revised_joint_steps(self, done: int, step_seconds: float, validations: int) -> int:
-        """Return the steps of a joint phase that has made some, `validations` still to come."""
         left = self._end() - self.elapsed_seconds - validations * self.validation_seconds
         return self._agreed(max(done + int(left / step_seconds), done + 1, FEWEST_STEPS))
 

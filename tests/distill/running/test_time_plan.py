@@ -61,10 +61,10 @@ def test_spent_time_counts() -> None:
 def test_a_revised_number_is_never_behind() -> None:
     """What is left of the time adds to the steps made; without any there is one more."""
     plan = TimePlan(1000.0, spent_seconds=500.0, validation_seconds=10.0)
-    assert plan.revised_joint_steps(40, 2.0, 2) == pytest.approx(40 + 450 / 2, abs=1)
+    assert plan.joint_steps(300, 2.0, 2, done=40) == pytest.approx(40 + 450 / 2, abs=1)
     plan.spent_seconds = 5000.0
-    assert plan.revised_joint_steps(40, 2.0, 2) == 41
-    assert plan.revised_joint_steps(4, 2.0, 2) == FEWEST_STEPS
+    assert plan.joint_steps(300, 2.0, 2, done=40) == 41
+    assert plan.joint_steps(300, 2.0, 2, done=4) == FEWEST_STEPS
 
 
 def test_validations_take_a_tenth_at_most() -> None:
