@@ -11,7 +11,7 @@ from ddcodec.cli import ddc
 
 DOCS = Path(__file__).parents[1] / "docs"
 ROOT = DOCS.parent
-PAGES = [*ROOT.glob("*.md"), *DOCS.glob("*.md"), *DOCS.glob("cli/*.md"), *DOCS.glob("results/*.md")]
+PAGES = [*ROOT.glob("*.md"), *DOCS.glob("*.md"), *DOCS.glob("*/*.md")]
 _PATH = re.compile(r"`((?:ddcodec|distill|codec|tests|docs|benchmarks|examples)/[\w./-]+|\w+\.py)`")
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 

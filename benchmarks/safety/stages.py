@@ -7,7 +7,7 @@
 `measure` takes some images of the first classes of glyphs, at 16×16, and runs stage after stage
 with an empty cache. Every command is run twice: the second time it finds everything done, so that
 the difference is the work of the stage, and what is left is starting and loading. `project` knows
-the figures of docs/scaling.md.
+the figures of docs/scaling/stages.md.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ MEASURED = Units(
     landing=(7.77 - 0.12) / 9900,
 )
 """Training from 50 classes, fitting from 960 steps less 160, both with loading and of 10 classes,
-the others from 1,000 classes, less 10: docs/scaling.md."""
+the others from 1,000 classes, less 10: docs/scaling/stages.md."""
 
 IMAGES, CLASSES, LARGE_SIDE = 1_281_167, 1000, 128
 """ImageNet-1K, brought to 128×128."""

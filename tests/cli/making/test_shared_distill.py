@@ -22,6 +22,8 @@ pytestmark = pytest.mark.long
 
 DISTILL = ["distill", "pets", "--bpc", "500", "--spc", "6", "--synthesis", "wavelet"]
 DISTILL += ["--fit-steps", "4", "--steps", "5", "--pool", "random", "--lambda", "4000"]
+STAGED = ["distill", "pets", "--recipe", "staged", "--bpc", "3000", "--spc", "3"]
+STAGED += ["--fit-steps", "4", "--labeler-epochs", "1", "--no-validate"]
 SELECTION = {"name": "selection", "updates": 3, "batch_size": 4, "network_width": 4, "networks": 2}
 
 WORKER = """
@@ -62,10 +64,11 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> "tuple[Path, str]":
     write_pets(place / "pets", 24)
     (place / "worker.py").write_text(WORKER)
     run = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
-    commands = [[*DISTILL, "-o", "two.ddc", "--log", "two.jsonl"], [*DISTILL, "-o", "lost.ddc"]]
+    commands = [[*DISTILL, "-o", "two.ddc", "--log", "two.jsonl"], [*STAGED, "-o", "staged.ddc"]]
+    commands += [[*DISTILL, "-o", "lost.ddc"]]
     ended = subprocess.run(
         [*run, "worker.py", json.dumps(commands), json.dumps(SELECTION)],
-        cwd=place, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        cwd=place, env=os.environ | {"OMP_NUM_THREADS": "1", "DDC_CACHE": str(place / "cache")},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ended.returncode != 0
@@ -102,6 +105,17 @@ def test_two_make_the_file_of_one(job: "tuple[Path, str]", monkeypatch: pytest.M
     assert "joint step" in Path("printed-0-0").read_text()
     assert Path("printed-0-1").read_text() == ""
     assert not Path("two.ddc.checkpoint").exists()
+
+
+def test_two_make_the_staged_file_of_one(
+    job: "tuple[Path, str]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Teacher, labeler, crops and integers are those of one process, which makes its own."""
+    monkeypatch.chdir(job[0])
+    monkeypatch.setenv("DDC_CACHE", "another")
+    alone = _alone([*STAGED, "-o", "staged-one.ddc"], monkeypatch)
+    assert _digest("staged.ddc") == alone
+    assert Path("printed-1-1").read_text() == ""
 
 
 def test_a_lost_process_leaves_a_run_to_go_on_with(
