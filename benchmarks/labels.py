@@ -18,7 +18,6 @@ of short runs on the validation part.
 import argparse
 import hashlib
 import json
-from dataclasses import replace
 from itertools import cycle, product
 from pathlib import Path
 from statistics import fmean, pstdev
@@ -177,13 +176,8 @@ def _points(
 
 def changed(protocol: Protocol, settings: list[str]) -> Protocol:
     """Return a protocol with NAME=NUMBER settings of its own, which then stand in its name."""
-    if not settings:
-        return protocol
-    changes: dict[str, Any] = {}
-    for setting in settings:
-        name, _, value = setting.partition("=")
-        changes[name] = json.loads(value)
-    return replace(protocol, name=f"{protocol.name}:{','.join(settings)}", **changes)
+    pairs = (setting.partition("=") for setting in settings)
+    return protocol.changed({name: json.loads(value) for name, _, value in pairs})
 
 
 def judged_on(dataset: Dataset, split: str) -> ImageSplit:

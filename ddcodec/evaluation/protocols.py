@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ddcodec.errors import RecipeError
+
+COUNTS = ("epochs", "updates", "batch_size", "network_width")
+NUMBERS = (
+    "learning_rate", "momentum", "weight_decay", "warmup", "cutmix", "mixup", "label_smoothing",
+    "stage_weight",
+)  # fmt: skip
+"""What `Protocol.changed` takes: whole numbers, and any from 0 on."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,7 @@ class Protocol:
         stage_weight: Of the squared error against each feature map of a labeler, where labels
             by one are used; see `ddcodec.evaluation.students.stage_matching`.
         learned_rate: Whether a training set's own rate of plain SGD goes before `learning_rate`.
+        given: Settings that no advice of a training set replaces.
     """
 
     name: str
@@ -65,6 +76,7 @@ class Protocol:
     all_labels: bool = False
     stage_weight: float = 0.0
     learned_rate: bool = False
+    given: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse contradictions.
@@ -81,6 +93,29 @@ class Protocol:
         parts = (self.warmup, self.cutmix, self.mixup, self.cutmix + self.mixup)
         if not all(0 <= part <= 1 for part in (*parts, self.label_smoothing)):
             raise RecipeError(f"Protocol '{self.name}' has a part or probability beyond 0 … 1.")
+
+    def changed(self, options: Mapping[str, float]) -> Protocol:
+        """Return this protocol with other numbers, which from then on stand in its name.
+
+        They go before what a training set advises. `updates` takes the place of `epochs`, and the
+        other way round.
+
+        Args:
+            options: Keys in `COUNTS` and `NUMBERS`; none leave the protocol as it is.
+
+        Raises:
+            RecipeError: There is no such number, or the value cannot be one.
+        """
+        if not options:
+            return self
+        for name, value in options.items():
+            _check_number(name, value)
+        changes: dict[str, Any] = dict(options)
+        if ("epochs" in changes) != ("updates" in changes):
+            changes.setdefault("epochs", None)
+            changes.setdefault("updates", None)
+        listed = ",".join(f"{name}={value}" for name, value in options.items())
+        return replace(self, name=f"{self.name}:{listed}", given=(*self.given, *options), **changes)
 
     def advised(
         self,
@@ -100,19 +135,23 @@ class Protocol:
             mixup: See the attribute; both together may not exceed 1, or neither is taken.
             sgd_rate: The learning rate of plain SGD.
         """
-        if self.learned_rate and sgd_rate is not None:
-            return replace(self, learning_rate=sgd_rate)
+        if self.learned_rate:
+            return replace(self, learning_rate=self._advised("learning_rate", sgd_rate))
         if not self.all_labels:
             return self
-        mixing = (self.cutmix if cutmix is None else cutmix, self.mixup if mixup is None else mixup)
+        mixing = (self._advised("cutmix", cutmix), self._advised("mixup", mixup))
         if sum(mixing) > 1:
             mixing = (self.cutmix, self.mixup)
         return replace(
             self,
-            learning_rate=self.learning_rate if rate is None else rate,
+            learning_rate=self._advised("learning_rate", rate),
             cutmix=mixing[0],
             mixup=mixing[1],
         )
+
+    def _advised(self, name: str, advice: float | None) -> float:
+        own: float = getattr(self, name)
+        return own if advice is None or name in self.given else advice
 
     @property
     def mixes(self) -> bool:
@@ -130,6 +169,16 @@ class Protocol:
         if self.epochs is not None:
             return float(self.epochs)
         return (self.updates or 0) * min(self.batch_size, num_images) / num_images
+
+
+def _check_number(name: str, value: float) -> None:
+    if name not in (*COUNTS, *NUMBERS):
+        known = ", ".join((*COUNTS, *NUMBERS))
+        raise RecipeError(f"A protocol has no number '{name}'; it has: {known}.")
+    if name in COUNTS and not (isinstance(value, int) and value >= 1):
+        raise RecipeError(f"'{name}' of a protocol is a whole number from 1 on, not {value}.")
+    if not (math.isfinite(value) and value >= 0):
+        raise RecipeError(f"'{name}' of a protocol is a number from 0 on, not {value}.")
 
 
 _TUNED = Protocol(
@@ -185,3 +234,8 @@ PROTOCOLS: dict[str, Protocol] = {
     # Shorter still: tells whether a file teaches at all, for demonstrations.
     "glance": Protocol("glance", updates=500, batch_size=64, networks=1),
 }
+
+
+def named_protocol(name: str) -> Protocol:
+    """Return the protocol of a report's name, which may list other numbers behind a colon."""
+    return PROTOCOLS[name.partition(":")[0]]

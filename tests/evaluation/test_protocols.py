@@ -7,6 +7,7 @@ import pytest
 from ddcodec import networks
 from ddcodec.errors import RecipeError
 from ddcodec.evaluation import PROTOCOLS, Protocol
+from ddcodec.evaluation.protocols import COUNTS, NUMBERS, named_protocol
 from ddcodec.evaluation.students.optimisers import learning_rate
 from ddcodec.networks import augment
 
@@ -80,6 +81,43 @@ def test_contradictions_are_refused(settings: dict[str, int]) -> None:
     """A protocol is measured in epochs or in updates, and counts are positive."""
     with pytest.raises(RecipeError):
         Protocol("bad", **settings)
+
+
+def test_other_numbers_stand_in_the_name() -> None:
+    """They go before advice, leave all else, and nothing changes a protocol without them."""
+    quick = PROTOCOLS["quick"]
+    assert quick.changed({}) is quick
+    longer = quick.changed({"updates": 3000, "learning_rate": 0.03})
+    assert longer.name == "quick:updates=3000,learning_rate=0.03"
+    assert named_protocol(longer.name) is quick
+    assert (longer.updates, longer.learning_rate, longer.batch_size) == (3000, 0.03, 64)
+    by_epochs = quick.changed({"epochs": 5})
+    assert (by_epochs.epochs, by_epochs.updates) == (5, None)
+    tuned = PROTOCOLS["tuned"].changed({"learning_rate": 0.002, "cutmix": 0.0})
+    advised = tuned.advised(0.004, 0.25, 0.5)
+    assert (advised.learning_rate, advised.cutmix, advised.mixup) == (0.002, 0.0, 0.5)
+    learned = PROTOCOLS["learned"].changed({"learning_rate": 0.1})
+    assert learned.advised(sgd_rate=0.034).learning_rate == 0.1
+
+
+@pytest.mark.parametrize("name", [*COUNTS, *NUMBERS])
+def test_every_number_may_be_another(name: str) -> None:
+    """Each is a setting of a protocol, and one below it is refused."""
+    value = 2 if name in COUNTS else 0.5
+    assert getattr(PROTOCOLS["quick"].changed({name: value}), name) == value
+    with pytest.raises(RecipeError, match=f"'{name}' of a protocol is a"):
+        PROTOCOLS["quick"].changed({name: -1})
+    with pytest.raises(RecipeError, match=f"'{name}' of a protocol is a"):
+        PROTOCOLS["quick"].changed({name: float("nan")})
+
+
+@pytest.mark.parametrize(
+    "options", [{"networks": 3}, {"updates": 2.5}, {"updates": 3, "epochs": 3}, {"cutmix": 1.5}]
+)
+def test_numbers_that_make_no_protocol(options: dict[str, float]) -> None:
+    """Unknown ones, parts of an update, both lengths, and probabilities above one."""
+    with pytest.raises(RecipeError):
+        PROTOCOLS["quick"].changed(options)
 
 
 def test_advice_is_followed_where_all_labels_are() -> None:

@@ -19,6 +19,7 @@ from ddcodec.cli.shared.judging_options import (
     first_seed_option,
     named_option,
     networks_to_train,
+    protocol_option_option,
     repeats_option,
 )
 from ddcodec.cli.shared.loading import cache_limit_option, load, say_if_numbered, size_option
@@ -69,6 +70,7 @@ class Trial:
     "--protocol", type=click.Choice(PROTOCOLS), default="quick",
     help="How networks are trained for the accuracy, as by `ddc eval`.",
 )  # fmt: skip
+@protocol_option_option
 @repeats_option("Networks to train for each set, each from its own seed.")
 @first_seed_option
 @device_option
@@ -80,6 +82,7 @@ def compare_command(
     dataset: str | None,
     size: str | None,
     protocol: str,
+    protocol_options: tuple[tuple[str, float], ...],
     repeats: int | None,
     seed: int,
     device: str,
@@ -101,7 +104,10 @@ def compare_command(
     training_sets = [read_training_set(path, limits) for path in sets]
     trial = None
     if data is not None:
-        trial = _trial(_load(dataset, data, size), protocol, repeats, seed, device)
+        from ddcodec.evaluation.judge import find_protocol
+
+        found = find_protocol(protocol).changed(dict(protocol_options))
+        trial = _trial(_load(dataset, data, size), found, repeats, seed, device)
     judgements = None if trial is None else _judge(training_sets, trial, limits)
     if as_json:
         print(json.dumps(_facts(training_sets, trial, judgements), indent=2))
@@ -109,7 +115,7 @@ def compare_command(
     _print(training_sets, judgements)
     if trial is not None:
         seeds = ", ".join(str(number) for number in trial.seeds)
-        print(f"Accuracy on {trial.real.name}, protocol {protocol}, seeds {seeds}.")
+        print(f"Accuracy on {trial.real.name}, protocol {trial.protocol.name}, seeds {seeds}.")
 
 
 def _load(dataset: str | None, data: str, size: str | None) -> Dataset:
@@ -120,11 +126,11 @@ def _load(dataset: str | None, data: str, size: str | None) -> Dataset:
     return real
 
 
-def _trial(real: Dataset, protocol: str, repeats: int | None, first: int, device: str) -> Trial:
-    from ddcodec.evaluation.judge import find_protocol
-
-    found = find_protocol(protocol)
-    return Trial(real, found, range(first, first + networks_to_train(found, repeats)), device)
+def _trial(
+    real: Dataset, protocol: Protocol, repeats: int | None, first: int, device: str
+) -> Trial:
+    seeds = range(first, first + networks_to_train(protocol, repeats))
+    return Trial(real, protocol, seeds, device)
 
 
 def _judge(

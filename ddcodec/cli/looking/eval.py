@@ -19,6 +19,7 @@ from ddcodec.cli.shared.judging_options import (
     first_seed_option,
     named_option,
     networks_to_train,
+    protocol_option_option,
     repeats_option,
 )
 from ddcodec.cli.shared.loading import cache_limit_option, load, say_if_numbered, size_option
@@ -83,6 +84,7 @@ def parse_values(text: str) -> tuple[float, ...]:
     "patient: 30000 of them, and a labeler's feature maps; quick: standard cut to 2000 updates; "
     "glance: to 500.",
 )  # fmt: skip
+@protocol_option_option
 @click.option(
     "--arch", type=parse_names, default="convnet", metavar="NAME,...",
     help=f"Networks to train, of {', '.join(ARCHITECTURES)}; with depth and norm, such as "
@@ -167,7 +169,7 @@ def _evaluate(
     from ddcodec.evaluation.candidates.read import ReadOptions, read_candidate
     from ddcodec.evaluation.judge import find_protocol
 
-    protocol = find_protocol(settings["protocol"])
+    protocol = find_protocol(settings["protocol"]).changed(dict(settings["protocol_options"]))
     options = ReadOptions(
         settings["float_range"], settings["labels"], limits, settings["renditions"]
     )

@@ -13,6 +13,7 @@ from ddcodec.cli.shared.options import (
     data_option,
     device_option,
     force_option,
+    named_number,
     parse_positive,
     with_options,
 )
@@ -46,19 +47,6 @@ def parse_loss(text: str) -> str:
     )
 
 
-def parse_loss_option(text: str) -> tuple[str, float]:
-    """Read a value of --loss-option; whole numbers stay whole."""
-    name, separator, value = text.partition("=")
-    try:
-        number = float(value)
-    except ValueError as error:
-        raise click.BadParameter(f"'{text}' is not like student_steps=40.") from error
-    if not separator or not name:
-        raise click.BadParameter(f"'{text}' is not like student_steps=40.")
-    is_whole = value.strip().lstrip("+-").isdecimal()
-    return name.strip(), int(value) if is_whole else number
-
-
 _OPTIONS = (
     click.option(
         "--recipe", metavar="FILE|PRESET", show_default="none",
@@ -82,7 +70,7 @@ _OPTIONS = (
         "none codes real images as they are.",
     ),
     click.option(
-        "--loss-option", "loss_options", type=parse_loss_option, multiple=True,
+        "--loss-option", "loss_options", type=named_number("student_steps=40"), multiple=True,
         metavar="NAME=NUMBER", show_default="those of the loss",
         help="A setting of the loss alone; may be repeated.",
     ),

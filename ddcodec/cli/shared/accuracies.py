@@ -101,14 +101,19 @@ def advice_for_json(advice: StudentRecipe) -> dict[str, float]:
 
 
 def _advice(candidate: Candidate, report: AccuracyReport) -> list[tuple[str, str]]:
-    from ddcodec.evaluation import PROTOCOLS
+    from ddcodec.evaluation.protocols import named_protocol
 
-    protocol = PROTOCOLS[report.protocol]
+    protocol = named_protocol(report.protocol)
     words = {"sgd_rate": "rate"} if protocol.learned_rate else {}
     if protocol.all_labels:
         words = {"adamw_rate": "rate", "cutmix": "CutMix", "mixup": "mixup"}
+    given = {"rate": "learning_rate=", "CutMix": "cutmix=", "mixup": "mixup="}
     advice = advice_for_json(candidate.advice)
-    listed = ", ".join(f"{word} {advice[name]:g}" for name, word in words.items() if name in advice)
+    listed = ", ".join(
+        f"{word} {advice[name]:g}"
+        for name, word in words.items()
+        if name in advice and given[word] not in report.protocol
+    )
     return [("as the file advises", listed)] if listed else []
 
 

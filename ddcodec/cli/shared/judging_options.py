@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ddcodec.cli.shared.options import COUNT, Decorator, whole_number
+from ddcodec.cli.shared.options import COUNT, Decorator, named_number, whole_number
 
 if TYPE_CHECKING:
     from ddcodec.evaluation import Protocol
@@ -25,6 +25,12 @@ named_option = click.option(
     "--dataset", metavar="NAME", show_default="follows from --data",
     help="Name of the dataset at --data, such as cifar10 for its official archives.",
 )  # fmt: skip
+protocol_option_option = click.option(
+    "--protocol-option", "protocol_options", type=named_number("updates=3000"), multiple=True,
+    metavar="NAME=NUMBER", show_default="those of the protocol",
+    help="Another number of the protocol, such as updates, epochs, learning_rate or network_width, "
+    "which then stands in its name; may be repeated.",
+)  # fmt: skip
 first_seed_option = click.option(
     "--seed", type=whole_number(0, 2**62), default=0, metavar="N",
     help="Seed of the first network; the next ones count up.",
@@ -42,4 +48,5 @@ def repeats_option(help_text: str) -> Decorator:
 
 def networks_to_train(protocol: Protocol, repeats: int | None) -> int:
     """Return how many networks `--repeats`, if given, or else the protocol asks for."""
-    return repeats or DEFAULT_REPEATS.get(protocol.name, protocol.networks)
+    name = protocol.name.partition(":")[0]
+    return repeats or DEFAULT_REPEATS.get(name, protocol.networks)

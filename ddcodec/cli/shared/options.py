@@ -70,6 +70,27 @@ def parse_positive(text: str) -> float:
     return number
 
 
+def named_number(example: str) -> Callable[[str], tuple[str, float]]:
+    """Return a reader of NAME=NUMBER, by which whole numbers stay whole.
+
+    Args:
+        example: What such a value looks like, for the error.
+    """
+
+    def parse_named_number(text: str) -> tuple[str, float]:
+        name, separator, value = text.partition("=")
+        try:
+            number = float(value)
+        except ValueError as error:
+            raise click.BadParameter(f"'{text}' is not like {example}.") from error
+        if not separator or not name:
+            raise click.BadParameter(f"'{text}' is not like {example}.")
+        is_whole = value.strip().lstrip("+-").isdecimal()
+        return name.strip(), int(value) if is_whole else number
+
+    return parse_named_number
+
+
 def whole_number(least: int, most: int = 2**63 - 1) -> Callable[[str], int]:
     """Return a reader of whole numbers that does not print its bounds in the help."""
 

@@ -224,6 +224,27 @@ def test_what_a_file_advises_is_followed(pets: Path, tmp_path: Path) -> None:
     assert refused.exit_code == 2 and "it must be at most 64" in refused.stderr
 
 
+def test_other_numbers_stand_in_the_name(pets: Path, tmp_path: Path) -> None:
+    """They are taken, said with every figure, and go before what a file advises."""
+    decoded = decode_bytes(DDC.read_bytes())
+    header = replace(decoded.header, hints=((5, 4000),))
+    (tmp_path / "advising.ddc").write_bytes(encode_content(header, decoded.content).data)
+    arguments = ("advising.ddc", "--data", pets, "--protocol", "tuned", "--repeats", "1")
+    options = ("--protocol-option", "updates=3", "--protocol-option", "learning_rate=0.002")
+    facts = _facts(_run(*arguments, *options).stdout)
+    assert facts["protocol"] == "tuned:updates=3,learning_rate=0.002"
+    assert facts["updates"].startswith("3 per network")
+    assert "as the file advises" not in facts
+    facts = _facts(_run(*arguments, *options[:2]).stdout)
+    assert facts["as the file advises"] == "rate 0.004"
+    found = _json(*arguments, "--protocol-option", "epochs=5")
+    assert (found["protocol"], found["updates"]) == ("tuned:epochs=5", 5)
+    compare = ["compare", "advising.ddc", "--data", str(pets), "--repeats", "1", *options]
+    said = CliRunner().invoke(ddc, compare)
+    assert said.exit_code == 0, said.stderr
+    assert "protocol quick:updates=3,learning_rate=0.002, seeds 0." in said.stdout
+
+
 @pytest.mark.long
 def test_renditions_count_once_among_random_images(pets: Path, tmp_path: Path) -> None:
     """As many random real images are drawn as the file has, however often each is shown."""
@@ -400,6 +421,9 @@ def test_another_dataset_is_refused(
         (("made.npz", "--float-range", "unit"), 1, "are integers"),
         (("made.npz", "--labels", "none.npy"), 1, "no file 'none.npy'"),
         (("pets", "--labels", "made.npz"), 1, "for files of arrays"),
+        (("made.npz", "--protocol-option", "update=3"), 2, "no number 'update'; it has: epochs, "),
+        (("made.npz", "--protocol-option", "updates=0"), 2, "whole number from 1 on, not 0"),
+        (("made.npz", "--protocol-option", "updates"), 2, "'updates' is not like updates=3000"),
         (("none.npz",), 1, "none.npz.*No such file"),
         (("none",), 1, "none"),
     ],

@@ -10,10 +10,11 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from ddcodec.cli import ddc
-from ddcodec.cli.making.distill_options import LOSSES, parse_loss, parse_loss_option
+from ddcodec.cli.making.distill_options import LOSSES, parse_loss
 from ddcodec.cli.making.experts import DTYPES
 from ddcodec.cli.making.pool import parse_numbers
 from ddcodec.cli.shared.networks import ARCHITECTURES
+from ddcodec.cli.shared.options import named_number
 
 POOL = ["pool", "--count", "2", "--epochs", "0,1", "--draws", "1", "--frequencies", "4"]
 EXPERTS = ["experts", "--count", "2", "--epochs", "2", "--dtype", "fp32"]
@@ -110,6 +111,10 @@ def test_values_of_options() -> None:
     with pytest.raises(click.BadParameter):
         parse_numbers("1,two")
     assert [parse_loss(name) for name in (*LOSSES, "mine:Loss")] == [*LOSSES, "mine:Loss"]
-    assert parse_loss_option("student_steps=40") == ("student_steps", 40)
-    assert isinstance(parse_loss_option("student_steps=40")[1], int)
-    assert parse_loss_option("student_rate=1e-2") == ("student_rate", 0.01)
+    parse = named_number("updates=3")
+    assert parse("student_steps=40") == ("student_steps", 40)
+    assert isinstance(parse("student_steps=40")[1], int)
+    assert parse("student_rate=1e-2") == ("student_rate", 0.01)
+    for text in ("student_rate", "=3", "student_rate=fast"):
+        with pytest.raises(click.BadParameter, match=f"'{text}' is not like updates=3"):
+            parse(text)
