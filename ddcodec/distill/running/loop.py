@@ -78,7 +78,7 @@ class Loop:
         self._supervision.on_phase(phase.name)
         started, steps_before = time.monotonic(), 0
         while True:
-            with deferred_interruption() as interruption:
+            with deferred_interruption(self._say_that_it_stops) as interruption:
                 step_started = time.monotonic()
                 step = phase.advance()
                 if step is None:
@@ -95,6 +95,9 @@ class Loop:
                 self._report(phase, step, left, time.monotonic() - step_started)
                 self._agree(phase, step, interruption)
                 self._keep(number, step, interruption)
+
+    def _say_that_it_stops(self) -> None:
+        self._supervision.on_notice("Stopping when this step is done; Ctrl-C again stops at once.")
 
     def _agree(self, phase: Phase, step: Step, interruption: Interruption) -> None:
         """Stop after the same step as the other processes, and find out whether all are alike."""

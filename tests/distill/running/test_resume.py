@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from distill.tiny_dataset import tiny_dataset
 
 from ddcodec.distill.distill import distill
 from ddcodec.distill.recipe.recipe import Recipe
+from ddcodec.distill.running import interruption
 from ddcodec.distill.running.checkpoint import checkpoint_path
 from ddcodec.distill.running.distilled import Distilled
 from ddcodec.distill.running.progress import Progress, Supervision
@@ -114,6 +116,26 @@ def test_ctrl_c_waits_for_the_step(tmp_path: Path) -> None:
     result = _run(_recipe(), path, records, resume=True)
     assert _positions(records)[0] == ("joint", 5)
     assert result.encoded.data == expected.encoded.data
+
+
+@pytest.mark.parametrize(("patience", "is_said"), [(0.01, True), (60.0, False)])
+def test_a_long_step_says_that_it_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: float, is_said: bool
+) -> None:
+    """Once, while it is still at work; a step that is soon done says nothing of it."""
+    monkeypatch.setattr(interruption, "PATIENCE_SECONDS", patience)
+    said: list[str] = []
+
+    def interrupt(progress: Progress) -> None:
+        if progress.phase == "fit":
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.3)
+
+    with pytest.raises(RunInterrupted):
+        path = tmp_path / "x.checkpoint"
+        _run(_recipe(), path, [], on_progress=interrupt, on_notice=said.append)
+    expected = ["Stopping when this step is done; Ctrl-C again stops at once."] if is_said else []
+    assert said == expected
 
 
 def test_second_interrupt_stops_at_once(tmp_path: Path) -> None:
