@@ -26,6 +26,7 @@ from typing import Any
 from ddcodec.budget import bits_per_class
 from ddcodec.cli.shared.console import ProgressReport
 from ddcodec.cli.shared.freed_memory import keep_freed_memory
+from ddcodec.cli.shared.options import named_number
 from ddcodec.cli.shared.training_progress import show_on, unfinished_networks
 from ddcodec.datasets import Dataset, load_dataset
 from ddcodec.datasets.base import ImageSplit
@@ -176,8 +177,7 @@ def _points(
 
 def changed(protocol: Protocol, settings: list[str]) -> Protocol:
     """Return a protocol with NAME=NUMBER settings of its own, which then stand in its name."""
-    pairs = (setting.partition("=") for setting in settings)
-    return protocol.changed({name: json.loads(value) for name, _, value in pairs})
+    return protocol.changed(dict(map(named_number("updates=3000"), settings)))
 
 
 def judged_on(dataset: Dataset, split: str) -> ImageSplit:

@@ -48,5 +48,6 @@ def repeats_option(help_text: str) -> Decorator:
 
 def networks_to_train(protocol: Protocol, repeats: int | None) -> int:
     """Return how many networks `--repeats`, if given, or else the protocol asks for."""
-    name = protocol.name.partition(":")[0]
-    return repeats or DEFAULT_REPEATS.get(name, protocol.networks)
+    from ddcodec.evaluation.protocols import named_protocol
+
+    return repeats or DEFAULT_REPEATS.get(named_protocol(protocol.name).name, protocol.networks)

@@ -81,6 +81,15 @@ def _image_tree(
     return folder
 
 
+def _advising(folder: Path, *hints: tuple[int, int]) -> Path:
+    """Write the golden file with hints to students."""
+    decoded = decode_bytes(DDC.read_bytes())
+    header = replace(decoded.header, hints=hints)
+    path = folder / "advising.ddc"
+    path.write_bytes(encode_content(header, decoded.content).data)
+    return path
+
+
 def _run(*arguments: object) -> Result:
     return CliRunner().invoke(ddc, ["eval", *(str(argument) for argument in arguments)])
 
@@ -204,10 +213,7 @@ def test_one_column_alone(soft_file: Path, pets: Path) -> None:
 
 def test_what_a_file_advises_is_followed(pets: Path, tmp_path: Path) -> None:
     """Images are drawn as often as advised, or as --renditions says; a protocol takes its rate."""
-    decoded = decode_bytes(DDC.read_bytes())
-    header = replace(decoded.header, hints=((1, 34000), (2, 3), (5, 4000)))
-    advising = tmp_path / "advising.ddc"
-    advising.write_bytes(encode_content(header, decoded.content).data)
+    advising = _advising(tmp_path, (1, 34000), (2, 3), (5, 4000))
     arguments = (advising, "--data", pets, "--repeats", "1", "--protocol")
     facts = _facts(_run(*arguments, "tuned").stdout)
     assert facts["as the file advises"] == "rate 0.004"
@@ -226,9 +232,7 @@ def test_what_a_file_advises_is_followed(pets: Path, tmp_path: Path) -> None:
 
 def test_other_numbers_stand_in_the_name(pets: Path, tmp_path: Path) -> None:
     """They are taken, said with every figure, and go before what a file advises."""
-    decoded = decode_bytes(DDC.read_bytes())
-    header = replace(decoded.header, hints=((5, 4000),))
-    (tmp_path / "advising.ddc").write_bytes(encode_content(header, decoded.content).data)
+    _advising(tmp_path, (5, 4000))
     arguments = ("advising.ddc", "--data", pets, "--protocol", "tuned", "--repeats", "1")
     options = ("--protocol-option", "updates=3", "--protocol-option", "learning_rate=0.002")
     facts = _facts(_run(*arguments, *options).stdout)
