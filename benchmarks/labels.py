@@ -70,7 +70,7 @@ def measure(arguments: argparse.Namespace) -> None:
                 continue
             seen = training.with_hard_labels() if column == HARD else training
             with ProgressReport() as progress, unfinished_networks() as unfinished:
-                show = show_on(progress, f"{path.name}, {arch}, {column} labels, seed {seed}")
+                show = show_on(progress, f"{path.name}, {arch}, seed {seed}")
                 settings = EvaluationSettings(
                     ready.protocol, (seed,), dataset.num_classes, arch, arguments.device,
                     on_progress=show, unfinished=unfinished,

@@ -34,6 +34,8 @@ class EvaluationProgress:
         updates: Its updates in all.
         loss: Its last training loss, None before this process's first update: compiling takes a
             while. With updates done, the network was kept from an interrupted evaluation.
+        label_mode: What it is trained on: "hard", "soft" or "labeler".
+        accuracy: In %, once it is tested, at the last of its updates.
     """
 
     network: int
@@ -41,6 +43,8 @@ class EvaluationProgress:
     update: int
     updates: int
     loss: float | None
+    label_mode: str = "hard"
+    accuracy: float | None = None
 
 
 @dataclass(frozen=True)
@@ -97,9 +101,10 @@ def evaluate_labelled(
     training.check(settings.num_classes)
     test.check(settings.num_classes)
     started, before = time.perf_counter(), _seconds_before(settings)
+    label_mode = training.label_mode if protocol.all_labels else HARD
     accuracies = [0.0] * len(seeds)
     for index in settings.ranks.share(range(len(seeds))):
-        on_progress = _report_to(settings.on_progress, index, len(seeds))
+        on_progress = _report_to(settings.on_progress, index, len(seeds), label_mode)
         options = TrainingOptions(
             settings.device, on_progress=on_progress, unfinished=settings.unfinished
         )
@@ -107,13 +112,19 @@ def evaluate_labelled(
             training, settings.num_classes, protocol, seeds[index], settings.arch, options
         )
         accuracies[index] = accuracy(network, test)
+        if settings.on_progress is not None:
+            updates = protocol.total_updates(training.num_images)
+            tested = EvaluationProgress(
+                index, len(seeds), updates, updates, None, label_mode, accuracies[index]
+            )
+            settings.on_progress(tested)
     count = training.num_images
     return AccuracyReport(
         protocol=protocol.name,
         arch=settings.arch,
         seeds=seeds,
         accuracies=tuple(settings.ranks.summed(accuracies)),
-        label_mode=training.label_mode if protocol.all_labels else "hard",
+        label_mode=label_mode,
         updates=protocol.total_updates(count),
         epochs=protocol.total_epochs(count),
         num_images=count,
@@ -175,13 +186,16 @@ def _seconds_before(settings: EvaluationSettings) -> float:
 
 
 def _report_to(
-    on_progress: Callable[[EvaluationProgress], None] | None, network: int, networks: int
+    on_progress: Callable[[EvaluationProgress], None] | None,
+    network: int,
+    networks: int,
+    label_mode: str,
 ) -> ShowUpdates | None:
     if on_progress is None:
         return None
     report = on_progress
 
     def one_network(update: int, updates: int, loss: float | None) -> None:
-        report(EvaluationProgress(network, networks, update, updates, loss))
+        report(EvaluationProgress(network, networks, update, updates, loss, label_mode))
 
     return one_network

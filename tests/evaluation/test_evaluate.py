@@ -9,7 +9,13 @@ import torch
 
 from ddcodec import evaluation, networks
 from ddcodec.errors import DataError, RecipeError
-from ddcodec.evaluation import AccuracyReport, EvaluationProgress, LabelledImages, Protocol
+from ddcodec.evaluation import (
+    AccuracyReport,
+    EvaluationProgress,
+    EvaluationSettings,
+    LabelledImages,
+    Protocol,
+)
 from ddcodec.evaluation.students import gradients
 from ddcodec.evaluation.students.training_run import BatchOrder
 from ddcodec.networks import precision
@@ -119,19 +125,36 @@ def test_the_learning_rate_drops_at_half(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_progress_reaches_the_end_of_every_network() -> None:
-    """Each network is reported before its first update, which may be long, and to the last."""
+    """Each network is reported before its first update, which may be long, to its accuracy."""
     seen: list[EvaluationProgress] = []
     images, labels = separable(2, 0)
     protocol = dataclasses.replace(TINY, updates=11)
-    evaluation.evaluate(
+    report = evaluation.evaluate(
         images, labels, images, labels, NORMALISATION, protocol, on_progress=seen.append
     )
+    tested = [p for p in seen if p.accuracy is not None]
+    assert [p.accuracy for p in tested] == list(report.accuracies)
+    assert [(p.network, p.update) for p in tested] == [(0, 11), (1, 11)]
+    seen = [p for p in seen if p.accuracy is None]
     assert [(p.network, p.update) for p in seen] == [
         (network, update) for network in (0, 1) for update in (0, 10, 11)
     ]
     assert all(p.updates == 11 and p.networks == 2 for p in seen)
     assert [p.loss is None for p in seen] == [p.update == 0 for p in seen]
     assert all(p.loss is None or np.isfinite(p.loss) for p in seen)
+
+
+def test_progress_names_the_labels() -> None:
+    """What a network is trained on is part of its progress, and of its accuracy's."""
+    seen: list[EvaluationProgress] = []
+    images, labels = (torch.from_numpy(part) for part in separable(2, 0))
+    soft = torch.nn.functional.one_hot(labels, 3).float()
+    training = LabelledImages(images, labels, *NORMALISATION, soft_labels=soft)
+    protocol = dataclasses.replace(TINY, updates=1, all_labels=True)
+    settings = EvaluationSettings(protocol, (0,), 3, on_progress=seen.append)
+    evaluation.judge(training, training, settings)
+    assert [p.label_mode for p in seen] == ["hard"] * 3 + ["soft"] * 3
+    assert [p.accuracy is None for p in seen] == [True, True, False] * 2
 
 
 def test_accuracy_by_hand() -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ddcodec.evaluation.students.unfinished import UnfinishedNetworks
 
 
+_LABELS = {"hard": "hard labels", "soft": "soft labels", "labeler": "labels by the labeler"}
+
+
 @contextmanager
 def unfinished_networks() -> Iterator[UnfinishedNetworks | None]:
     """Keep networks in training in the cache folder until the context is left without an error.
@@ -53,16 +56,22 @@ def show_on(report: ProgressReport, what: str) -> Callable[[EvaluationProgress],
         if done < last:
             # The same networks again, with all labels.
             started, found = time.monotonic(), 0.0
+        count = f"network {progress.network + 1}/{progress.networks}"
+        name = f"{what}, {_LABELS[progress.label_mode]}, {count}"
+        if progress.accuracy is not None:
+            # What an interrupted evaluation has found so far.
+            report.notice(f"{name}: {progress.accuracy:.2f} %")
+            return
         if progress.update and progress.loss is None:
             report.notice(
-                f"{what}, network {progress.network + 1}/{progress.networks} goes on from update "
-                f"{progress.update:,} of {progress.updates:,}, where it was interrupted."
+                f"{name} goes on from update {progress.update:,} of {progress.updates:,}, "
+                "where it was interrupted."
             )
             started, found = time.monotonic(), done
         last = done
         elapsed, made = time.monotonic() - started, done - found
         report.update(
-            f"{what}, network {progress.network + 1}/{progress.networks}",
+            name,
             progress.update,
             progress.updates,
             "" if progress.loss is None else f"loss {progress.loss:.4g}",

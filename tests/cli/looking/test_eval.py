@@ -122,7 +122,8 @@ def test_a_ddc_and_what_decode_makes_of_it(pets: Path) -> None:
     size = DDC.stat().st_size
     assert facts["size"] == f"{size:,} bytes"
     assert facts["bits per class"] == f"{4 * size:,.1f}"
-    assert "network 1/3" in result.stderr and "network 3/3" in result.stderr
+    shown = re.findall(r"convnet, hard labels, network ./3: ([\d.]+ %)", result.stderr)
+    assert ", ".join(shown) == facts["accuracies"]
     for form in ("npz", "pt", "png"):
         decode = ["decode", str(DDC), "--format", form, "-o", f"copy-{form}"]
         if form != "png":
