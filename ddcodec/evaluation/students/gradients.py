@@ -57,6 +57,13 @@ class TrainingOptions:
 def loss_function(options: TrainingOptions, images_in_all: float) -> LossFunction:
     """Choose how to compute the loss of a run over a number of 32×32 images."""
     eager = loss_bfloat16 if options.computes_in_bfloat16 else loss_float32
+    return compiled_where_it_pays(eager, options, images_in_all)
+
+
+def compiled_where_it_pays(
+    eager: Callable[..., Tensor], options: TrainingOptions, images_in_all: float
+) -> Callable[..., Tensor]:
+    """Return a loss, or its compiled form for a run over so many 32×32 images."""
     is_compiled = options.compiled
     if is_compiled is None:
         least = COMPILE_FROM_IMAGES.get(torch.device(options.device).type, math.inf)

@@ -67,7 +67,7 @@ def train_network(
                 options.on_progress(run.done, run.updates, float(loss))
             if kept is not None and (kept.is_due or (last and kept.is_kept)):
                 kept.save(run.state())
-    return run.network.eval()
+    return run.finished_network()
 
 
 def accuracy(network: Classifier, test: TestedOn) -> float:

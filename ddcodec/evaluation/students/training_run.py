@@ -10,13 +10,19 @@ from torch import Tensor
 
 from ddcodec import networks
 from ddcodec.evaluation.protocols import Protocol
-from ddcodec.evaluation.students.gradients import TrainingOptions, add_gradients, loss_function
+from ddcodec.evaluation.students.gradients import (
+    TrainingOptions,
+    add_gradients,
+    compiled_where_it_pays,
+    loss_function,
+)
 from ddcodec.evaluation.students.labelled_images import LabelledImages
 from ddcodec.evaluation.students.optimisers import adamw_of, build_optimisers, learning_rate
 from ddcodec.evaluation.students.stage_matching import StageMatching
 from ddcodec.evaluation.students.unfinished import State
 from ddcodec.evaluation.students.views import Views
 from ddcodec.kept.state import check_rows, checked_count, checked_threads, restore_optimiser
+from ddcodec.networks import Classifier
 from ddcodec.networks.replay import Rate, Replayed
 
 
@@ -66,10 +72,16 @@ class TrainingRun:
         images_in_all = self.updates * min(N, protocol.batch_size) * squares
         self._loss_of = loss_function(options, images_in_all)
         self._trained: list[torch.nn.Module] = [self.network]
+        self._matching = None
         if stages is not None:
-            bfloat16 = options.computes_in_bfloat16
-            seen, weight = self._views.images, protocol.stage_weight
-            matching = StageMatching(self.network, stages, seen, weight, bfloat16)
+            self._matching = matching = StageMatching(
+                self.network,
+                stages,
+                self._views.images,
+                protocol.stage_weight,
+                options.computes_in_bfloat16,
+                lambda loss: compiled_where_it_pays(loss, options, images_in_all),
+            )
             self._loss_of = matching.loss
             self._optimisers.append(adamw_of(matching.parameters(), protocol))
             self._trained.append(matching)
@@ -97,6 +109,12 @@ class TrainingRun:
         for optimiser in self._optimisers:
             optimiser.step()
         return loss
+
+    def finished_network(self) -> Classifier:
+        """Return the network in evaluation mode; the run cannot go on."""
+        if self._matching is not None:
+            self._matching.close()
+        return self.network.eval()
 
     def state(self) -> State:
         """Return all that the next update depends on; its tensors are the run's own."""

@@ -1,6 +1,9 @@
 """Learning from a labeler's feature maps: the loss by hand, what is matched, what is left as is."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +12,8 @@ from torch import Tensor
 
 from ddcodec.errors import DataError
 from ddcodec.evaluation import LabelledImages, Protocol, train_network
-from ddcodec.evaluation.students.stage_matching import StageMatching, recorded_maps
+from ddcodec.evaluation.students.gradients import TrainingOptions
+from ddcodec.evaluation.students.stage_matching import MapRecorder, StageMatching, StudentLoss
 from ddcodec.networks import NETWORKS, build
 
 PIXELS = torch.randint(256, (6, 3, 32, 32), generator=torch.Generator().manual_seed(0)).byte()
@@ -40,8 +44,8 @@ def test_the_loss_by_hand() -> None:
     loss = matching.loss(network, images[:2], torch.zeros(2))
 
     logits, maps = _stages(images)
-    with recorded_maps(network) as seen:
-        outputs = network(images[:2])
+    recorder = MapRecorder(network)
+    outputs, seen = network(images[:2]), recorder.take()
     expected = F.cross_entropy(outputs, logits[:2].softmax(1))
     for projection, target in zip(matching.projections, maps, strict=False):
         mean = target.mean((0, 2, 3), keepdim=True)
@@ -55,16 +59,18 @@ def test_the_last_map_of_each_size_is_recorded() -> None:
     """In a ConvNet those are what each block puts into its pooling, and the last pooling's."""
     network = build("convnet", (3, 32, 32), 2, seed=0, network_width=4)
     images = torch.randn(1, 3, 32, 32)
-    with recorded_maps(network) as maps:
-        network(images)
+    recorder = MapRecorder(network)
+    network(images)
+    maps = recorder.take()
     assert sorted(maps) == [(4, 4), (8, 8), (16, 16), (32, 32)]
     second = network.blocks[:1](images)
     for part in list(network.blocks[1])[:-1]:
         second = part(second)
     assert torch.equal(maps[(16, 16)], second)
-    with torch.no_grad():
-        network(torch.randn(1, 3, 32, 32))
-    assert torch.equal(maps[(16, 16)], second), "nothing is recorded once the context is left"
+    recorder.close()
+    network(torch.randn(1, 3, 32, 32))
+    assert not recorder.take(), "nothing is recorded once it is closed"
+    assert torch.equal(maps[(16, 16)], second)
 
 
 @pytest.mark.parametrize("arch", NETWORKS)
@@ -74,6 +80,46 @@ def test_every_network_learns_by_maps(arch: str) -> None:
     first, second = (network.classifier.weight for network in networks)
     assert torch.isfinite(first).all()
     assert not torch.equal(first, second) or arch == "vit"
+
+
+def test_one_program_serves_all_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiling sees the student's part whole, and once; the network is left without hooks."""
+    graphs: list[torch.fx.GraphModule] = []
+    compile_by = torch.compile
+
+    def backend(graph: torch.fx.GraphModule, _: object) -> Callable[..., Any]:
+        graphs.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", partial(compile_by, backend=backend))
+    eager, compiled = (
+        train_network(_training(True), 2, PROTOCOL, 0, options=TrainingOptions(compiled=compiled))
+        for compiled in (False, True)
+    )
+    (graph,) = graphs
+    (output,) = [node for node in graph.graph.nodes if node.op == "output"]
+    assert len(output.args[0]) == 1, "the loss, and no maps that would have to be kept"
+    assert torch.allclose(eager.classifier.weight, compiled.classifier.weight, atol=1e-3)
+    assert not any(module._forward_hooks for module in compiled.modules())
+
+
+def test_what_is_prepared_is_called() -> None:
+    """The student's part of the loss goes through what the caller makes of it, once an update."""
+    calls = []
+
+    def prepared(loss: StudentLoss) -> StudentLoss:
+        def counted(*inputs: Any) -> Tensor:
+            calls.append(len(inputs))
+            return loss(*inputs)
+
+        return counted
+
+    network = build("convnet", (3, 32, 32), 2, seed=0, network_width=4)
+    images = _training(True).normalised(torch.device("cpu"))
+    matching = StageMatching(network, _stages, images, 1.0, False, prepared)
+    for _ in range(2):
+        matching.loss(network, images, torch.zeros(6)).backward()
+    assert calls == [4, 4]
 
 
 def test_training_is_a_function_of_its_arguments() -> None:
