@@ -1,6 +1,9 @@
 """Labelers learn, keep to their size, and go on where they were."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +13,7 @@ from ddcodec.distill.labels.architecture import labeler_shape
 from ddcodec.distill.labels.trainable import TrainableLabeler
 from ddcodec.distill.labels.training import LabelerSettings, LabelerTraining
 from ddcodec.distill.trained.training_part import TrainingPart
-from ddcodec.networks import replay
+from ddcodec.networks import precision, replay
 
 SETTINGS = LabelerSettings(epochs=12, batch_size=16, warmup_updates=4)
 
@@ -54,6 +57,30 @@ def test_resumed_training_is_the_same() -> None:
         second.update()
     for name, value in network.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("budget_bits", [9000.0, None])
+def test_the_rate_of_a_long_training_is_compiled(
+    budget_bits: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only where there is one; it is one program, and the weights are the same but for rounding."""
+    graphs: list[torch.fx.GraphModule] = []
+    compile_by = torch.compile
+
+    def backend(graph: torch.fx.GraphModule, _: object) -> Callable[..., Any]:
+        graphs.append(graph)
+        return graph.forward
+
+    eager, network = _training(budget_bits)
+    monkeypatch.setattr(torch, "compile", partial(compile_by, backend=backend))
+    monkeypatch.setattr(precision, "compiler_found", lambda: True)
+    monkeypatch.setattr("ddcodec.distill.labels.training.COMPILE_FROM_UPDATES", 1)
+    long, same = _training(budget_bits)
+    for _ in range(3):
+        assert long.update() == pytest.approx(eager.update(), rel=1e-4)
+    assert torch.allclose(network.out_weight, same.out_weight, atol=1e-4)
+    # One with the gradient and one without, which steers.
+    assert len(graphs) == (0 if budget_bits is None else 2)
 
 
 def test_a_teacher_is_followed() -> None:
