@@ -1,8 +1,10 @@
 """What all tests share: what they import from here, a cache of their own, no race with a clock."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -31,6 +33,21 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DDC_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture
+def compiled_graphs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What `torch.compile` is given from here on, graph by graph; nothing is compiled for it."""
+    import torch
+
+    graphs: list[Any] = []
+
+    def backend(graph: Any, _: object) -> Callable[..., Any]:
+        graphs.append(graph)
+        return graph.forward  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
+    return graphs
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

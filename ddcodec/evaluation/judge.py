@@ -102,6 +102,8 @@ def evaluate_labelled(
     test.check(settings.num_classes)
     started, before = time.perf_counter(), _seconds_before(settings)
     label_mode = training.label_mode if protocol.all_labels else HARD
+    count = training.num_images
+    updates = protocol.total_updates(count)
     accuracies = [0.0] * len(seeds)
     for index in settings.ranks.share(range(len(seeds))):
         on_progress = _report_to(settings.on_progress, index, len(seeds), label_mode)
@@ -113,19 +115,17 @@ def evaluate_labelled(
         )
         accuracies[index] = accuracy(network, test)
         if settings.on_progress is not None:
-            updates = protocol.total_updates(training.num_images)
             tested = EvaluationProgress(
                 index, len(seeds), updates, updates, None, label_mode, accuracies[index]
             )
             settings.on_progress(tested)
-    count = training.num_images
     return AccuracyReport(
         protocol=protocol.name,
         arch=settings.arch,
         seeds=seeds,
         accuracies=tuple(settings.ranks.summed(accuracies)),
         label_mode=label_mode,
-        updates=protocol.total_updates(count),
+        updates=updates,
         epochs=protocol.total_epochs(count),
         num_images=count,
         renditions=training.renditions,

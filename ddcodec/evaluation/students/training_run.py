@@ -70,11 +70,12 @@ class TrainingRun:
         self._order = BatchOrder(N, protocol, self._generator)
         squares = H * W / 32**2
         images_in_all = self.updates * min(N, protocol.batch_size) * squares
-        self._loss_of = loss_function(options, images_in_all)
         self._trained: list[torch.nn.Module] = [self.network]
-        self._matching = None
-        if stages is not None:
-            self._matching = matching = StageMatching(
+        self._matching: StageMatching | None = None
+        if stages is None:
+            self._loss_of = loss_function(options, images_in_all)
+        else:
+            self._matching = StageMatching(
                 self.network,
                 stages,
                 self._views.images,
@@ -82,9 +83,9 @@ class TrainingRun:
                 options.computes_in_bfloat16,
                 lambda loss: compiled_where_it_pays(loss, options, images_in_all),
             )
-            self._loss_of = matching.loss
-            self._optimisers.append(adamw_of(matching.parameters(), protocol))
-            self._trained.append(matching)
+            self._loss_of = self._matching.loss
+            self._optimisers.append(adamw_of(self._matching.parameters(), protocol))
+            self._trained.append(self._matching)
         self._rate = Rate(device if device.type == "cuda" else None)
         self._learn = Replayed(self._updated, device)
 

@@ -1,9 +1,6 @@
 """Labelers learn, keep to their size, and go on where they were."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from typing import Any
 
 import pytest
 import torch
@@ -61,18 +58,12 @@ def test_resumed_training_is_the_same() -> None:
 
 @pytest.mark.parametrize("budget_bits", [9000.0, None])
 def test_the_rate_of_a_long_training_is_compiled(
-    budget_bits: float | None, monkeypatch: pytest.MonkeyPatch
+    budget_bits: float | None,
+    compiled_graphs: list[torch.fx.GraphModule],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Only where there is one; it is one program, and the weights are the same but for rounding."""
-    graphs: list[torch.fx.GraphModule] = []
-    compile_by = torch.compile
-
-    def backend(graph: torch.fx.GraphModule, _: object) -> Callable[..., Any]:
-        graphs.append(graph)
-        return graph.forward
-
     eager, network = _training(budget_bits)
-    monkeypatch.setattr(torch, "compile", partial(compile_by, backend=backend))
     monkeypatch.setattr(precision, "compiler_found", lambda: True)
     monkeypatch.setattr("ddcodec.distill.labels.training.COMPILE_FROM_UPDATES", 1)
     long, same = _training(budget_bits)
@@ -80,7 +71,7 @@ def test_the_rate_of_a_long_training_is_compiled(
         assert long.update() == pytest.approx(eager.update(), rel=1e-4)
     assert torch.allclose(network.out_weight, same.out_weight, atol=1e-4)
     # One with the gradient and one without, which steers.
-    assert len(graphs) == (0 if budget_bits is None else 2)
+    assert len(compiled_graphs) == (0 if budget_bits is None else 2)
 
 
 def test_a_teacher_is_followed() -> None:

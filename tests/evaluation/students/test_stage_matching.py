@@ -1,8 +1,6 @@
 """Learning from a labeler's feature maps: the loss by hand, what is matched, what is left as is."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pytest
@@ -82,21 +80,13 @@ def test_every_network_learns_by_maps(arch: str) -> None:
     assert not torch.equal(first, second) or arch == "vit"
 
 
-def test_one_program_serves_all_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_program_serves_all_updates(compiled_graphs: list[torch.fx.GraphModule]) -> None:
     """Compiling sees the student's part whole, and once; the network is left without hooks."""
-    graphs: list[torch.fx.GraphModule] = []
-    compile_by = torch.compile
-
-    def backend(graph: torch.fx.GraphModule, _: object) -> Callable[..., Any]:
-        graphs.append(graph)
-        return graph.forward
-
-    monkeypatch.setattr(torch, "compile", partial(compile_by, backend=backend))
     eager, compiled = (
         train_network(_training(True), 2, PROTOCOL, 0, options=TrainingOptions(compiled=compiled))
         for compiled in (False, True)
     )
-    (graph,) = graphs
+    (graph,) = compiled_graphs
     (output,) = [node for node in graph.graph.nodes if node.op == "output"]
     assert len(output.args[0]) == 1, "the loss, and no maps that would have to be kept"
     assert torch.allclose(eager.classifier.weight, compiled.classifier.weight, atol=1e-3)
