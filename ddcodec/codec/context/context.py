@@ -94,17 +94,18 @@ class ContextModel:
         """
         import torch
 
-        from ddcodec.codec.context.context_stack import context_stack, input_rows
+        from ddcodec.codec.context.context_stack import context_stack
+        from ddcodec.codec.context.inputs import context_inputs
 
         device = latents.device
         values = latents.t().contiguous()
-        rows = input_rows(self.context_id, self.width, self.planes, device)
+        inputs = context_inputs(self.context_id, self.width, self.planes, device)
         stack = [parameters[name] for name in self.tensor_shapes() if name != "context.out.bias"]
         plane = torch.repeat_interleave(
             torch.tensor([plane.size for plane in self.planes], device=device)
         )
         biases = parameters["context.out.bias"][plane]
-        loc, log2_scale = context_stack(values, rows, stack) + biases.t()[:, :, None]
+        loc, log2_scale = context_stack(values, inputs, stack) + biases.t()[:, :, None]
         return FlatEstimate(values, loc, log2_scale)
 
     def exact(self, tensors: NetworkTensors) -> ExactContext:

@@ -1,10 +1,12 @@
-"""The chunked context network equals a plain one."""
+"""The context network in parts, and where most latents are 0, equals a plain one."""
 
 import pytest
 import torch
 
-from ddcodec.codec.context import context_stack as module
-from ddcodec.codec.context.context_stack import context_stack, input_rows
+from ddcodec.codec.context import context_stack as busy
+from ddcodec.codec.context import quiet_stack as quiet
+from ddcodec.codec.context.context_stack import context_stack
+from ddcodec.codec.context.inputs import context_inputs
 from ddcodec.codec.context.neighbours import all_neighbours
 from ddcodec.format.planes import planes_of
 
@@ -14,22 +16,30 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize("chunk", [1, 1 << 10, 1 << 17])
 @pytest.mark.parametrize(("context_id", "synthesis_id"), [(1, 1), (2, 1), (3, 3)])
 @pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize("share", [0.0, 0.03, 1.0])
 def test_values_and_gradients(
-    context_id: int, synthesis_id: int, depth: int, chunk: int, monkeypatch: pytest.MonkeyPatch
+    share: float,
+    context_id: int,
+    synthesis_id: int,
+    depth: int,
+    chunk: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Outputs and all gradients agree with autograd through gathered inputs and plain layers."""
-    monkeypatch.setattr(module, "CHUNK_ELEMENTS", chunk)
+    for module in (busy, quiet):
+        monkeypatch.setattr(module, "CHUNK_ELEMENTS", chunk)
     torch.manual_seed(0)
     planes = planes_of(synthesis_id, 3, 3, 9, 6)
     seen = all_neighbours(context_id, 16, planes)
-    values = torch.randn(seen.index.shape[1], 5, dtype=torch.float64)
+    values = torch.randn(seen.index.shape[1], 20, dtype=torch.float64)
+    values *= torch.rand(values.shape) < share
     parameters = [
         torch.randn(shape, dtype=torch.float64) / 4
         for shape in [(16, 16), (16,)] * depth + [(2, 16)]
     ]
     leaves = [tensor.requires_grad_() for tensor in (values, *parameters)]
 
-    table = torch.cat([values.new_zeros(1, 5), values])
+    table = torch.cat([values.new_zeros(1, 20), values])
     hidden = table[torch.from_numpy(seen.index)]
     magnitude = torch.from_numpy(seen.magnitude)[:, None, None]
     hidden = torch.where(magnitude, hidden.abs(), hidden).flatten(1)
@@ -39,21 +49,24 @@ def test_values_and_gradients(
     slopes = torch.randn_like(plain)
     expected = torch.autograd.grad(plain, leaves, slopes)
 
-    rows = input_rows(context_id, 16, planes, CPU)
-    chunked = context_stack(values, rows, parameters)
+    inputs = context_inputs(context_id, 16, planes, CPU)
+    assert quiet.is_quiet(values, inputs) == (share < 1)
+    chunked = context_stack(values, inputs, parameters)
     assert torch.allclose(chunked, plain)
     for a, b in zip(torch.autograd.grad(chunked, leaves, slopes), expected, strict=True):
         assert torch.allclose(a, b)
 
 
-def test_gradient_of_latents_alone() -> None:
+@pytest.mark.parametrize("share", [0.04, 1.0])
+def test_gradient_of_latents_alone(share: float) -> None:
     """Weights without a gradient change nothing in that of the latents."""
     torch.manual_seed(0)
-    rows = input_rows(1, 8, planes_of(1, 2, 1, 4, 4), CPU)
-    values = torch.randn(rows.shape[1], 3, requires_grad=True)
+    inputs = context_inputs(1, 8, planes_of(1, 2, 1, 4, 4), CPU)
+    values = torch.randn(inputs.rows.shape[1], 3)
+    values = (values * (torch.rand(values.shape) < share)).requires_grad_()
     parameters = [torch.randn(8, 8) / 4, torch.randn(8), torch.randn(2, 8)]
-    (fixed,) = torch.autograd.grad(context_stack(values, rows, parameters).sum(), values)
+    (fixed,) = torch.autograd.grad(context_stack(values, inputs, parameters).sum(), values)
     parameters = [parameter.requires_grad_() for parameter in parameters]
-    (free,) = torch.autograd.grad(context_stack(values, rows, parameters).sum(), values)
+    (free,) = torch.autograd.grad(context_stack(values, inputs, parameters).sum(), values)
     assert torch.equal(fixed, free)
     assert fixed.abs().sum() > 0
