@@ -120,7 +120,7 @@ def fit_context(latents: Latents, model: ContextModel, steps: int = 600) -> Netw
     for _ in range(steps):
         chosen = torch.randint(len(rows), (32,), generator=generator)
         estimate = model.estimate_flat(parameters, rows[chosen])
-        rate = LaplaceModel().rate_bits(estimate.values, estimate.loc, estimate.log2_scale).mean()
+        rate = estimate.rate_bits(LaplaceModel()).mean()
         optimiser.zero_grad()
         rate.backward()  # type: ignore[no-untyped-call]
         optimiser.step()

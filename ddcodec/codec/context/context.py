@@ -22,6 +22,8 @@ from ddcodec.format.planes import Plane
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from ddcodec.codec.context.flat_estimate import FlatEstimate
+
 
 @dataclass(frozen=True)
 class ContextModel:
@@ -92,21 +94,13 @@ class ContextModel:
             parameters: tensors of `tensor_shapes`.
             latents: N × P, the planes of an image one after another, finest first.
         """
-        import torch
-
-        from ddcodec.codec.context.context_stack import context_stack
+        from ddcodec.codec.context.flat_estimate import flat_estimate
         from ddcodec.codec.context.inputs import context_inputs
 
-        device = latents.device
-        values = latents.t().contiguous()
-        inputs = context_inputs(self.context_id, self.width, self.planes, device)
+        inputs = context_inputs(self.context_id, self.width, self.planes, latents.device)
         stack = [parameters[name] for name in self.tensor_shapes() if name != "context.out.bias"]
-        plane = torch.repeat_interleave(
-            torch.tensor([plane.size for plane in self.planes], device=device)
-        )
-        biases = parameters["context.out.bias"][plane]
-        loc, log2_scale = context_stack(values, inputs, stack) + biases.t()[:, :, None]
-        return FlatEstimate(values, loc, log2_scale)
+        biases = parameters["context.out.bias"]
+        return flat_estimate(latents.t().contiguous(), inputs, stack, biases)
 
     def exact(self, tensors: NetworkTensors) -> ExactContext:
         """Build the integer network of quantised tensors.
@@ -115,21 +109,6 @@ class ContextModel:
             FormatError: if its arithmetic cannot be proven exact.
         """
         return ExactContext(tensors, self.depth, len(self.planes))
-
-
-@dataclass(frozen=True)
-class FlatEstimate:
-    """Latents and their predictions, each positions × images, planes finest first.
-
-    Attributes:
-        values: the latents.
-        loc: predicted locations.
-        log2_scale: base-2 logarithms of predicted scales.
-    """
-
-    values: Tensor
-    loc: Tensor
-    log2_scale: Tensor
 
 
 CONTEXT_MODELS: dict[str, int] = {

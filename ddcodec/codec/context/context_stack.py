@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from ddcodec.codec.context.inputs import ContextInputs, gradient_of_latents, table
-from ddcodec.codec.context.quiet_stack import is_quiet, quiet_stack
 from ddcodec.codec.context.residual_layers import hidden_layers, pull_back, with_residual
 
 CHUNK_ELEMENTS = 1 << 17
@@ -84,7 +83,5 @@ def context_stack(values: Tensor, inputs: ContextInputs, parameters: list[Tensor
     Returns:
         2 × P × N.
     """
-    if is_quiet(values, inputs):
-        return quiet_stack(values, inputs, parameters)
     result: Tensor = _ContextStack.apply(values, inputs.rows, *parameters)  # type: ignore[no-untyped-call]
     return result

@@ -21,12 +21,14 @@ class ContextInputs:
         signed: int64, inputs that enter with their sign.
         seers: int64, the latents that see latent 0, then those that see latent 1, and so on.
         counts: int64 P, how many of them see each.
+        plane: int64 P, the plane of each.
     """
 
     rows: Tensor
     signed: Tensor
     seers: Tensor
     counts: Tensor
+    plane: Tensor
 
     @property
     def width(self) -> int:
@@ -34,11 +36,7 @@ class ContextInputs:
         return len(self.rows)
 
     def seeing(self, values: Tensor) -> Tensor:
-        """Return the latents with an input that is not 0, as places in flat P × N, ascending.
-
-        Args:
-            values: P × N.
-        """
+        """Return the latents of P × N with an input that is not 0, as flat places, ascending."""
         num_images = values.shape[1]
         latents, images = values.nonzero(as_tuple=True)
         counts = self.counts[latents]
@@ -49,6 +47,12 @@ class ContextInputs:
         sees = torch.zeros(values.numel(), dtype=torch.bool, device=values.device)
         sees[found * num_images + images.repeat_interleave(counts)] = True
         return sees.nonzero()[:, 0]
+
+    def busy(self, values: Tensor, seeing: Tensor) -> Tensor:
+        """Return the latents that see something or are not 0 themselves; see `seeing`."""
+        is_busy = values.flatten() != 0
+        is_busy[seeing] = True
+        return is_busy.nonzero()[:, 0]
 
 
 @lru_cache(maxsize=16)
@@ -66,7 +70,8 @@ def context_inputs(
     counts = torch.bincount(pairs // num_latents, minlength=num_latents)
     rows = index + (1 + num_latents) * magnitude[:, None]
     signed = (~magnitude).nonzero()[:, 0]
-    return ContextInputs(*(tensor.to(device) for tensor in (rows, signed, seers, counts)))
+    plane = torch.from_numpy(neighbours.plane)
+    return ContextInputs(*(tensor.to(device) for tensor in (rows, signed, seers, counts, plane)))
 
 
 def table(values: Tensor) -> Tensor:

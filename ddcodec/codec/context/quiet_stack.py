@@ -32,27 +32,28 @@ def is_quiet(values: Tensor, inputs: ContextInputs) -> bool:
 
 class _QuietStack(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, values: Tensor, inputs: ContextInputs, *parameters: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, values: Tensor, inputs: ContextInputs, seeing: Tensor, *parameters: Tensor
+    ) -> Tensor:
         latents = table(values).view(-1)
         parameters = tuple(with_residual(parameters))
-        busy = inputs.seeing(values)
-        looked_up = _looked_up(inputs, busy, values.shape[1])
+        looked_up = _looked_up(inputs, seeing, values.shape[1])
         outputs = values.new_empty(2, values.numel())
-        outputs[:] = parameters[-1] @ _run_on_zeros(latents, inputs.width, parameters)[-1]
+        outputs[:] = parameters[-1] @ _run_on_zeros(parameters)[-1]
         for part, places in looked_up:
             hidden = hidden_layers(_gathered(latents, places), parameters)[-1]
             outputs.index_copy_(1, part, parameters[-1] @ hidden)
         ctx.inputs, ctx.looked_up = inputs, looked_up
-        ctx.save_for_backward(values, busy, *parameters)
+        ctx.save_for_backward(values, seeing, *parameters)
         return outputs.view(2, *values.shape)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        values, busy, *parameters = ctx.saved_tensors
+        values, seeing, *parameters = ctx.saved_tensors
         inputs: ContextInputs = ctx.inputs
         latents = table(values).view(-1)
         totals = [torch.zeros_like(parameter) for parameter in parameters]
-        wanted = totals if any(ctx.needs_input_grad[2:]) else None
+        wanted = totals if any(ctx.needs_input_grad[3:]) else None
         gradient = gradients[0].flatten(1)
         table_gradient = torch.zeros_like(latents)
         for part, places in ctx.looked_up:
@@ -60,22 +61,24 @@ class _QuietStack(torch.autograd.Function):
             pulled = pull_back(activations, parameters, gradient.index_select(1, part), wanted)
             table_gradient.index_add_(0, places.flatten(), pulled.flatten())
 
-        on_zeros = _run_on_zeros(latents, inputs.width, parameters)
-        quiet = gradient.index_fill(1, busy, 0)
-        pull_back(on_zeros, parameters, quiet.sum(1, keepdim=True), wanted)
+        zeros_run = _run_on_zeros(parameters)
+        quiet = gradient.index_fill(1, seeing, 0)
+        pull_back(zeros_run, parameters, quiet.sum(1, keepdim=True), wanted)
         table_gradient = table_gradient.view(-1, values.shape[1])
         # Of a magnitude that is 0 there is no slope, so that inputs with a sign are left.
-        jacobian = _jacobian(on_zeros, parameters)[inputs.signed]
+        jacobian = _jacobian(zeros_run, parameters)[inputs.signed]
         for rows, pulled in zip(inputs.rows[inputs.signed], jacobian @ quiet, strict=True):
             table_gradient.index_add_(0, rows, pulled.view_as(values))
-        return (gradient_of_latents(table_gradient, values), None, *totals)
+        return (gradient_of_latents(table_gradient, values), None, None, *totals)
 
 
-def _looked_up(inputs: ContextInputs, busy: Tensor, num_images: int) -> list[tuple[Tensor, Tensor]]:
+def _looked_up(
+    inputs: ContextInputs, seeing: Tensor, num_images: int
+) -> list[tuple[Tensor, Tensor]]:
     """Return parts of the latents that see something, and places of their inputs in the table."""
     rows = inputs.rows * num_images
     parts = []
-    for part in torch.split(busy, max(1, CHUNK_ELEMENTS // inputs.width)):
+    for part in torch.split(seeing, max(1, CHUNK_ELEMENTS // inputs.width)):
         positions = torch.div(part, num_images, rounding_mode="floor")
         images = part - positions * num_images
         parts.append((part, rows.index_select(1, positions).add_(images)))
@@ -86,18 +89,28 @@ def _gathered(latents: Tensor, places: Tensor) -> Tensor:
     return latents.index_select(0, places.flatten()).view(places.shape)
 
 
-def _run_on_zeros(like: Tensor, width: int, parameters: Sequence[Tensor]) -> list[Tensor]:
-    return hidden_layers(like.new_zeros(width, 1), parameters)
+def _run_on_zeros(parameters: Sequence[Tensor]) -> list[Tensor]:
+    width = parameters[-1].shape[1]
+    return hidden_layers(parameters[-1].new_zeros(width, 1), parameters)
 
 
-def _jacobian(on_zeros: list[Tensor], parameters: Sequence[Tensor]) -> Tensor:
+def _jacobian(zeros_run: list[Tensor], parameters: Sequence[Tensor]) -> Tensor:
     """Return the derivatives of both outputs by the inputs where these are 0, width × 2."""
-    both = [activations.expand(-1, 2).contiguous() for activations in on_zeros]
+    both = [activations.expand(-1, 2).contiguous() for activations in zeros_run]
     one_each = torch.eye(2, dtype=both[0].dtype, device=both[0].device)
     return pull_back(both, parameters, one_each, None)
 
 
-def quiet_stack(values: Tensor, inputs: ContextInputs, parameters: list[Tensor]) -> Tensor:
-    """Do what `context_stack` does."""
-    result: Tensor = _QuietStack.apply(values, inputs, *parameters)  # type: ignore[no-untyped-call]
+def quiet_stack(
+    values: Tensor, inputs: ContextInputs, seeing: Tensor, parameters: list[Tensor]
+) -> Tensor:
+    """Do what `context_stack` does, with `seeing` of the inputs."""
+    result: Tensor = _QuietStack.apply(values, inputs, seeing, *parameters)  # type: ignore[no-untyped-call]
     return result
+
+
+@torch.no_grad()
+def on_zeros(parameters: list[Tensor]) -> Tensor:
+    """Return what the network says of inputs that are all 0, 2 × 1."""
+    combined = with_residual(parameters)
+    return combined[-1] @ _run_on_zeros(combined)[-1]

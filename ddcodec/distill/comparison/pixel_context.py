@@ -93,7 +93,7 @@ def fit_pixel_context(
 def _rate_and_excess(representation: Representation, rows: Tensor) -> tuple[Tensor, Tensor]:
     """Return the bits of some latents, N × P, and by how many octaves scales exceed the tables."""
     flat = representation.context.estimate_flat(representation.networks[0], rows)
-    bits = LaplaceModel().rate_bits(flat.values, flat.loc, flat.log2_scale).sum()
+    bits = flat.rate_bits(LaplaceModel()).sum()
     return bits, (flat.log2_scale - LARGEST_LOG2_SCALE).relu().sum()
 
 

@@ -11,13 +11,13 @@ a random part of the changes is made at a time, because neighbours' changes are 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from ddcodec.codec.context.context import FlatEstimate
+from ddcodec.codec.context.flat_estimate import FlatEstimate
 from ddcodec.distill.latents.representation import Parameters, Representation
 from ddcodec.entropy.laplace import SYMBOL_LIMIT, LaplaceModel
 from ddcodec.ranks import ALONE, Ranks
@@ -140,8 +140,7 @@ class Descent:
         rows.requires_grad_()
         (slope,) = torch.autograd.grad(self._distortion(indices, rows).sum(), rows)
         flat = representation.context.estimate_flat(networks, rows)
-        values = flat.values.detach()
-        own = self._model.rate_bits(values, flat.loc, flat.log2_scale)
+        own = replace(flat, values=flat.values.detach()).rate_bits(self._model)
         # With its own value held, what is left of the gradient are the latents that see it.
         others, *gradients = torch.autograd.grad(own.sum(), [rows, *learners])
         with torch.no_grad():

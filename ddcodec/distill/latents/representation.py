@@ -216,7 +216,7 @@ class Representation:
     def latent_bits(self, networks: Parameters, latents: Tensor) -> Tensor:
         """Estimate the bits of some latents, N × P, under the context model, a scalar."""
         flat = self.context.estimate_flat(networks, latents)
-        return self._model.rate_bits(flat.values, flat.loc, flat.log2_scale).sum()
+        return flat.rate_bits(self._model).sum()
 
     @torch.no_grad()
     def rendered_images(self) -> NDArray[np.uint8]:

@@ -8,6 +8,7 @@ from ddcodec.codec.context import quiet_stack as quiet
 from ddcodec.codec.context.context_stack import context_stack
 from ddcodec.codec.context.inputs import context_inputs
 from ddcodec.codec.context.neighbours import all_neighbours
+from ddcodec.codec.context.quiet_stack import quiet_stack
 from ddcodec.format.planes import planes_of
 
 CPU = torch.device("cpu")
@@ -50,23 +51,40 @@ def test_values_and_gradients(
     expected = torch.autograd.grad(plain, leaves, slopes)
 
     inputs = context_inputs(context_id, 16, planes, CPU)
-    assert quiet.is_quiet(values, inputs) == (share < 1)
-    chunked = context_stack(values, inputs, parameters)
-    assert torch.allclose(chunked, plain)
-    for a, b in zip(torch.autograd.grad(chunked, leaves, slopes), expected, strict=True):
-        assert torch.allclose(a, b)
+    ways = [context_stack(values, inputs, parameters)]
+    ways.append(quiet_stack(values, inputs, inputs.seeing(values), parameters))
+    for outputs in ways:
+        assert torch.allclose(outputs, plain)
+        for a, b in zip(torch.autograd.grad(outputs, leaves, slopes), expected, strict=True):
+            assert torch.allclose(a, b)
 
 
-@pytest.mark.parametrize("share", [0.04, 1.0])
-def test_gradient_of_latents_alone(share: float) -> None:
+@pytest.mark.parametrize("way", ["busy", "quiet"])
+def test_gradient_of_latents_alone(way: str) -> None:
     """Weights without a gradient change nothing in that of the latents."""
     torch.manual_seed(0)
     inputs = context_inputs(1, 8, planes_of(1, 2, 1, 4, 4), CPU)
     values = torch.randn(inputs.rows.shape[1], 3)
-    values = (values * (torch.rand(values.shape) < share)).requires_grad_()
+    values = (values * (torch.rand(values.shape) < 0.3)).requires_grad_()
     parameters = [torch.randn(8, 8) / 4, torch.randn(8), torch.randn(2, 8)]
-    (fixed,) = torch.autograd.grad(context_stack(values, inputs, parameters).sum(), values)
+
+    def gradient() -> torch.Tensor:
+        outputs = context_stack(values, inputs, parameters)
+        if way == "quiet":
+            outputs = quiet_stack(values, inputs, inputs.seeing(values), parameters)
+        return torch.autograd.grad(outputs.sum(), values)[0]
+
+    fixed = gradient()
     parameters = [parameter.requires_grad_() for parameter in parameters]
-    (free,) = torch.autograd.grad(context_stack(values, inputs, parameters).sum(), values)
-    assert torch.equal(fixed, free)
+    assert torch.equal(fixed, gradient())
     assert fixed.abs().sum() > 0
+
+
+def test_what_is_quiet() -> None:
+    """A twentieth of an input that is not 0 for each latent is quiet, one of sixteen is not."""
+    inputs = context_inputs(1, 16, planes_of(1, 2, 1, 32, 32), CPU)
+    values = torch.zeros(inputs.rows.shape[1], 1)
+    values[::320] = 1
+    assert quiet.is_quiet(values, inputs)
+    values[::16] = 1
+    assert not quiet.is_quiet(values, inputs)

@@ -18,7 +18,10 @@ def test_who_sees_something(context_id: int, synthesis_id: int) -> None:
     seen = table(values)[inputs.rows.flatten()].view(inputs.width, -1)
     expected = (seen != 0).any(0).nonzero()[:, 0]
     assert 0 < len(expected) < values.numel()
-    assert torch.equal(inputs.seeing(values), expected)
+    seeing = inputs.seeing(values)
+    assert torch.equal(seeing, expected)
+    is_busy = (seen != 0).any(0) | (values.flatten() != 0)
+    assert torch.equal(inputs.busy(values, seeing), is_busy.nonzero()[:, 0])
 
 
 def test_of_zeros_nobody_sees_anything() -> None:
