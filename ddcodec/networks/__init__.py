@@ -26,16 +26,18 @@ NETWORKS: dict[str, type[Classifier]] = {
 }
 
 _DEPTH = re.compile(r"d([1-9]\d?)")
+_HALF = "half"
 
 
 def parse_arch(arch: str) -> tuple[type[Classifier], dict[str, Any]]:
-    """Read the name of an architecture: a key of `NETWORKS`, then `-dDEPTH`, then `-NORM`.
+    """Read the name of an architecture: a key of `NETWORKS`, then `-dDEPTH`, `-NORM` and `-half`.
 
-    `convnet`, `convnet-d4`, `convnet-batch` and `convnet-d4-none` are names, `resnet18-batch` is
-    one; which norms there are, and whether there is a depth, the class says.
+    `convnet`, `convnet-d4`, `convnet-batch`, `convnet-d4-none` and `convnet-half` are names,
+    `resnet18-batch` is one; which norms there are, and whether there are a depth and halves, the
+    class says.
 
     Returns:
-        The class, and `depth` and `norm` where the name has them.
+        The class, and `depth`, `norm` and `halved` where the name has them.
 
     Raises:
         RecipeError: There is no such architecture.
@@ -50,9 +52,13 @@ def parse_arch(arch: str) -> tuple[type[Classifier], dict[str, Any]]:
         del options[0]
     if options and options[0] in network.norms:
         settings["norm"] = options.pop(0)
+    if options == [_HALF] and network.takes_halved:
+        settings["halved"] = True
+        del options[0]
     if options:
         takes = ["-dN for the depth"] * network.takes_depth
         takes += [f"-{norm}" for norm in network.norms]
+        takes += [f"-{_HALF} for images at half their side"] * network.takes_halved
         raise RecipeError(
             f"Unknown network '{arch}'; {family} takes {', '.join(takes) or 'no options'}."
         )

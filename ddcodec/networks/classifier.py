@@ -13,13 +13,16 @@ class Classifier(nn.Module):
 
     Subclasses define `features` and set `classifier`. Their constructors take `image_shape`
     (C, H, W), `num_classes` and `network_width`, which has a default; those that name `norms`
-    take `norm`, and those with `takes_depth` take `depth`.
+    take `norm`, those with `takes_depth` take `depth`, those with `takes_halved` take `halved`.
     """
 
     norms: ClassVar[tuple[str, ...]] = ()
     """Keys of `ddcodec.networks.norms.NORMS` to choose from, the default first."""
 
     takes_depth: ClassVar[bool] = False
+
+    takes_halved: ClassVar[bool] = False
+    """Whether it can see images at half their side."""
 
     classifier: nn.Linear
 

@@ -39,12 +39,16 @@ class ConvNet(Classifier):
     2×2 average pooling with floor. With width 128 and depth 3 on 32×32×3 images it has 320,010
     weights, as in Zhao et al., ICLR 2021.
 
+    Halved, it sees images at half their side, and is of the size that suits those: a quarter of
+    the work, for images whose bits leave little at full size anyway.
+
     Args:
         image_shape: (C, H, W) of the images it will see; 28×28 grey ones are padded to 32×32.
         num_classes: Outputs of the classifier, at least 1.
         network_width: Channels of every convolution.
         depth: Number of blocks, or None for `default_depth`.
         norm: One of `norms`.
+        halved: See every image at half its side.
 
     Raises:
         RecipeError: A size is not positive, or the depth would pool the image away.
@@ -52,6 +56,7 @@ class ConvNet(Classifier):
 
     norms: ClassVar[tuple[str, ...]] = ("instance", "batch", "layer", "group", "none")
     takes_depth: ClassVar[bool] = True
+    takes_halved: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -60,10 +65,14 @@ class ConvNet(Classifier):
         network_width: int = 128,
         depth: int | None = None,
         norm: str = "instance",
+        halved: bool = False,
     ) -> None:
         super().__init__()
+        if halved:
+            image_shape = (image_shape[0], image_shape[1] // 2, image_shape[2] // 2)
         check_sizes("A ConvNet", image_shape, num_classes, network_width)
         channels, height, width = image_shape
+        self.halving = HalvingPool() if halved else nn.Identity()
         padding = 1
         if padded_as_mnist(image_shape):
             padding, height, width = 3, 32, 32
@@ -92,7 +101,7 @@ class ConvNet(Classifier):
         Returns:
             The flattened activations before the classifier, N×feature_size.
         """
-        activations: Tensor = self.blocks(images)
+        activations: Tensor = self.blocks(self.halving(images))
         return torch.flatten(activations, 1)
 
 
@@ -111,9 +120,10 @@ class HalvingPool(nn.Module):
     """2×2 average pooling with floor.
 
     Torch's own walks over single values. A pair of rows lies in memory as one line, so a matrix
-    product does the same, forwards and backwards; benchmarks/distill.py measures what it gains on
-    a CPU. On an H200 a ConvNet's gradients took 2.8 ms instead of 3.3 in float32, and second
-    derivatives 10.3 instead of 11.9, but 3.8 instead of 3.4 where a GPU computes in bfloat16.
+    product does the same, forwards and backwards; benchmarks/speed/distill.py measures what it
+    gains on a CPU. On an H200 a ConvNet's gradients took 2.8 ms instead of 3.3 in float32, and
+    second derivatives 10.3 instead of 11.9, but 3.8 instead of 3.4 where a GPU computes in
+    bfloat16.
     """
 
     def forward(self, activations: Tensor) -> Tensor:

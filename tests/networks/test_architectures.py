@@ -13,6 +13,7 @@ from ddcodec.networks.vit import default_patch
 ARCHITECTURES = [
     *NETWORKS,
     *(f"{name}-{norm}" for name, network in NETWORKS.items() for norm in network.norms[1:]),
+    *(f"{name}-half" for name, network in NETWORKS.items() if network.takes_halved),
 ]
 SMALLEST = {"convnet": 2, "resnet18": 9, "vgg11": 32, "alexnet": 8, "vit": 1}
 
@@ -122,6 +123,8 @@ def test_names_have_depth_and_norm() -> None:
     kinds = [type(module) for module in network.modules()]
     assert kinds.count(nn.Conv2d) == 4 and kinds.count(nn.GroupNorm) == 0
     assert networks.parse_arch("resnet18-batch")[1] == {"norm": "batch"}
+    options = {"depth": 4, "norm": "batch", "halved": True}
+    assert networks.parse_arch("convnet-d4-batch-half")[1] == options
 
 
 @pytest.mark.parametrize(
@@ -133,6 +136,8 @@ def test_names_have_depth_and_norm() -> None:
         ("convnet-d0", "takes -dN"),
         ("convnet-none-d4", "takes -dN"),
         ("convnet-batch-layer", "-group, -none"),
+        ("convnet-half-batch", "-half for images at half their side"),
+        ("resnet18-half", "takes -instance, -batch"),
         ("resnet18-d4", "takes -instance, -batch"),
         ("vgg11-layer", "takes -instance, -batch"),
         ("vit-batch", "takes no options"),

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from ddcodec.errors import DataError, RecipeError
-from ddcodec.networks import ConvNet, normalise
+from ddcodec.networks import ConvNet, build, normalise
 from ddcodec.networks.convnet import HalvingPool, default_depth
 
 
@@ -38,6 +39,18 @@ def test_convnet_refuses_impossible_sizes(shape: tuple[int, int, int], depth: in
     """Sizes that leave no pixel, or are no sizes, are refused."""
     with pytest.raises(RecipeError):
         ConvNet(shape, 2, depth=depth)
+
+
+def test_halved_convnet_is_that_of_smaller_images() -> None:
+    """Its weights are those for half the side, and it sees the means of 2×2 pixels."""
+    halved = build("convnet-half", (3, 64, 64), 4, seed=0, network_width=8)
+    small = build("convnet", (3, 32, 32), 4, seed=0, network_width=8)
+    pairs = zip(halved.parameters(), small.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    images = torch.randn(2, 3, 64, 64)
+    assert torch.allclose(halved(images), small(F.avg_pool2d(images, 2)), atol=1e-5)
+    with pytest.raises(RecipeError, match="size"):
+        build("convnet-half", (3, 1, 64), 4, seed=0)
 
 
 def test_normalise_by_hand() -> None:

@@ -30,7 +30,7 @@ from ddcodec.ranks import joined
 if TYPE_CHECKING:
     from ddcodec.distill.trained.network_training import TrainingProgress
 
-ARCHITECTURES = ("convnet",)
+ARCHITECTURES = ("convnet", "convnet-half")
 
 _SHARED = (
     click.argument("dataset"),

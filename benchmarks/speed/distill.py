@@ -1,8 +1,8 @@
 """Speed of joint distillation and of evaluation, against plain implementations kept here.
 
-    python benchmarks/distill.py joint cifar10 --data cifar10.tar.xz
-    python benchmarks/distill.py training [--compiled]
-    python benchmarks/distill.py derivatives [--compiled]
+    python benchmarks/speed/distill.py joint cifar10 --data cifar10.tar.xz
+    python benchmarks/speed/distill.py training [--compiled]
+    python benchmarks/speed/distill.py derivatives [--compiled]
 
 `joint`: steps of `ddc distill --loss dm` at 64 images per class, with the pool and with random
 networks, against the same step written plainly: eager float32, a fresh ConvNetD3 of the same width,

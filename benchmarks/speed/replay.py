@@ -1,8 +1,8 @@
 """Updates that a GPU repeats against updates that it is told launch by launch.
 
-    python benchmarks/replay.py examples/cifar10-3k-labeler.ddc --device cuda
-    OMP_NUM_THREADS=1 python benchmarks/replay.py examples/cifar10-10k-labeler.ddc --compiled \
-        --device cpu --protocol patient
+    python benchmarks/speed/replay.py examples/cifar10-3k-labeler.ddc --device cuda
+    OMP_NUM_THREADS=1 python benchmarks/speed/replay.py examples/cifar10-10k-labeler.ddc \
+        --compiled --device cpu --protocol patient
 
 For each protocol: milliseconds an update of a student both ways, best of some turns, and the
 largest difference of their losses. On a CPU both ways are the same, but for `--compiled`, which

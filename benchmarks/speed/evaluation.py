@@ -1,6 +1,6 @@
 """Several networks of an evaluation trained at once, as one batched model, against one by one.
 
-    OMP_NUM_THREADS=1 python benchmarks/evaluation.py --networks 3
+    OMP_NUM_THREADS=1 python benchmarks/speed/evaluation.py --networks 3
 
 Weights of all networks are stacked (`torch.func.stack_module_state`) and one call of `vmap` sees
 every network's own batch. Both ways make the same updates in the precision that the device is

@@ -1,6 +1,6 @@
 """Muon's step with the Gram matrix iterated, as it is, against the matrix iterated, as published.
 
-    OMP_NUM_THREADS=1 python benchmarks/muon.py --arch convnet vgg11 resnet18
+    OMP_NUM_THREADS=1 python benchmarks/speed/muon.py --arch convnet vgg11 resnet18
 
 For each network: milliseconds of CPU of a step both ways and of the gradients of a batch of 32
 images of 32×32, and the largest difference of the weights after the step.

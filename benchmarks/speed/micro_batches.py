@@ -1,7 +1,8 @@
 """How many images a network had better be given at once on a CPU: CPU milliseconds an image.
 
-    OMP_NUM_THREADS=1 python benchmarks/micro_batches.py --sides 32 128 --counts 4 8 32 64
-    OMP_NUM_THREADS=1 python benchmarks/micro_batches.py --labeler examples/imagenette128-19k.ddc
+    OMP_NUM_THREADS=1 python benchmarks/speed/micro_batches.py --sides 32 128 --counts 4 8 32 64
+    OMP_NUM_THREADS=1 python benchmarks/speed/micro_batches.py \
+        --labeler examples/imagenette128-19k.ddc
 
 A ConvNet sees random images in bfloat16 where that pays: forwards, as when it is tested; for the
 gradients of the images, as losses on embeddings want them; and for those of its weights, as in

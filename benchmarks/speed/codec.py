@@ -1,7 +1,7 @@
 """Time encoding and decoding of whole files, pixels included; medians over repeats, CPU seconds.
 
-    OMP_NUM_THREADS=1 python benchmarks/codec.py  # the table of docs/results/speed.md
-    python benchmarks/codec.py --growth   # how the cost grows with images and with resolution
+    OMP_NUM_THREADS=1 python benchmarks/speed/codec.py  # the table of docs/results/speed.md
+    python benchmarks/speed/codec.py --growth   # how the cost grows with images and with resolution
 
 Content is random with a realistic spread, so that sizes and times are those of real files.
 """
