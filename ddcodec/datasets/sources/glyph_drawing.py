@@ -29,6 +29,11 @@ RAMP = np.linspace(-0.5, 0.5, SIZE, dtype=np.float32)
 Colour = tuple[int, int, int]
 
 
+def glyph_generator(seed: int, index: int) -> np.random.Generator:
+    """Return what draws image `index` of the sequence of a seed."""
+    return np.random.Generator(np.random.PCG64([seed, index]))
+
+
 def draw_glyph(number: str, generator: np.random.Generator) -> NDArray[np.uint8]:
     """Draw `number`, one to three digits, in a random style over random clutter.
 

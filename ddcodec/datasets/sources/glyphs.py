@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from numpy.typing import NDArray
 
 from ddcodec.datasets.base import Dataset, ImageSplit
 from ddcodec.datasets.cache import cached_dataset
-from ddcodec.datasets.cached_arrays import allocate_split
+from ddcodec.datasets.cached_arrays import allocate_split, images_file
 from ddcodec.datasets.named import NamedDataset
 from ddcodec.datasets.own import resized
 from ddcodec.datasets.request import LoadProgress, LoadRequest
-from ddcodec.datasets.sources.glyph_drawing import SIZE, draw_glyph
+from ddcodec.datasets.sources.glyph_drawing import SIZE, draw_glyph, glyph_generator
+from ddcodec.datasets.sources.glyph_processes import draw_in_processes
+from ddcodec.datasets.streamed.decoding import usable_cores
 from ddcodec.datasets.trees.tree import PROGRESS_IMAGES
 from ddcodec.errors import DataError
 
@@ -32,6 +35,9 @@ TEST_SEED = 1
 
 # Raise it whenever the same seed would draw another image.
 DRAWING_VERSION = 1
+
+MOST_PROCESSES, LEAST_IMAGES = 16, 1000
+"""Processes that draw at most, and images for each of them at least."""
 
 
 def class_names_of(num_classes: int) -> tuple[str, ...]:
@@ -95,15 +101,32 @@ def generate_glyphs(
 def _draw_both_splits(folder: Path, num_classes: int, request: LoadRequest) -> tuple[str, ...]:
     names, sizes = class_names_of(num_classes), split_sizes(num_classes)
     done, total = 0, sum(sizes)
+    _ = draw_glyph(names[0], glyph_generator(TRAIN_SEED, 0))  # Says what is missing, if anything.
     for split, count, seed in zip(("train", "test"), sizes, (TRAIN_SEED, TEST_SEED), strict=True):
         shape = (count, 3, SIZE, SIZE)
         images, labels = allocate_split(folder, split, shape, request.cache_limit)
-        for start in range(0, count, PROGRESS_IMAGES):
-            part = slice(start, start + PROGRESS_IMAGES)
-            _draw_into(images[part], labels[part], seed, start, names)
-            request.on_progress(LoadProgress("drawing", done + start, total, "images"))
+        labels[:] = np.arange(count) % len(names)
+
+        def show(drawn: int, done: int = done) -> None:
+            request.on_progress(LoadProgress("drawing", done + drawn, total, "images"))
+
+        if not _drawn_together(images_file(folder, split), names, seed, count, show):
+            for start in range(0, count, PROGRESS_IMAGES):
+                part = slice(start, start + PROGRESS_IMAGES)
+                _draw_into(images[part], labels[part], seed, start, names)
+                show(start)
         done += count
     return names
+
+
+def _drawn_together(
+    path: Path, names: tuple[str, ...], seed: int, count: int, show: Callable[[int], None]
+) -> bool:
+    """Return whether several processes have drawn a split, which takes many images to pay."""
+    processes = min(usable_cores(), MOST_PROCESSES, count // LEAST_IMAGES)
+    if processes < 2:
+        return False
+    return draw_in_processes(path, names, seed, PROGRESS_IMAGES, processes, show)
 
 
 def _draw_into(
@@ -116,8 +139,7 @@ def _draw_into(
     for place in range(len(images)):
         index = start + place
         labels[place] = index % len(names)
-        generator = np.random.Generator(np.random.PCG64([seed, index]))
-        images[place] = draw_glyph(names[labels[place]], generator)
+        images[place] = draw_glyph(names[labels[place]], glyph_generator(seed, index))
 
 
 def _glyphs(num_classes: int) -> NamedDataset:
