@@ -31,7 +31,7 @@ FURTHER_WORK = 8
 renditions as files advise, before students train for minutes."""
 
 
-FURTHER_MEMORY = 2
+FURTHER_MEMORY = 4
 """Times the limit of memory that renditions may take."""
 
 

@@ -232,11 +232,12 @@ def test_usual_work_needs_no_option(path: Path) -> None:
     ],
 )  # fmt: skip
 def test_usual_sets_need_no_option(num_bytes: int, changes: dict[str, object]) -> None:
-    """What `ddc distill` makes by default in so many bytes claims less than it may."""
+    """What `ddc distill` makes in so many bytes claims less than it may, renditions included."""
     usual = {"channels": 3, "num_levels": 5, "synthesis_id": 3, "context_id": 3,
              "context_width": 24, "context_depth": 2, "synthesis_widths": (16,)}  # fmt: skip
     header = sample_header(**(usual | {"width": changes["height"]} | changes))
     assert options_to_read(header, num_bytes) == ""
+    check_claim(header, num_bytes, DecodeLimits(), drawing_claim(header, num_bytes, 8))
 
 
 def test_limits_grow_with_the_file() -> None:
