@@ -25,6 +25,12 @@ _HEAD = (
     "| file | labels | bytes per class | images per class | protocol | network | accuracy, % |\n"
     "|---|---|---|---|---|---|---|\n"
 )
+_WORDS = {
+    "network_width=": "width ",
+    "updates=": "updates ",
+    "epochs=": "epochs ",
+    "learning_rate=": "rate ",
+}
 _NETWORKS = {"convnet": "ConvNet", "resnet18": "ResNet18", "vgg11": "VGG11"}
 
 
@@ -99,7 +105,9 @@ def accuracy_of(lines: list[dict[str, Any]]) -> str:
 
 def _protocol(line: dict[str, Any]) -> str:
     name, _, changed = line["protocol"].partition(":")
-    words = changed.replace("network_width=", "width ").replace("updates=", "updates ")
+    words = changed
+    for given, said in _WORDS.items():
+        words = words.replace(given, said)
     split = "" if line["split"] == "test" else ", validation part"
     return f"`{name}`" + (f", {words.replace(',', ', ')}" if changed else "") + split
 

@@ -20,7 +20,7 @@ SMALL_FILE_BYTES = 200
 """A file of so many bytes or fewer gets the least of time and memory; each further byte adds."""
 
 LEAST_SECONDS, SECONDS_PER_BYTE, ENOUGH_SECONDS = 0.05, 0.005, 10.0
-LARGE_FILE_BYTES, SECONDS_PER_LARGE_BYTE, MOST_SECONDS = 20_000, 320e-6, 60.0
+LARGE_FILE_BYTES, SECONDS_PER_LARGE_BYTE, MOST_SECONDS = 20_000, 400e-6, 60.0
 """Beyond 10 s time grows as ordinary files need it: 1,000 images of 128×128 in 90 kB claim 31 s and
 take 5 of a quiet machine."""
 
@@ -45,7 +45,7 @@ class DecodeLimits:
             file earns: 50 MB for up to 200 bytes, 50 kB for each further byte, at most 500 MB.
         max_seconds: most time that decoding may claim, in seconds of one core; None likewise:
             0.05 s for up to 200 bytes, 5 ms for each further byte up to 10 s (2,190 bytes), then
-            0.32 ms for each byte beyond 20 kB, at most 60 s.
+            0.4 ms for each byte beyond 20 kB, at most 60 s.
     """
 
     max_file_bytes: int = 64 << 20
