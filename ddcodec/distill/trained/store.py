@@ -243,7 +243,8 @@ def check_use(folder: Path, kind: str, facts: Mapping[str, Any], wanted: Mapping
         else:
             what = f"with {_readable(key)} {facts.get(key)}, not {value}"
         raise DataError(
-            f"'{folder}' holds {kind} made {what}; name a folder made for this run by 'ddc {kind}'."
+            f"'{folder}' holds {_some(kind)} made {what}; name a folder made for this run by "
+            f"'ddc {kind}'."
         )
 
 
@@ -273,9 +274,13 @@ def _compare(folder: Path, kind: str, old: Mapping[str, Any], new: Mapping[str, 
         else:
             what = f"with {_readable(key)} {old.get(key)}, not {wanted}"
         raise DataError(
-            f"'{folder}' holds {kind} made {what}; name another folder with -o to keep both."
+            f"'{folder}' holds {_some(kind)} made {what}; name another folder with -o to keep both."
         )
 
 
 def _readable(key: str) -> str:
     return key.replace("_", " ")
+
+
+def _some(kind: str) -> str:
+    return kind if kind.endswith("s") else f"a {kind}"
