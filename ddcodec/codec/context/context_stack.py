@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ddcodec.codec.context.inputs import ContextInputs, gradient_of_latents, table
+from ddcodec.codec.context.inputs import ContextInputs, gathered, gradient_of_latents, table
 from ddcodec.codec.context.residual_layers import hidden_layers, pull_back, with_residual
 
 CHUNK_ELEMENTS = 1 << 17
@@ -31,7 +31,7 @@ class _ContextStack(torch.autograd.Function):
         ctx.save_for_backward(values, rows, *parameters)
         outputs = values.new_empty(2, *values.shape)
         for part in _chunks(values, len(rows)):
-            hidden = hidden_layers(_gathered(latents, rows[:, part]), parameters)[-1]
+            hidden = hidden_layers(gathered(latents, rows[:, part]), parameters)[-1]
             outputs[:, part] = (parameters[-1] @ hidden).view(2, -1, values.shape[1])
         return outputs
 
@@ -43,7 +43,7 @@ class _ContextStack(torch.autograd.Function):
         table_gradient = torch.zeros_like(latents) if wanted[0] else None
         totals = [torch.zeros_like(parameter) for parameter in parameters]
         for part in _chunks(values, len(rows)):
-            activations = hidden_layers(_gathered(latents, rows[:, part]), parameters)
+            activations = hidden_layers(gathered(latents, rows[:, part]), parameters)
             gradient = pull_back(
                 activations,
                 parameters,
@@ -64,11 +64,6 @@ def _chunks(values: Tensor, width: int) -> list[slice]:
     elements = CHUNK_ELEMENTS if values.device.type == "cpu" else DEVICE_CHUNK_ELEMENTS
     step = max(1, elements // max(1, width * num_images))
     return [slice(start, start + step) for start in range(0, num_latents, step)]
-
-
-def _gathered(latents: Tensor, rows: Tensor) -> Tensor:
-    """Return the inputs of some positions of all images, width × (positions · images)."""
-    return latents.index_select(0, rows.flatten()).view(len(rows), -1)
 
 
 def context_stack(values: Tensor, inputs: ContextInputs, parameters: list[Tensor]) -> Tensor:

@@ -86,6 +86,11 @@ def table(values: Tensor) -> Tensor:
     return torch.cat([outside, values, outside, values.abs()])
 
 
+def gathered(rows: Tensor, places: Tensor) -> Tensor:
+    """Return inputs, width × columns, by their places width × n along the first axis."""
+    return rows.index_select(0, places.flatten()).view(len(places), -1)
+
+
 def gradient_of_latents(table_gradient: Tensor, values: Tensor) -> Tensor:
     """Return the gradient by latents P × N of one by their table."""
     signed: Tensor

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ddcodec.codec.context.inputs import ContextInputs, gradient_of_latents, table
+from ddcodec.codec.context.inputs import ContextInputs, gathered, gradient_of_latents, table
 from ddcodec.codec.context.residual_layers import hidden_layers, pull_back, with_residual
 
 CHUNK_ELEMENTS = 1 << 17
@@ -41,7 +41,7 @@ class _QuietStack(torch.autograd.Function):
         outputs = values.new_empty(2, values.numel())
         outputs[:] = parameters[-1] @ _run_on_zeros(parameters)[-1]
         for part, places in looked_up:
-            hidden = hidden_layers(_gathered(latents, places), parameters)[-1]
+            hidden = hidden_layers(gathered(latents, places), parameters)[-1]
             outputs.index_copy_(1, part, parameters[-1] @ hidden)
         ctx.inputs, ctx.looked_up = inputs, looked_up
         ctx.save_for_backward(values, seeing, *parameters)
@@ -57,7 +57,7 @@ class _QuietStack(torch.autograd.Function):
         gradient = gradients[0].flatten(1)
         table_gradient = torch.zeros_like(latents)
         for part, places in ctx.looked_up:
-            activations = hidden_layers(_gathered(latents, places), parameters)
+            activations = hidden_layers(gathered(latents, places), parameters)
             pulled = pull_back(activations, parameters, gradient.index_select(1, part), wanted)
             table_gradient.index_add_(0, places.flatten(), pulled.flatten())
 
@@ -83,10 +83,6 @@ def _looked_up(
         images = part - positions * num_images
         parts.append((part, rows.index_select(1, positions).add_(images)))
     return parts
-
-
-def _gathered(latents: Tensor, places: Tensor) -> Tensor:
-    return latents.index_select(0, places.flatten()).view(places.shape)
 
 
 def _run_on_zeros(parameters: Sequence[Tensor]) -> list[Tensor]:

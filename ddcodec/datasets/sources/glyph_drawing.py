@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +30,12 @@ RAMP = np.linspace(-0.5, 0.5, SIZE, dtype=np.float32)
 Colour = tuple[int, int, int]
 
 
-def glyph_generator(seed: int, index: int) -> np.random.Generator:
-    """Return what draws image `index` of the sequence of a seed."""
-    return np.random.Generator(np.random.PCG64([seed, index]))
+def draw_into(images: NDArray[np.uint8], names: Sequence[str], seed: int, start: int) -> None:
+    """Fill images N×3×32×32 with those from `start` on of the sequence of a seed."""
+    for place in range(len(images)):
+        index = start + place
+        generator = np.random.Generator(np.random.PCG64([seed, index]))
+        images[place] = draw_glyph(names[index % len(names)], generator)
 
 
 def draw_glyph(number: str, generator: np.random.Generator) -> NDArray[np.uint8]:

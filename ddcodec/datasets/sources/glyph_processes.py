@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ddcodec.datasets.sources.glyph_drawing import draw_glyph, glyph_generator
+from ddcodec.datasets.sources.glyph_drawing import draw_into
 
 _CODE = """
 import json, sys
@@ -94,7 +94,6 @@ def draw_blocks(
     array = np.load(images, mmap_mode="r+")
     for start in range(number * block, len(array), processes * block):
         stop = min(start + block, len(array))
-        for index in range(start, stop):
-            array[index] = draw_glyph(names[index % len(names)], glyph_generator(seed, index))
+        draw_into(array[start:stop], names, seed, start)
         print(stop - start, flush=True)
     array.flush()

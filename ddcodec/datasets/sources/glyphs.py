@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import PIL
-from numpy.typing import NDArray
 
 from ddcodec.datasets.base import Dataset, ImageSplit
 from ddcodec.datasets.cache import cached_dataset
@@ -17,7 +16,7 @@ from ddcodec.datasets.cached_arrays import allocate_split, images_file
 from ddcodec.datasets.named import NamedDataset
 from ddcodec.datasets.own import resized
 from ddcodec.datasets.request import LoadProgress, LoadRequest
-from ddcodec.datasets.sources.glyph_drawing import SIZE, draw_glyph, glyph_generator
+from ddcodec.datasets.sources.glyph_drawing import SIZE, draw_into
 from ddcodec.datasets.sources.glyph_processes import draw_in_processes
 from ddcodec.datasets.streamed.decoding import usable_cores
 from ddcodec.datasets.trees.tree import PROGRESS_IMAGES
@@ -93,15 +92,14 @@ def generate_glyphs(
     if not 1 <= num_classes <= MOST_CLASSES:
         raise DataError(f"glyphs have 1 to {MOST_CLASSES} classes, not {num_classes}.")
     images = np.empty((num_images, 3, SIZE, SIZE), dtype=np.uint8)
-    labels = np.empty(num_images, dtype=np.int64)
-    _draw_into(images, labels, seed, start, class_names_of(num_classes))
-    return ImageSplit(images, labels)
+    draw_into(images, class_names_of(num_classes), seed, start)
+    return ImageSplit(images, np.arange(start, start + num_images, dtype=np.int64) % num_classes)
 
 
 def _draw_both_splits(folder: Path, num_classes: int, request: LoadRequest) -> tuple[str, ...]:
     names, sizes = class_names_of(num_classes), split_sizes(num_classes)
     done, total = 0, sum(sizes)
-    _ = draw_glyph(names[0], glyph_generator(TRAIN_SEED, 0))  # Says what is missing, if anything.
+    generate_glyphs(1, TRAIN_SEED)  # Says what is missing, if anything.
     for split, count, seed in zip(("train", "test"), sizes, (TRAIN_SEED, TEST_SEED), strict=True):
         shape = (count, 3, SIZE, SIZE)
         images, labels = allocate_split(folder, split, shape, request.cache_limit)
@@ -112,8 +110,7 @@ def _draw_both_splits(folder: Path, num_classes: int, request: LoadRequest) -> t
 
         if not _drawn_together(images_file(folder, split), names, seed, count, show):
             for start in range(0, count, PROGRESS_IMAGES):
-                part = slice(start, start + PROGRESS_IMAGES)
-                _draw_into(images[part], labels[part], seed, start, names)
+                draw_into(images[start : start + PROGRESS_IMAGES], names, seed, start)
                 show(start)
         done += count
     return names
@@ -127,19 +124,6 @@ def _drawn_together(
     if processes < 2:
         return False
     return draw_in_processes(path, names, seed, PROGRESS_IMAGES, processes, show)
-
-
-def _draw_into(
-    images: NDArray[np.uint8],
-    labels: NDArray[np.int64],
-    seed: int,
-    start: int,
-    names: tuple[str, ...],
-) -> None:
-    for place in range(len(images)):
-        index = start + place
-        labels[place] = index % len(names)
-        images[place] = draw_glyph(names[labels[place]], glyph_generator(seed, index))
 
 
 def _glyphs(num_classes: int) -> NamedDataset:
