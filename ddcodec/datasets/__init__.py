@@ -13,7 +13,7 @@ from ddcodec.datasets.base import (
     normalisation,
     split_validation,
 )
-from ddcodec.datasets.cache import default_cache_dir, default_cache_limit
+from ddcodec.datasets.cache import default_cache_limit
 from ddcodec.datasets.in_arrays.arrays import from_arrays
 from ddcodec.datasets.in_arrays.torch_dataset import from_torch
 from ddcodec.datasets.named import DatasetLoader, NamedDataset
@@ -42,8 +42,9 @@ from ddcodec.datasets.sources.tiny_imagenet import TINY_IMAGENET
 from ddcodec.datasets.trees.archive import FILES_READ
 from ddcodec.datasets.trees.folder import load_folder
 from ddcodec.datasets.trees.resize import ImageSize
-from ddcodec.datasets.trees.source import source_exists, source_name, user_path
+from ddcodec.datasets.trees.source import source_exists, source_name
 from ddcodec.errors import DataError
+from ddcodec.kept.paths import default_cache_dir, user_path
 
 __all__ = [
     "DATASETS",

@@ -18,7 +18,6 @@ from ddcodec.budget import parse_bytes
 from ddcodec.datasets.base import Dataset, ImageSplit, content_fingerprint
 from ddcodec.datasets.cached_arrays import check_limit, images_file, labels_file, writing
 from ddcodec.datasets.streamed.entry import DESCRIPTION_FILE, bounded, is_streamed, load_streamed
-from ddcodec.datasets.trees.source import user_path
 from ddcodec.errors import BudgetError, DataError
 from ddcodec.kept.lock import is_abandoned
 from ddcodec.kept.notices import notify
@@ -34,18 +33,6 @@ _BUILDING, _DAMAGED = ".building-", ".damaged-"
 Build = Callable[[Path], tuple[str, ...]]
 """Writes the splits into an empty folder, with `allocate_split` or `write_streamed`; returns the
 class names."""
-
-
-def default_cache_dir() -> Path:
-    """Return `$DDC_CACHE`, else `$XDG_CACHE_HOME/ddcodec`, else `~/.cache/ddcodec`.
-
-    Raises DataError where there is no home folder.
-    """
-    if chosen := os.environ.get("DDC_CACHE"):
-        return user_path(chosen)
-    if shared := os.environ.get("XDG_CACHE_HOME"):
-        return user_path(shared) / "ddcodec"
-    return user_path("~/.cache/ddcodec")
 
 
 def default_cache_limit() -> int | None:

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddcodec.datasets.base import CHUNK_BYTES, Dataset, ImageSplit
-from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.datasets.files import load_files
 from ddcodec.datasets.in_arrays.array_labels import settle_labels
 from ddcodec.datasets.in_arrays.stored_array import MAX_BYTES
@@ -23,6 +22,7 @@ from ddcodec.datasets.request import LoadRequest
 from ddcodec.datasets.trees.resize import MAX_SIDE
 from ddcodec.datasets.trees.source import source_exists, source_name
 from ddcodec.errors import DataError
+from ddcodec.kept.paths import default_cache_dir
 
 ARRAY_SUFFIXES = (".npz", ".pt", ".pth")
 

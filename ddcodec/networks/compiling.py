@@ -3,12 +3,12 @@
 import contextlib
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 import torch
 
 from ddcodec.errors import DataError
+from ddcodec.kept.paths import default_cache_dir
 
 Result = TypeVar("Result")
 
@@ -16,8 +16,9 @@ Result = TypeVar("Result")
 def compiled(function: Callable[..., Result]) -> Callable[..., Result]:
     """Compile a function, one program a shape; use the original once compiling has failed.
 
-    An error that the original raises, too, is raised.
+    Programs are kept in the cache. An error that the original raises, too, is raised.
     """
+    _keep_programs()
     chosen: Callable[..., Result] = torch.compile(function, dynamic=False)
 
     def call(*inputs: object) -> Result:
@@ -34,13 +35,9 @@ def compiled(function: Callable[..., Result]) -> Callable[..., Result]:
     return call
 
 
-def keep_programs(cache: Callable[[], Path]) -> None:
-    """Let compiled programs outlive the process, where nobody has said where they are to be.
-
-    Args:
-        cache: Returns the folder that they go into a folder of; may raise `DataError`.
-    """
+def _keep_programs() -> None:
+    """Let compiled programs outlive the process, where nobody has said where they are to be."""
     with contextlib.suppress(DataError, OSError):
-        folder = cache() / "compiled"
+        folder = default_cache_dir() / "compiled"
         folder.mkdir(parents=True, exist_ok=True)
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))

@@ -12,7 +12,6 @@ import pytest
 from image_trees import flat, split_tree, write_folder, write_source
 
 from ddcodec.datasets import Dataset, cache, load_folder
-from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.datasets.trees import tree
 from ddcodec.errors import DataError
 from ddcodec.kept.notices import KeptWarning
@@ -195,18 +194,6 @@ def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write_folder(tmp_path / "insects", split_tree())
     with pytest.raises(DataError, match=r"set DDC_CACHE to a folder with more room"):
         load_folder("insects", source, tmp_path / "cache")
-
-
-def test_default_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """DDC_CACHE goes before XDG_CACHE_HOME, which goes before the home folder."""
-    monkeypatch.setenv("HOME", "/nobody")
-    monkeypatch.delenv("DDC_CACHE", raising=False)
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert default_cache_dir() == Path("/nobody/.cache/ddcodec")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/shared")
-    assert default_cache_dir() == Path("/shared/ddcodec")
-    monkeypatch.setenv("DDC_CACHE", "~/mine")
-    assert default_cache_dir() == Path("/nobody/mine")
 
 
 def test_changed_pixels_are_found(tmp_path: Path) -> None:

@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ddcodec.errors import DataError
-from ddcodec.networks.compiling import compiled, keep_programs
+from ddcodec.networks.compiling import compiled
 
 
 def test_a_compiler_that_breaks_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,18 +40,17 @@ def test_errors_of_the_function_are_raised(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_compiled_programs_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """They go to the cache, unless the user has named a folder; a useless cache is no error."""
-
-    def no_cache() -> Path:
-        raise DataError("There is none.")
-
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)
     (tmp_path / "file").touch()
-    for useless in (lambda: tmp_path / "file", no_cache):
-        keep_programs(useless)
+    for useless in (tmp_path / "file", "~nobody-of-this-name/cache"):
+        monkeypatch.setenv("DDC_CACHE", str(useless))
+        assert compiled(abs)(-1) == 1
         assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
-    keep_programs(lambda: tmp_path)
+    monkeypatch.setenv("DDC_CACHE", str(tmp_path))
+    compiled(abs)
     assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path / "compiled")
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "elsewhere")
-    keep_programs(lambda: tmp_path)
+    compiled(abs)
     assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "elsewhere"

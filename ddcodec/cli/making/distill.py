@@ -134,7 +134,8 @@ def _distill(
 
 def _default_name(dataset: str, data: str | None, budget: Size) -> str:
     from ddcodec.datasets import DATASETS
-    from ddcodec.datasets.trees.source import source_name, user_path
+    from ddcodec.datasets.trees.source import source_name
+    from ddcodec.kept.paths import user_path
 
     name = dataset
     if dataset not in DATASETS and data is None:

@@ -88,8 +88,8 @@ def encode_command(
 
 
 def _encode(images: Path, budget: Size, settings: dict[str, Any], watch: Watch) -> EncodedSet:
-    from ddcodec.datasets.trees.source import user_path
     from ddcodec.distill.recipe.recipe import Recipe
+    from ddcodec.kept.paths import user_path
 
     recipe = Recipe(budget.num_bytes, loss="none", **settings)
     with waiting(f"Loading {images}."):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ddcodec.budget import format_bytes
 from ddcodec.cli.shared.console import ProgressReport
 from ddcodec.cli.shared.group import Interrupted
-from ddcodec.errors import DataError, OutputError
+from ddcodec.errors import DataError, DdcError, OutputError
 
 if TYPE_CHECKING:
     from ddcodec.distill.running.progress import JudgeFile, Progress, Supervision, Validate
@@ -141,12 +141,14 @@ class Watch:
         if self.log_path is None:
             yield lambda record: None
             return
-        from ddcodec.results.run_log import RunLog
+        from ddcodec.kept.writing import discard
+        from ddcodec.results.run_log import START, RunLog
 
-        is_broken = False
+        is_broken = has_begun = False
 
         def write(record: Record) -> None:
-            nonlocal is_broken
+            nonlocal is_broken, has_begun
+            has_begun = has_begun or record["event"] != START
             if is_broken:
                 return
             try:
@@ -159,7 +161,13 @@ class Watch:
         with RunLog(self.log_path) as log:
             if not self.resume:
                 os.truncate(self.log_path, 0)
-            yield write
+            try:
+                yield write
+            except DdcError:
+                # A run that was refused has nothing to tell, and its log would refuse the next.
+                if not self.resume and not has_begun:
+                    discard(self.log_path)
+                raise
 
 
 def _show(report: ProgressReport, progress: Progress) -> None:

@@ -40,7 +40,7 @@ def read_training_set(path: Path, limits: DecodeLimits) -> KnownSet:
         DataError: if it cannot be read.
         FormatError: if a `.ddc` is no valid file within the limits.
     """
-    from ddcodec.datasets.trees.source import user_path
+    from ddcodec.kept.paths import user_path
 
     path = user_path(path)
     if path.suffix == DDC_SUFFIX or not path.exists():

@@ -21,14 +21,6 @@ from ddcodec.datasets.trees.member import Member
 from ddcodec.errors import DataError
 
 
-def user_path(text: str | Path) -> Path:
-    """Return the path a user typed with `~` filled in; raises DataError for an unknown user."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:
-        raise DataError(f"cannot find the home folder in '{text}'; write the path out.") from error
-
-
 def source_exists(path: Path) -> bool:
     """Tell whether there is anything at `path`; raises DataError where it is not ours to see.
 

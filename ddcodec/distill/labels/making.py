@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from ddcodec.codec.parameters import coded_bits
 from ddcodec.datasets.base import Dataset, has_validation_part, split_validation
-from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.distill.labels.architecture import affine_bits, labeler_shape, shape_for_budget
 from ddcodec.distill.labels.trainable import TrainableLabeler
 from ddcodec.distill.labels.training import LabelerSettings, LabelerTraining
@@ -25,6 +24,7 @@ from ddcodec.distill.trained import network_files, store
 from ddcodec.distill.trained.network_training import ProgressCallback, TrainingProgress
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.errors import BudgetError
+from ddcodec.kept.paths import default_cache_dir
 from ddcodec.kept.state import belonging
 from ddcodec.kept.training import KeptTraining
 from ddcodec.networks import precision

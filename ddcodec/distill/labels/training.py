@@ -11,14 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.distill.labels.trainable import TrainableLabeler
 from ddcodec.distill.labels.views import cut_together, shifted
 from ddcodec.distill.trained.random_streams import random_stream
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.kept.state import check_like, checked_count, restore_optimiser
 from ddcodec.networks import precision
-from ddcodec.networks.compiling import compiled, keep_programs
+from ddcodec.networks.compiling import compiled
 from ddcodec.networks.replay import Rate, Replayed
 
 _ORDER, _VIEWS = 200, 201
@@ -104,7 +103,6 @@ class LabelerTraining:
         )
         self._rate_bits = network.rate_bits
         if self._compiles_its_rate():
-            keep_programs(default_cache_dir)
             self._rate_bits = compiled(network.rate_bits)
         self._learn = Replayed(self._updated, self._device)
         self._size = Replayed(self._bits, self._device)

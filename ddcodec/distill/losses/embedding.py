@@ -13,7 +13,6 @@ from torch import Tensor
 
 from ddcodec import networks
 from ddcodec.datasets.base import Pixels
-from ddcodec.datasets.trees.source import user_path
 from ddcodec.distill.losses.base import (
     DEFAULT_ARCH,
     DEFAULT_NETWORK_WIDTH,
@@ -24,6 +23,7 @@ from ddcodec.distill.trained.embedder import Embedder
 from ddcodec.distill.trained.pool_views import Pool, PoolView
 from ddcodec.distill.trained.training_part import RowReader
 from ddcodec.errors import RecipeError
+from ddcodec.kept.paths import user_path
 from ddcodec.networks import augment, precision
 from ddcodec.networks.normalise import Renormalisation
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ddcodec.datasets.base import Pixels
-from ddcodec.datasets.trees.source import user_path
 from ddcodec.distill.losses.base import LossSettings, read_options
 from ddcodec.distill.losses.real_data import OWN, RealDataLoss
 from ddcodec.distill.losses.unrolled import UnrolledStudent
@@ -21,6 +20,7 @@ from ddcodec.distill.trained.derivatives import SLOPES_TO_COMPILE, compiling_pay
 from ddcodec.distill.trained.experts import Experts
 from ddcodec.distill.trained.training_part import RowReader
 from ddcodec.errors import RecipeError
+from ddcodec.kept.paths import user_path
 from ddcodec.networks import augment
 from ddcodec.networks.normalise import Renormalisation
 

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from ddcodec.datasets.base import Dataset
-from ddcodec.datasets.trees.source import user_path
 from ddcodec.distill.labels.making import load_teacher
 from ddcodec.distill.labels.plan import with_teacher
 from ddcodec.distill.latents.representation import Representation
@@ -31,6 +30,7 @@ from ddcodec.distill.trained.automatic_pool import AUTOMATIC, RANDOM, automatic_
 from ddcodec.distill.trained.network_training import TrainingProgress
 from ddcodec.distill.trained.training_part import TrainingPart
 from ddcodec.format.header import Header
+from ddcodec.kept.paths import user_path
 from ddcodec.ranks import ALONE, Ranks
 
 JOINT_IMAGES = 320

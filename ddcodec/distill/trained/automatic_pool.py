@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 
 from ddcodec.datasets.base import Dataset, split_validation
-from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.distill.trained.network_training import ProgressCallback
 from ddcodec.distill.trained.pools import PoolSettings, make_pool
 from ddcodec.distill.trained.store import KEPT_VERSION
 from ddcodec.errors import OutputError
+from ddcodec.kept.paths import default_cache_dir
 from ddcodec.ranks import ALONE, Ranks
 
 AUTOMATIC, RANDOM = "auto", "random"

@@ -12,10 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.func import grad_and_value, jvp
 
-from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.distill.trained.weights import FlatNetwork
 from ddcodec.networks import precision
-from ddcodec.networks.compiling import compiled, keep_programs
+from ddcodec.networks.compiling import compiled
 
 GRADIENTS_TO_COMPILE = 100_000
 """Gradients of images of 32×32 from which compiling pays on a CPU: it takes half a minute of a core
@@ -53,8 +52,6 @@ class LossDerivatives:
     def __init__(self, network: FlatNetwork, bfloat16: bool, is_compiled: bool) -> None:
         self._network = network
         self._dtype = torch.bfloat16 if bfloat16 else torch.float32
-        if is_compiled:
-            keep_programs(default_cache_dir)
         first, second = grad_and_value(self._loss), grad_and_value(self._slope, argnums=(0, 1))
         self._first = compiled(first) if is_compiled else first
         self._second = compiled(second) if is_compiled else second

@@ -9,10 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.distill.trained.derivatives import compiling_pays
 from ddcodec.networks import Classifier, precision
-from ddcodec.networks.compiling import compiled, keep_programs
+from ddcodec.networks.compiling import compiled
 from ddcodec.ranks import ALONE, Ranks
 from ddcodec.shares import shared_batches
 
@@ -140,7 +139,6 @@ class _Program:
     """
 
     def __init__(self, network: Classifier) -> None:
-        keep_programs(default_cache_dir)
         self.network = network
         self._own = copy.deepcopy(network)
         self._features: Callable[..., Tensor] = compiled(self._own.features)

@@ -8,10 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ddcodec.datasets.cache import default_cache_dir
 from ddcodec.evaluation.students.unfinished import UnfinishedNetworks
 from ddcodec.networks import Classifier, precision
-from ddcodec.networks.compiling import compiled, keep_programs
+from ddcodec.networks.compiling import compiled
 
 # Of 32×32 pixels. On a CPU compiling took 30 s of one core (5 s once the programs are kept) and
 # then saved 0.2 to 0.5 ms an image (docs/results/speed.md): it pays from 60,000 to 150,000 images
@@ -70,7 +69,6 @@ def compiled_where_it_pays(
         is_compiled = images_in_all >= least and precision.compiler_found()
     if not is_compiled:
         return eager
-    keep_programs(default_cache_dir)
     return compiled(eager)
 
 

@@ -126,3 +126,17 @@ def test_a_lock_of_another_output_is_no_matter(tmp_path: Path) -> None:
     """Runs to different files do not know of each other."""
     with only_one(tmp_path / "y.ddc", "y"), _outputs(tmp_path / "x.ddc").held():
         assert len(_names(tmp_path)) == 2
+
+
+def test_a_refused_run_leaves_no_log(tmp_path: Path) -> None:
+    """The same command with the mistake mended is not refused for the log of the first try."""
+    log = tmp_path / "x.jsonl"
+    watch = Watch(checkpoint_path(tmp_path / "x.ddc"), resume=False, log_path=log)
+    start = {"event": "start", "budget_bytes": 1, "seconds": 0.0}
+    step = {"event": "step", "phase": "fit", "step": 1, "seconds": 0.0}
+    for records, stays in (([start], False), ([start, step], True)):
+        with pytest.raises(DataError, match="no such pool"), watch.supervision(None) as supervision:
+            for record in records:
+                supervision.on_record(record)
+            raise DataError("no such pool")
+        assert log.exists() == stays
