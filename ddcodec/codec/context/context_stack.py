@@ -14,13 +14,15 @@ import torch
 from torch import Tensor
 
 from ddcodec.codec.context.inputs import ContextInputs, gathered, gradient_of_latents, table
-from ddcodec.codec.context.residual_layers import hidden_layers, pull_back, with_residual
-
-CHUNK_ELEMENTS = 1 << 17
-"""Hidden values held at once on a CPU: half a megabyte of float32."""
+from ddcodec.codec.context.residual_layers import (
+    CHUNK_ELEMENTS,
+    hidden_layers,
+    pull_back,
+    with_residual,
+)
 
 DEVICE_CHUNK_ELEMENTS = 1 << 26
-"""Likewise on any other device, where it bounds the memory."""
+"""Hidden values held at once on any device but a CPU, where it bounds the memory."""
 
 
 class _ContextStack(torch.autograd.Function):

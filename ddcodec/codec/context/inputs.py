@@ -21,6 +21,7 @@ class ContextInputs:
         signed: int64, inputs that enter with their sign.
         seers: int64, the latents that see latent 0, then those that see latent 1, and so on.
         counts: int64 P, how many of them see each.
+        starts: int64 P, where those that see each begin.
         plane: int64 P, the plane of each.
     """
 
@@ -28,6 +29,7 @@ class ContextInputs:
     signed: Tensor
     seers: Tensor
     counts: Tensor
+    starts: Tensor
     plane: Tensor
 
     @property
@@ -40,10 +42,9 @@ class ContextInputs:
         num_images = values.shape[1]
         latents, images = values.nonzero(as_tuple=True)
         counts = self.counts[latents]
-        starts = (self.counts.cumsum(0) - self.counts)[latents]
-        ends = counts.cumsum(0)
+        before = counts.cumsum(0) - counts
         steps = torch.arange(int(counts.sum()), device=values.device)
-        found = self.seers[steps + (starts - ends + counts).repeat_interleave(counts)]
+        found = self.seers[steps + (self.starts[latents] - before).repeat_interleave(counts)]
         sees = torch.zeros(values.numel(), dtype=torch.bool, device=values.device)
         sees[found * num_images + images.repeat_interleave(counts)] = True
         return sees.nonzero()[:, 0]
@@ -68,10 +69,12 @@ def context_inputs(
     pairs = torch.unique(pairs[seen >= 0])
     seers = pairs % num_latents
     counts = torch.bincount(pairs // num_latents, minlength=num_latents)
+    starts = counts.cumsum(0) - counts
     rows = index + (1 + num_latents) * magnitude[:, None]
     signed = (~magnitude).nonzero()[:, 0]
     plane = torch.from_numpy(neighbours.plane)
-    return ContextInputs(*(tensor.to(device) for tensor in (rows, signed, seers, counts, plane)))
+    found = (rows, signed, seers, counts, starts, plane)
+    return ContextInputs(*(tensor.to(device) for tensor in found))
 
 
 def table(values: Tensor) -> Tensor:

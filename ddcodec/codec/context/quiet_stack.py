@@ -13,10 +13,12 @@ import torch
 from torch import Tensor
 
 from ddcodec.codec.context.inputs import ContextInputs, gathered, gradient_of_latents, table
-from ddcodec.codec.context.residual_layers import hidden_layers, pull_back, with_residual
-
-CHUNK_ELEMENTS = 1 << 17
-"""Hidden values held at once, as in `context_stack.py`."""
+from ddcodec.codec.context.residual_layers import (
+    CHUNK_ELEMENTS,
+    hidden_layers,
+    pull_back,
+    with_residual,
+)
 
 MOST_BUSY_INPUTS = 0.8
 """Inputs of a latent that are not 0, on average, up to which this way is shorter: inputs are looked
@@ -55,15 +57,18 @@ class _QuietStack(torch.autograd.Function):
         totals = [torch.zeros_like(parameter) for parameter in parameters]
         wanted = totals if any(ctx.needs_input_grad[3:]) else None
         gradient = gradients[0].flatten(1)
-        table_gradient = torch.zeros_like(latents)
+        table_gradient = torch.zeros_like(latents) if ctx.needs_input_grad[0] else None
         for part, places in ctx.looked_up:
             activations = hidden_layers(gathered(latents, places), parameters)
             pulled = pull_back(activations, parameters, gradient.index_select(1, part), wanted)
-            table_gradient.index_add_(0, places.flatten(), pulled.flatten())
+            if table_gradient is not None:
+                table_gradient.index_add_(0, places.flatten(), pulled.flatten())
 
         zeros_run = _run_on_zeros(parameters)
         quiet = gradient.index_fill(1, seeing, 0)
         pull_back(zeros_run, parameters, quiet.sum(1, keepdim=True), wanted)
+        if table_gradient is None:
+            return (None, None, None, *totals)
         table_gradient = table_gradient.view(-1, values.shape[1])
         # Of a magnitude that is 0 there is no slope, so that inputs with a sign are left.
         jacobian = _jacobian(zeros_run, parameters)[inputs.signed]

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+CHUNK_ELEMENTS = 1 << 17
+"""Hidden values held at once on a CPU: half a megabyte of float32, which stays in cache."""
+
 
 def with_residual(parameters: Sequence[Tensor]) -> list[Tensor]:
     """Return the parameters with matrices that add a layer's input to its output."""

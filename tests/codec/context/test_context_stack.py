@@ -59,25 +59,31 @@ def test_values_and_gradients(
             assert torch.allclose(a, b)
 
 
+@pytest.mark.parametrize("wanted", ["latents", "weights"])
 @pytest.mark.parametrize("way", ["busy", "quiet"])
-def test_gradient_of_latents_alone(way: str) -> None:
-    """Weights without a gradient change nothing in that of the latents."""
+def test_gradients_of_one_alone(way: str, wanted: str) -> None:
+    """What has no gradient, the weights or the latents, changes nothing in that of the other."""
     torch.manual_seed(0)
     inputs = context_inputs(1, 8, planes_of(1, 2, 1, 4, 4), CPU)
     values = torch.randn(inputs.rows.shape[1], 3)
-    values = (values * (torch.rand(values.shape) < 0.3)).requires_grad_()
+    values = values * (torch.rand(values.shape) < 0.3)
     parameters = [torch.randn(8, 8) / 4, torch.randn(8), torch.randn(2, 8)]
+    leaves = [values] if wanted == "latents" else parameters
 
-    def gradient() -> torch.Tensor:
+    def gradients() -> list[torch.Tensor]:
         outputs = context_stack(values, inputs, parameters)
         if way == "quiet":
             outputs = quiet_stack(values, inputs, inputs.seeing(values), parameters)
-        return torch.autograd.grad(outputs.sum(), values)[0]
+        return list(torch.autograd.grad(outputs.square().sum(), leaves))
 
-    fixed = gradient()
-    parameters = [parameter.requires_grad_() for parameter in parameters]
-    assert torch.equal(fixed, gradient())
-    assert fixed.abs().sum() > 0
+    for leaf in leaves:
+        leaf.requires_grad_()
+    alone = gradients()
+    for leaf in (values, *parameters):
+        leaf.requires_grad_()
+    for one, other in zip(alone, gradients(), strict=True):
+        assert torch.equal(one, other)
+        assert one.abs().sum() > 0
 
 
 def test_what_is_quiet() -> None:
