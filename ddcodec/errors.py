@@ -13,6 +13,10 @@ class BudgetError(DdcError):
     """The budget cannot be read or cannot hold the training set."""
 
 
+class BudgetMissedError(BudgetError):
+    """A run came to its end above the budget; to resume it would end there again."""
+
+
 class RecipeError(DdcError):
     """A setting is unknown, out of range, or contradicts another."""
 

@@ -42,7 +42,7 @@ from ddcodec.distill.start.transform import TransformStart
 from ddcodec.distill.trained.random_streams import normal_table
 from ddcodec.distill.trained.store import check_room
 from ddcodec.distill.trained.training_part import TrainingPart
-from ddcodec.errors import BudgetError
+from ddcodec.errors import BudgetMissedError
 from ddcodec.format.container import pack_container
 
 FIT_BATCH = 64
@@ -249,7 +249,7 @@ def _land(run: Run) -> Content:
     Bits that the goal has no use for make images resemble the real ones.
 
     Raises:
-        BudgetError: if the file cannot be brought below the budget.
+        BudgetMissedError: if the file cannot be brought below the budget.
     """
     run.relabel()
     networks = run.fixed_networks()
@@ -272,14 +272,14 @@ def _land(run: Run) -> Content:
     return run.content(latents)
 
 
-def _too_large(before_images: int, landed: int, budget_bytes: int) -> BudgetError:
+def _too_large(before_images: int, landed: int, budget_bytes: int) -> BudgetMissedError:
     """Say what stands in the way of a budget: the networks, or a fit that was too short."""
     if before_images > budget_bytes:
-        return BudgetError(
+        return BudgetMissedError(
             f"The file takes {before_images} bytes before any image, above the budget of "
             f"{budget_bytes}; give a larger budget or a smaller decoder (--synthesis)."
         )
-    return BudgetError(
+    return BudgetMissedError(
         f"The file could be brought down to {landed} bytes, not to the budget of {budget_bytes}; "
         "give a longer fit (--fit-steps), fewer images (--spc) or a larger budget."
     )

@@ -11,8 +11,13 @@ from ddcodec.errors import OutputError
 from ddcodec.kept.writing import check_name
 
 
-def check_output(path: Path, force: bool) -> None:
+def check_output(path: Path, force: bool, option: str = "-o") -> None:
     """Check that a file can be written, before the work starts.
+
+    Args:
+        path: of the file.
+        force: whether it may replace another.
+        option: which one names it.
 
     Raises:
         OutputError: if it exists and may not be replaced, or its folder cannot be written.
@@ -21,14 +26,14 @@ def check_output(path: Path, force: bool) -> None:
         check_parent(path)
         check_name(path)
         if path.is_dir():
-            raise OutputError(f"'{path}' is a folder; name a file with -o.")
+            raise OutputError(f"'{path}' is a folder; name a file with {option}.")
         if path.exists() and not force:
-            raise exists(path)
+            raise exists(path, option)
 
 
-def exists(path: Path) -> OutputError:
+def exists(path: Path, option: str = "-o") -> OutputError:
     """Return what is raised where something is in the way."""
-    return OutputError(f"'{path}' exists; replace it with --force or name another with -o.")
+    return OutputError(f"'{path}' exists; replace it with --force or name another with {option}.")
 
 
 def check_parent(path: Path) -> None:

@@ -19,7 +19,7 @@ from ddcodec.distill.recipe.recipe import Recipe
 from ddcodec.distill.running.distilled import Distilled
 from ddcodec.distill.running.progress import Progress, Supervision
 from ddcodec.distill.start import recipe_parts
-from ddcodec.errors import BudgetError, RecipeError
+from ddcodec.errors import BudgetError, BudgetMissedError, RecipeError
 
 pytestmark = pytest.mark.long
 
@@ -94,7 +94,9 @@ def test_a_fit_that_was_too_short_is_not_blamed_on_the_decoder(
 ) -> None:
     """Where networks would fit but images do not come down, the size reached and a way are said."""
     monkeypatch.setattr("ddcodec.distill.latent_run.land_on_budget", lambda *_: 1234)
-    with pytest.raises(BudgetError, match=r"down to 1234 bytes, not to .* 1000; .*--fit-steps"):
+    with pytest.raises(
+        BudgetMissedError, match=r"down to 1234 bytes, not to .* 1000; .*--fit-steps"
+    ):
         _run(fit_steps=1)
 
 

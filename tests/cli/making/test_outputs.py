@@ -7,7 +7,7 @@ import pytest
 from ddcodec.cli.making.outputs import Outputs
 from ddcodec.cli.making.watching import Watch
 from ddcodec.distill.running.checkpoint import checkpoint_path
-from ddcodec.errors import DataError, OutputError
+from ddcodec.errors import BudgetError, BudgetMissedError, DataError, OutputError
 from ddcodec.kept.lock import only_one
 
 
@@ -140,3 +140,21 @@ def test_a_refused_run_leaves_no_log(tmp_path: Path) -> None:
                 supervision.on_record(record)
             raise DataError("no such pool")
         assert log.exists() == stays
+
+
+def test_a_run_that_missed_its_budget_is_not_kept(tmp_path: Path) -> None:
+    """Its checkpoint leads nowhere else and would refuse a try with other settings."""
+    watch = Watch(checkpoint_path(tmp_path / "x.ddc"), resume=False, log_path=None)
+    for error in (BudgetError("No room."), BudgetMissedError("Down to 9 bytes.")):
+        watch.checkpoint.write_bytes(b"state")
+        with pytest.raises(BudgetError), watch.supervision(None):
+            raise error
+        assert watch.is_kept == (type(error) is BudgetError)
+
+
+def test_the_hint_for_a_log(tmp_path: Path) -> None:
+    """What is in the way of a log is another log, which --log names."""
+    (tmp_path / "x.jsonl").touch()
+    watch = Watch(checkpoint_path(tmp_path / "x.ddc"), False, tmp_path / "x.jsonl")
+    with pytest.raises(OutputError, match="or name another with --log"):
+        watch.check(force=False)
