@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ddcodec.cli.looking.eval import eval_command
+from ddcodec.cli.looking.eval import eval_command, images_to_test_on
 from ddcodec.cli.making.distill import distill_command
 from ddcodec.cli.making.recipes import Request, read_request
 from ddcodec.cli.shared.group import Interrupted
@@ -130,10 +130,13 @@ class Grid:
 
         Raises:
             Interrupted: if somebody asked to stop.
+            DataError: if there are no images to test on.
             DdcError: if a point failed, when all others are done.
         """
         failed = []
         dataset = _load(requests[0])
+        # Not after the hours that the first file takes.
+        images_to_test_on(dataset, self.evaluation.split)
         for number, (point, request) in enumerate(zip(points, requests, strict=True), start=1):
             _say(f"{point.name} ({number} of {len(points)})")
             try:
@@ -150,9 +153,10 @@ class Grid:
                 failed.append(point.name)
                 _say(f"{point.name}: {error}")
         if failed:
+            others = "; the others are done" if len(failed) < len(points) else ""
             raise DdcError(
                 f"{len(failed)} of {len(points)} points failed ({', '.join(failed)}), for the "
-                "reasons above; the others are done."
+                f"reasons above{others}."
             )
 
     def _make(self, point: GridPoint, request: Request, dataset: Dataset) -> None:

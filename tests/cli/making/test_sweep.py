@@ -149,7 +149,17 @@ def test_one_impossible_point_does_not_stop_the_others(swept: None) -> None:
     result = _sweep("--bpc", "20,500")
     assert "1 of 2 points failed (none-20-seed0)" in _sentence(result, 1)
     assert "cannot hold" in result.stderr or "budget" in result.stderr
-    assert _left() == ["none-20-seed0.jsonl", *FILES]
+    assert _left() == FILES
+    result = _sweep("--bpc", "20")
+    assert _sentence(result, 1).endswith("(none-20-seed0), for the reasons above.")
+
+
+def test_no_images_to_test_on(empty: None) -> None:
+    """It is said before the first file is made, not when it is to be evaluated."""
+    shutil.rmtree("pets/test")
+    assert "has no test images" in _sentence(_sweep(), 1)
+    assert _left() == []
+    assert _sweep("--split", "val").exit_code == 0
 
 
 @pytest.mark.parametrize(
