@@ -30,7 +30,7 @@ size_option = click.option(
 )  # fmt: skip
 
 
-_CACHE_LIMIT = "ddcodec.cache_limit"
+_CACHE_LIMIT, _SAID = "ddcodec.cache_limit", "ddcodec.said"
 
 
 def _keep_cache_limit(
@@ -104,7 +104,14 @@ def say_if_numbered(candidate: Candidate, path: Path, real: Dataset) -> None:
 
 
 def _say(sentence: str) -> None:
-    """Print a sentence beside the results, whatever names of the user's stand in it."""
+    """Print a sentence beside the results, whatever names of the user's stand in it.
+
+    Once: a sweep loads its dataset for every file, and again to evaluate it.
+    """
     from ddcodec.format.printable import printable
 
+    said: set[str] = click.get_current_context().meta.setdefault(_SAID, set())
+    if sentence in said:
+        return
+    said.add(sentence)
     click.echo(f"ddc: {printable(sentence)}", err=True)

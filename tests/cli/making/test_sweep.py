@@ -34,6 +34,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         result = _sweep()
         assert result.exit_code == 0, result.stderr
         assert "none-500-seed0" in result.stdout and "protocol quick, convnet" in result.stdout
+        # It is loaded three times.
+        assert result.stderr.count("pets: 2 classes") == 1
     return base
 
 
