@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -13,36 +12,34 @@ from numpy.typing import NDArray
 
 from ddcodec.budget import Budget
 from ddcodec.codec.encode import encode_content
-from ddcodec.codec.stream import Content
 from ddcodec.codec.wavelet.synthesis import WaveletSynthesis
 from ddcodec.datasets.base import Dataset, class_counts
-from ddcodec.datasets.wording import validated
 from ddcodec.distill.comparison.gradient_joint import GradientJoint
 from ddcodec.distill.comparison.gradient_start import GradientStart
 from ddcodec.distill.joint.joint import Joint
 from ddcodec.distill.joint.joint_phase import JointSettings
-from ddcodec.distill.labels.plan import LabelPlan, plan_labels, with_teacher
+from ddcodec.distill.labels.plan import LabelPlan
 from ddcodec.distill.landing.estimate import estimated_file_bytes
-from ddcodec.distill.landing.landing import land_on_budget
+from ddcodec.distill.landing.landing import landed
 from ddcodec.distill.landing.settle import Settle
 from ddcodec.distill.latents.representation import Representation
 from ddcodec.distill.rate.allocation import Allocation, allocate
-from ddcodec.distill.rate.utilities import Likeness
+from ddcodec.distill.rate.utilities import Distillation, Likeness
 from ddcodec.distill.recipe.recipe import DESCENT, NO_LOSS, Recipe
 from ddcodec.distill.running.distilled import Distilled
 from ddcodec.distill.running.loop import Loop
 from ddcodec.distill.running.phase import Phase
 from ddcodec.distill.running.progress import Supervision
 from ddcodec.distill.running.run import Run
-from ddcodec.distill.running.stages import CODE, LABELS, REFINE, TEACHER, Stages
+from ddcodec.distill.running.stages import CODE, REFINE, Stages
 from ddcodec.distill.running.time_plan import TimePlan
+from ddcodec.distill.start.first_stages import labelled, selected, taught
 from ddcodec.distill.start.fit import Fit
-from ddcodec.distill.start.recipe_parts import build_distillation, image_chooser, shown_training
+from ddcodec.distill.start.recipe_parts import build_distillation
 from ddcodec.distill.start.transform import TransformStart
 from ddcodec.distill.trained.random_streams import normal_table
 from ddcodec.distill.trained.store import check_room
 from ddcodec.distill.trained.training_part import TrainingPart
-from ddcodec.errors import BudgetMissedError
 from ddcodec.format.container import pack_container
 
 FIT_BATCH = 64
@@ -52,8 +49,6 @@ FIT_STEPS = 960
 GRADIENT_START_EPOCHS = 100
 MOST_GRADIENT_START_IMAGES = 240_000
 """Images seen in the gradient start of a pyramid at most: larger sets get fewer epochs."""
-
-FULL = 0.97
 
 CHECKPOINT_COPIES = 7
 """Float32 tensors of the size of all latents in a checkpoint at most: latents and wishes, now and
@@ -78,41 +73,12 @@ def distill_latents(
         device: where to compute.
         settings: that a checkpoint has to agree with.
     """
-    names = dataset.class_names if recipe.keep_class_names else None
-    budget_bytes = Budget(recipe.bytes_per_class, dataset.num_classes).budget_bytes
-    shown = shown_training("", budget_bytes, supervision.on_progress)
-    ranks = supervision.ranks
     stages = Stages(supervision, settings)
-    with ranks.first_alone():
-        recipe = with_teacher(dataset, recipe, device, shown)
-    if recipe.teacher is None:
-        stages.passed_over(TEACHER, "nothing in this run asks a teacher")
-    else:
-        stages.ended(TEACHER, f"a teacher in '{recipe.teacher}'")
-    with ranks.first_alone():
-        labels = plan_labels(dataset, recipe, budget_bytes, device, shown)
-    if labels.labeler is not None and labels.accuracy is not None:
-        judged = validated(labels.accuracy)
-        supervision.on_notice(f"labeler: {labels.bits / 8:,.0f} bytes, {judged}")
-    if labels.labeler is None:
-        stages.passed_over(LABELS, "labels other than a labeler follow from the images")
-    else:
-        stages.ended(LABELS, f"a labeler of {labels.bits / 8:,.0f} bytes in the cache")
-    for_images = recipe.bytes_per_class - labels.bits / 8 / dataset.num_classes
-    allocation = allocate(
-        replace(recipe, bytes_per_class=for_images),
-        class_counts(part.labels.numpy(), dataset.num_classes),
-        part.image_shape,
-        names_bytes=sum(len(name) + 1 for name in names or ()),
-    )
-    counts = allocation.class_counts
-    kept = stages.kept_selection((int(counts.sum()), *part.image_shape))
-    if kept is None:
-        choose = image_chooser(dataset, part, recipe, device, supervision.on_progress, ranks)
-        targets = choose(counts)
-    else:
-        targets = kept
-    stages.selected(targets, counts, dataset.class_names, part)
+    recipe = taught(dataset, recipe, device, stages, supervision)
+    labels = labelled(dataset, recipe, device, stages, supervision)
+    names = dataset.class_names if recipe.keep_class_names else None
+    allocation = _allocated(dataset, part, recipe, labels, names)
+    targets = selected(dataset, part, recipe, allocation.class_counts, device, stages, supervision)
     if recipe.skip_init:
         targets = _noise_like(targets, recipe.seed)
     run = new_run(part, recipe, allocation, targets, names, device, labels)
@@ -121,14 +87,41 @@ def distill_latents(
     # Built first: a pool of another dataset should not be found out after minutes of fitting.
     if recipe.loss != NO_LOSS:
         run.utility = build_distillation(
-            dataset, part, recipe, run.representation, run.header, supervision.on_progress, ranks
+            dataset,
+            part,
+            recipe,
+            run.representation,
+            run.header,
+            supervision.on_progress,
+            supervision.ranks,
         )
-        if ranks.count > 1 and not run.utility.is_shared_by_ranks:
-            supervision.on_notice(
-                f"The loss '{recipe.loss}' is computed by every process: what they share is the "
-                "search for changes of latents, and validation."
-            )
+        _say_what_is_shared(run.utility, recipe.loss, supervision)
     return finish_run(run, recipe, allocation, targets, stages.supervision, settings)
+
+
+def _allocated(
+    dataset: Dataset,
+    part: TrainingPart,
+    recipe: Recipe,
+    labels: LabelPlan,
+    names: tuple[str, ...] | None,
+) -> Allocation:
+    """Share out what labels leave of the budget."""
+    for_images = recipe.bytes_per_class - labels.bits / 8 / dataset.num_classes
+    return allocate(
+        replace(recipe, bytes_per_class=for_images),
+        class_counts(part.labels.numpy(), dataset.num_classes),
+        part.image_shape,
+        names_bytes=sum(len(name) + 1 for name in names or ()),
+    )
+
+
+def _say_what_is_shared(utility: Distillation, loss: str, supervision: Supervision) -> None:
+    if supervision.ranks.count > 1 and not utility.is_shared_by_ranks:
+        supervision.on_notice(
+            f"The loss '{loss}' is computed by every process: what they share is the search for "
+            "changes of latents, and validation."
+        )
 
 
 def finish_run(
@@ -153,7 +146,7 @@ def finish_run(
     if run.utility is None:
         stages.passed_over(REFINE, "there is no loss to refine images by")
     stages.ended(REFINE, f"refined images in '{supervision.checkpoint}'")
-    content = _land(run)
+    content = landed(run)
     encoded = encode_content(run.header, content)
     return Distilled(
         encoded,
@@ -241,48 +234,6 @@ def _gradient_start_steps(run: Run, recipe: Recipe) -> int:
     count = run.representation.num_images
     epochs = min(GRADIENT_START_EPOCHS, MOST_GRADIENT_START_IMAGES / count)
     return recipe.fit_steps or max(600, round(epochs * count / FIT_BATCH))
-
-
-def _land(run: Run) -> Content:
-    """Bring the coded size to the budget, unless λ is fixed.
-
-    Bits that the goal has no use for make images resemble the real ones.
-
-    Raises:
-        BudgetMissedError: if the file cannot be brought below the budget.
-    """
-    run.relabel()
-    networks = run.fixed_networks()
-    latents = run.representation.latents.data
-    if run.fixed_multiplier:
-        return run.content(latents)
-    # Not the size of a file of zeros: where latents are large, a zero is what surprises.
-    smallest = ceil(run.other_bits / 8)
-    size = run.budget_bytes + 1
-    if smallest <= run.budget_bytes:
-        for goal in (run.goal, run.likeness):
-            descent = run.descent(goal, networks)
-            size = land_on_budget(
-                descent, latents, run.multiplier, run.size_bytes, run.budget_bytes
-            )
-            if size >= FULL * run.budget_bytes:
-                break
-    if size > run.budget_bytes:
-        raise _too_large(smallest, size, run.budget_bytes)
-    return run.content(latents)
-
-
-def _too_large(before_images: int, landed: int, budget_bytes: int) -> BudgetMissedError:
-    """Say what stands in the way of a budget: the networks, or a fit that was too short."""
-    if before_images > budget_bytes:
-        return BudgetMissedError(
-            f"The file takes {before_images} bytes before any image, above the budget of "
-            f"{budget_bytes}; give a larger budget or a smaller decoder (--synthesis)."
-        )
-    return BudgetMissedError(
-        f"The file could be brought down to {landed} bytes, not to the budget of {budget_bytes}; "
-        "give a longer fit (--fit-steps), fewer images (--spc) or a larger budget."
-    )
 
 
 def _noise_like(images: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:

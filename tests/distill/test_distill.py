@@ -93,7 +93,7 @@ def test_a_fit_that_was_too_short_is_not_blamed_on_the_decoder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where networks would fit but images do not come down, the size reached and a way are said."""
-    monkeypatch.setattr("ddcodec.distill.latent_run.land_on_budget", lambda *_: 1234)
+    monkeypatch.setattr("ddcodec.distill.landing.landing.land_on_budget", lambda *_: 1234)
     with pytest.raises(
         BudgetMissedError, match=r"down to 1234 bytes, not to .* 1000; .*--fit-steps"
     ):

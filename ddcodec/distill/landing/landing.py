@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 
 import torch
 from torch import Tensor
 
+from ddcodec.codec.stream import Content
 from ddcodec.distill.latents.descent import Descent
+from ddcodec.distill.running.run import Run
+from ddcodec.errors import BudgetMissedError
 from ddcodec.shares import shared
 
 LANDED = 0.9985
 """Share of the budget at which landing is good enough."""
+
+FULL = 0.97
+"""Share from which on the rest of a budget is not worth another goal."""
 
 MOST_ENCODINGS = 14
 MOST_LOOKS = 8
@@ -39,6 +46,48 @@ class RankedMoves:
         changed = latents.clone()
         changed.view(-1)[self.positions[:count]] += self.steps[:count]
         return changed
+
+
+def landed(run: Run) -> Content:
+    """Bring the coded size of a run to its budget, unless λ is fixed; return what is coded.
+
+    Bits that the goal has no use for make images resemble the real ones.
+
+    Raises:
+        BudgetMissedError: if the file cannot be brought below the budget.
+    """
+    run.relabel()
+    networks = run.fixed_networks()
+    latents = run.representation.latents.data
+    if run.fixed_multiplier:
+        return run.content(latents)
+    # Not the size of a file of zeros: where latents are large, a zero is what surprises.
+    smallest = ceil(run.other_bits / 8)
+    size = run.budget_bytes + 1
+    if smallest <= run.budget_bytes:
+        for goal in (run.goal, run.likeness):
+            descent = run.descent(goal, networks)
+            size = land_on_budget(
+                descent, latents, run.multiplier, run.size_bytes, run.budget_bytes
+            )
+            if size >= FULL * run.budget_bytes:
+                break
+    if size > run.budget_bytes:
+        raise _too_large(smallest, size, run.budget_bytes)
+    return run.content(latents)
+
+
+def _too_large(before_images: int, landed: int, budget_bytes: int) -> BudgetMissedError:
+    """Say what stands in the way of a budget: the networks, or a fit that was too short."""
+    if before_images > budget_bytes:
+        return BudgetMissedError(
+            f"The file takes {before_images} bytes before any image, above the budget of "
+            f"{budget_bytes}; give a larger budget or a smaller decoder (--synthesis)."
+        )
+    return BudgetMissedError(
+        f"The file could be brought down to {landed} bytes, not to the budget of {budget_bytes}; "
+        "give a longer fit (--fit-steps), fewer images (--spc) or a larger budget."
+    )
 
 
 def land_on_budget(

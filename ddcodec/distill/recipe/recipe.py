@@ -41,6 +41,20 @@ SEARCH = "search"
 HARD_LABELS, SOFT_LABELS, LABELER_LABELS, AUTO_LABELS = "hard", "soft", "labeler", "auto"
 LABELS = (HARD_LABELS, SOFT_LABELS, LABELER_LABELS, AUTO_LABELS)
 
+_CHOICES = {
+    "share": SHARES,
+    "init": INITS,
+    "parameterization": PARAMETERIZATIONS,
+    "balance": BALANCES,
+    "context": PYRAMID_CONTEXTS,
+    "quantizer": QUANTIZERS,
+    "labels": LABELS,
+}
+"""What settings may be, by name."""
+
+_OPTIONAL = ("share",)
+"""Those of them that may be None, too."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -121,42 +135,52 @@ class Recipe:
     keep_class_names: bool = True
 
     def __post_init__(self) -> None:
-        if self.share is not None and self.share not in SHARES:
-            raise RecipeError(f"share '{self.share}' is not one of {', '.join(SHARES)}.")
-        if self.init not in INITS:
-            raise RecipeError(f"init '{self.init}' is not one of {', '.join(INITS)}.")
-        if self.parameterization not in PARAMETERIZATIONS:
-            raise RecipeError(
-                f"parameterization '{self.parameterization}' is not one of "
-                f"{', '.join(PARAMETERIZATIONS)}."
-            )
-        if self.balance not in BALANCES:
-            raise RecipeError(f"balance '{self.balance}' is not one of {', '.join(BALANCES)}.")
-        if self.parameterization == PIXELS and self.balance != EQUAL:
-            raise RecipeError("Pixels are as many of each class; leave --balance out.")
-        if self.parameterization == PIXELS and (self.synthesis or self.share):
-            raise RecipeError("Pixels have no decoder; leave --synthesis and --share out.")
-        if self.parameterization == PIXELS and (
-            self.skip_init or self.multiplier or self.time_seconds or self.quantizer != DESCENT
-        ):
-            raise RecipeError(
-                "Pixels know no --lambda, --time, --quantizer or --skip-init; leave them out."
-            )
-        if self.context not in PYRAMID_CONTEXTS:
-            raise RecipeError(
-                f"context '{self.context}' is not one of {', '.join(PYRAMID_CONTEXTS)}."
-            )
-        if self.quantizer not in QUANTIZERS:
-            raise RecipeError(
-                f"quantizer '{self.quantizer}' is not one of {', '.join(QUANTIZERS)}."
-            )
+        for name, known in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in known and not (value is None and name in _OPTIONAL):
+                raise RecipeError(f"{name} '{value}' is not one of {', '.join(known)}.")
+        self._check_numbers()
+        if self.parameterization == PIXELS:
+            self._check_pixels()
+        self._check_labels()
+        self._check_decoder()
         if self.skip_init and self.loss == NO_LOSS:
             raise RecipeError("Without a loss there is nothing but the fit that could be skipped.")
-        self._check_labels()
-        for name in ("multiplier", "time_seconds"):
+        if self.loss == "tm" and self.experts is None:
+            raise RecipeError(
+                "Trajectory matching needs experts; make some with 'ddc experts DATASET' and name "
+                "their folder with --experts."
+            )
+
+    def _check_numbers(self) -> None:
+        for name in ("multiplier", "time_seconds", "labeler_epochs"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise RecipeError(f"{name} must be above 0, not {value}.")
+        for name in ("images_per_class", "fit_steps", "joint_steps"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise RecipeError(f"{name} must be at least 1, not {value}.")
+        if not 0 < self.labeler_share < 1:
+            raise RecipeError(f"labeler_share must lie between 0 and 1, not {self.labeler_share}.")
+        if self.renditions is not None and not 1 <= self.renditions <= MAX_RENDITIONS:
+            raise RecipeError(f"renditions must be 1 to {MAX_RENDITIONS}, not {self.renditions}.")
+        if self.seed < 0:
+            raise RecipeError(f"seed must not be negative, it is {self.seed}.")
+
+    def _check_pixels(self) -> None:
+        if self.balance != EQUAL:
+            raise RecipeError("Pixels are as many of each class; leave --balance out.")
+        if self.synthesis or self.share:
+            raise RecipeError("Pixels have no decoder; leave --synthesis and --share out.")
+        if self.skip_init or self.multiplier or self.time_seconds or self.quantizer != DESCENT:
+            raise RecipeError(
+                "Pixels know no --lambda, --time, --quantizer or --skip-init; leave them out."
+            )
+        if self.labels != HARD_LABELS:
+            raise RecipeError("Pixels have hard labels only; leave --labels out.")
+
+    def _check_decoder(self) -> None:
         _ = self.decoder
         given = (self.context_width, self.context_depth, self.share)
         if self.synthesis == SEARCH and given != (None, None, None):
@@ -164,30 +188,13 @@ class Recipe:
                 "A search chooses context model and sharing, too; leave --share, context_width and "
                 "context_depth out."
             )
-        if self.renditions is not None and not 1 <= self.renditions <= MAX_RENDITIONS:
-            raise RecipeError(f"renditions must be 1 to {MAX_RENDITIONS}, not {self.renditions}.")
-        for name in ("images_per_class", "fit_steps"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise RecipeError(f"{name} must be at least 1, not {value}.")
-        if self.joint_steps < 1:
-            raise RecipeError(f"joint_steps must be at least 1, not {self.joint_steps}.")
-        if self.loss == "tm" and self.experts is None:
-            raise RecipeError(
-                "Trajectory matching needs experts; make some with 'ddc experts DATASET' and name "
-                "their folder with --experts."
-            )
         if self.context_width not in (None, *CONTEXT_WIDTHS):
             widths = ", ".join(map(str, CONTEXT_WIDTHS))
             raise RecipeError(f"context_width {self.context_width} is not one of {widths}.")
         if self.context_depth is not None and not 1 <= self.context_depth <= MAX_LAYERS:
             raise RecipeError(f"context_depth must be 1 to {MAX_LAYERS}, not {self.context_depth}.")
-        if self.seed < 0:
-            raise RecipeError(f"seed must not be negative, it is {self.seed}.")
 
     def _check_labels(self) -> None:
-        if self.labels not in LABELS:
-            raise RecipeError(f"labels '{self.labels}' is not one of {', '.join(LABELS)}.")
         sources = (self.teacher, self.labeler_from)
         if self.labels == SOFT_LABELS and sources == (None, None):
             raise RecipeError(
@@ -198,17 +205,11 @@ class Recipe:
             raise RecipeError(
                 "Soft labels come from one teacher; leave --teacher or --labeler-from out."
             )
-        if self.labels != HARD_LABELS and self.parameterization == PIXELS:
-            raise RecipeError("Pixels have hard labels only; leave --labels out.")
         if self.labels == HARD_LABELS and self.labeler_from is not None:
             raise RecipeError(
                 "Files with hard labels have no labeler; leave --labeler-from out, or pass "
                 "--labels labeler."
             )
-        if not 0 < self.labeler_share < 1:
-            raise RecipeError(f"labeler_share must lie between 0 and 1, not {self.labeler_share}.")
-        if not 0 < self.labeler_epochs < float("inf"):
-            raise RecipeError(f"labeler_epochs must be above 0, not {self.labeler_epochs}.")
 
     @property
     def needs_teacher(self) -> bool:

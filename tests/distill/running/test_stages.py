@@ -90,7 +90,7 @@ def test_selected_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     def refuse(*arguments: Any) -> None:
         raise AssertionError("selected anew")
 
-    monkeypatch.setattr("ddcodec.distill.latent_run.image_chooser", refuse)
+    monkeypatch.setattr("ddcodec.distill.start.first_stages.image_chooser", refuse)
     done = _run(kept, resume=True)
     assert np.array_equal(done.real_images, images)
     path.write_bytes(path.read_bytes() + b"x")
