@@ -64,7 +64,7 @@ def output_option(default: str) -> Decorator:
 def fit_steps_option(help_text: str) -> Decorator:
     """Return --fit-steps, with what is fitted."""
     return click.option(
-        "--fit-steps", type=COUNT, metavar="N", show_default="from the number of images",
+        "--fit-steps", type=COUNT, metavar="N", show_default="320",
         help=help_text,
     )  # fmt: skip
 

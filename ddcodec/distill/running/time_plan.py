@@ -13,7 +13,6 @@ FIT_SHARE = 0.25
 """Of the time, for the fit before a joint phase, of which four times as much gained nothing."""
 
 FEWEST_STEPS = 16
-MOST_FIT_STEPS = 3840
 SETTLING_PASSES, LANDING_ENCODINGS = 6, 10
 """What usually follows the last step."""
 
@@ -73,7 +72,7 @@ class TimePlan:
         """Return the steps of the fit.
 
         Args:
-            default: without a limit.
+            default: without a limit, and at most: more gain nothing.
             step_seconds: of one step.
             passes: sweeps over all latents that a fit of so many steps has still to make; more
                 steps never make fewer.
@@ -86,7 +85,7 @@ class TimePlan:
         def seconds(steps: int) -> float:
             return steps * step_seconds + passes(steps) * self.pass_seconds
 
-        counts = range(FEWEST_STEPS, MOST_FIT_STEPS + 1)
+        counts = range(FEWEST_STEPS, max(default, FEWEST_STEPS) + 1)
         return self._agreed(counts[max(bisect_right(counts, left, key=seconds) - 1, 0)])
 
     def validations(self, default: int) -> int:

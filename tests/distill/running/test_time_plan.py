@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from ddcodec.distill.running.time_plan import FEWEST_STEPS, MOST_FIT_STEPS, TimePlan
+from ddcodec.distill.running.time_plan import FEWEST_STEPS, TimePlan
 
 
 def _passes(steps: int) -> int:
@@ -28,9 +28,10 @@ def test_steps_share_the_time() -> None:
     )
     # 3 % of the time, 6 passes, 10 encodings and 3 validations are kept free.
     free = 1000 - 30 - 6 - 20
-    assert plan.fit_steps(960, 0.5, _passes, is_last=True) == pytest.approx(
+    assert plan.fit_steps(9600, 0.5, _passes, is_last=True) == pytest.approx(
         (free - 24) / 0.5, abs=1
     )
+    assert plan.fit_steps(960, 0.5, _passes, is_last=True) == 960
     assert plan.joint_steps(300, 0.5, 3) == pytest.approx((free - 30) / 0.5, abs=1)
 
 
@@ -55,7 +56,7 @@ def test_spent_time_counts() -> None:
     plan.spent_seconds = 5000.0
     assert plan.joint_steps(300, 1.0, 0) == FEWEST_STEPS
     assert plan.fit_steps(960, 1.0, _passes, is_last=False) == FEWEST_STEPS
-    assert TimePlan(1e6).fit_steps(960, 0.01, _passes, is_last=True) == MOST_FIT_STEPS
+    assert TimePlan(1e6).fit_steps(1, 0.01, _passes, is_last=True) == FEWEST_STEPS
 
 
 def test_a_revised_number_is_never_behind() -> None:
