@@ -114,7 +114,7 @@ FILES = {
     ),
     # Large pictures: drawn once, which takes as long as all others.
     "imagenette128-19k": ("2d4590db170adc328ebefcab57cd3680341b4afcf364adee678db53821780faf",),
-    "imagenette128-9k-hard": ("bf0b6d24e7d5db4469004f8787568195eef0ce2ad416598e2bb4208de704d13e",),
+    "imagenette128-9k-hard": ("13d63087b6a56a9ffc809f7b7a10bb1394128d33ec7b2b06e5c061139bf3d1c9",),
     "imagenette128-19k-hard": ("fa3ad2551174b378cc6e31f5723664cf56b8470a50a30eb67a1b6661d944dd3f",),
 }
 
