@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ddcodec.cli.making.watching import Watch
-from ddcodec.errors import OutputError
+from ddcodec.errors import BudgetMissedError, OutputError
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,13 @@ class Outputs:
                 check_output(self.record, may_replace)
             if not self.watch.resume:
                 self.watch.remove_others()
-            yield
+            try:
+                yield
+            except BudgetMissedError:
+                # It would refuse the next try, with other settings; one by force it does not.
+                if not self.force:
+                    self.watch.remove_checkpoints()
+                raise
 
     def write(self, data: bytes) -> None:
         """Put the finished file in its place; see `_write` for what is raised."""

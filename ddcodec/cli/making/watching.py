@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ddcodec.budget import format_bytes
 from ddcodec.cli.shared.console import ProgressReport
 from ddcodec.cli.shared.group import Interrupted
-from ddcodec.errors import BudgetMissedError, DataError, DdcError, OutputError
+from ddcodec.errors import DataError, DdcError, OutputError
 
 if TYPE_CHECKING:
     from ddcodec.distill.running.progress import JudgeFile, Progress, Supervision, Validate
@@ -127,10 +127,6 @@ class Watch:
                     resume=self.resume,
                     until=self.until,
                 )
-            except BudgetMissedError:
-                # What would be kept of it refuses the next try, with other settings.
-                self.remove_checkpoints()
-                raise
             except KeyboardInterrupt as error:
                 if not self.is_kept:
                     raise
