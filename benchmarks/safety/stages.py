@@ -124,7 +124,7 @@ IMAGES, CLASSES, LARGE_SIDE = 1_281_167, 1000, 128
 JPEG_BYTES = 4262
 """Mean of every 19th training image of imagenette128 as JPEG of quality 75."""
 
-EPOCHS, FIT_STEPS, LABELER_SHARE = 24, 320, 0.3
+EPOCHS, LABELER_SHARE = 24, 0.3
 CANDIDATES, FULL_COLOUR_BYTES = 300, 200_000
 
 
@@ -150,6 +150,7 @@ def project() -> None:
     """
     from ddcodec.distill.labels.architecture import labeler_shape
     from ddcodec.distill.labels.making import TeacherSettings
+    from ddcodec.distill.latent_run import FIT_STEPS
     from ddcodec.distill.rate.images_per_class import labelled_images_per_class
 
     cost_of_look = multiplications(LARGE_SIDE, CLASSES) / multiplications(SIDE, 10)

@@ -166,6 +166,7 @@ class Watch:
             except DdcError:
                 # A run that was refused has nothing to tell, and its log would refuse the next.
                 if not self.resume and not has_begun:
+                    log.close()
                     discard(self.log_path)
                 raise
 
