@@ -79,7 +79,8 @@ class Recipe:
         context: the context model of a pyramid decoder, `own` or `coarser`.
         context_width: inputs of the context model, 8, 16, 24 or 32; None follows from the budget.
         context_depth: its hidden layers, 1 … 8; None likewise.
-        fit_steps: steps of phase 1; None follows from the size of the set.
+        fit_steps: steps of phase 1; None takes the usual number (`latent_run.FIT_STEPS`), and for a
+            pyramid's start what follows from the number of images.
         joint_steps: steps of phase 2.
         quantizer: how latents follow a loss: `descent` moves integers one by one, `soft` and
             `ste` send gradients through soft rounding or straight through, for comparison.
