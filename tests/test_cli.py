@@ -538,6 +538,7 @@ def test_distill_keeps_what_is_there(pets: Path) -> None:
         (["--bpc", "500", "--loss-option", "x=y"], 2, "not like"),
         (["--bpc", "500", "--synthesis", "v99"], 2, "no decoder"),
         (["--bpc", "500", "--steps", "0"], 2, "at least 1"),
+        (["--bpc", "500", "--labels", "auto", "--no-hold-out"], 2, "leave --no-hold-out out"),
         (["--bpc", "500", "--magic"], 2, "No such option"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

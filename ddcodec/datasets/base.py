@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -80,6 +80,7 @@ class Dataset:
             the same fingerprint on every machine, however it was packed.
         notes: sentences on what was left out or decided when it was read.
         training: where it was measured already, since that takes reading all images.
+        holds_out: whether a tenth of the training images is kept from learning, to validate on.
     """
 
     name: str
@@ -89,6 +90,19 @@ class Dataset:
     fingerprint: str
     notes: tuple[str, ...] = ()
     training: TrainingStatistics | None = None
+    holds_out: bool = True
+
+    def holding_out(self, holds_out: bool) -> Dataset:
+        """Return the same dataset, of which all training images are learned from, or not all."""
+        if holds_out == self.holds_out:
+            return self
+        return replace(self, holds_out=holds_out, training=None)
+
+    def split_rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the rows of `train` to learn from and to validate on; see `split_validation`."""
+        if self.holds_out:
+            return split_validation(self.train.labels)
+        return np.arange(len(self.train), dtype=np.int64), np.empty(0, dtype=np.int64)
 
     @property
     def num_classes(self) -> int:
@@ -183,8 +197,10 @@ def split_validation(
 
 
 def has_validation_part(dataset: Dataset) -> bool:
-    """Tell whether any class has a second image, so that one can be held back."""
-    return bool(class_counts(dataset.train.labels, dataset.num_classes).max() > 1)
+    """Tell whether any class has a second image, so that one can be held back, and is."""
+    return dataset.holds_out and bool(
+        class_counts(dataset.train.labels, dataset.num_classes).max() > 1
+    )
 
 
 def normalisation(images: Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

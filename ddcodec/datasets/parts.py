@@ -10,7 +10,6 @@ from ddcodec.datasets.base import (
     ImageSplit,
     Pixels,
     has_validation_part,
-    split_validation,
 )
 from ddcodec.datasets.streamed.images import StreamedImages
 from ddcodec.errors import DataError
@@ -28,10 +27,12 @@ def validation_part(dataset: Dataset) -> ImageSplit:
 
     Raises DataError where there are none.
     """
+    if not dataset.holds_out:
+        raise DataError(f"No training image of '{dataset.name}' is held out to validate on.")
     if not has_validation_part(dataset):
         raise DataError(
             f"'{dataset.name}' has one image of each class, so that none can be held back for "
             "validation; add some."
         )
-    _, rows = split_validation(dataset.train.labels)
+    _, rows = dataset.split_rows()
     return ImageSplit(chosen(dataset.train.images, rows), dataset.train.labels[rows])

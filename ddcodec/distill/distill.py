@@ -26,7 +26,7 @@ from ddcodec.version import __version__
 
 
 def distill(dataset: Dataset, recipe: Recipe, supervision: Supervision | None = None) -> Distilled:
-    """Distill the training part of a dataset within the recipe's budget.
+    """Distill the training part of a dataset, or all training images, within a recipe's budget.
 
     Raises:
         RecipeError: if the loss or the device does not exist, a resumed run had other settings, or
@@ -43,6 +43,7 @@ def distill(dataset: Dataset, recipe: Recipe, supervision: Supervision | None = 
     if recipe.loss != NO_LOSS:
         find_loss(recipe.loss, LOSSES)
     _check_rows_of_runs(recipe, supervision)
+    dataset = dataset.holding_out(recipe.hold_out)
     part = TrainingPart.of(dataset)
     settings = checkpoint_settings(dataset, recipe)
     if not supervision.resume:

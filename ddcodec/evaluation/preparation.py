@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ddcodec.datasets.base import Dataset, ImageSplit, normalisation, split_validation
+from ddcodec.datasets.base import Dataset, ImageSplit, normalisation
 from ddcodec.datasets.parts import chosen
 from ddcodec.evaluation.candidates.candidate import Candidate, Normalisation
 from ddcodec.evaluation.protocols import Protocol
@@ -63,6 +63,6 @@ def normalisation_of(real: Dataset) -> Normalisation:
     known = real.training
     if known is not None:
         return list(known.mean), [max(value, 1 / 255) for value in known.std]
-    rows, _ = split_validation(real.train.labels)
+    rows, _ = real.split_rows()
     means, deviations = normalisation(chosen(real.train.images, rows))
     return means.tolist(), np.maximum(deviations, 1 / 255).tolist()

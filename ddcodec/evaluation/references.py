@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ddcodec.datasets.base import Dataset, ImageSplit, normalisation, split_validation
+from ddcodec.datasets.base import Dataset, ImageSplit, normalisation
 from ddcodec.evaluation.coded_real import QUALITY, CodedReal, draw_coded_real, webp_version
 from ddcodec.evaluation.judge import EvaluationProgress, EvaluationSettings, evaluate_labelled
 from ddcodec.evaluation.random_real import draw_random_real
@@ -60,7 +60,7 @@ class References:
         self._real, self._split, self._cache_dir = real, split, cache_dir
         self._rows = np.arange(len(real.train))
         if split == "val":
-            self._rows, _ = split_validation(real.train.labels)
+            self._rows, _ = real.split_rows()
         self._labels = real.train.labels[self._rows]
         mean, std = normalisation(real.train.images)
         self._normalisation = mean.tolist(), np.maximum(std, 1 / 255).tolist()

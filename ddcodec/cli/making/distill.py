@@ -109,6 +109,7 @@ def _distill(
     recipe = Recipe.from_mapping({**request.settings, "bytes_per_class": budget})
     with ranks.first_alone(), waiting(f"Loading {request.dataset}.") as say:
         dataset = load(request.dataset, request.data, request.size, say)
+        dataset = dataset.holding_out(recipe.hold_out)
         from ddcodec.datasets.base import has_validation_part
         from ddcodec.distill.distill import distill
         from ddcodec.distill.record import DatasetOrigin, compare
@@ -126,10 +127,16 @@ def _distill(
     with own_watch.supervision(validate, judge_file) as supervision:
         supervision = replace(supervision, ranks=ranks)
         if validation is None and recipe.validate and recipe.loss != NO_LOSS:
-            supervision.on_notice("No class has a second image to hold back: nothing is validated.")
+            supervision.on_notice(_why_not_validated(recipe))
         distilled = distill(dataset, recipe, supervision)
     origin = DatasetOrigin(request.dataset, request.data, dataset.fingerprint, request.size)
     return origin, recipe, distilled
+
+
+def _why_not_validated(recipe: Recipe) -> str:
+    if recipe.hold_out:
+        return "No class has a second image to hold back: nothing is validated."
+    return "All training images are learned from: nothing is validated."
 
 
 def _default_name(dataset: str, data: str | None, budget: Size) -> str:

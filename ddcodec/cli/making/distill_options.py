@@ -13,6 +13,7 @@ from ddcodec.cli.shared.options import (
     data_option,
     device_option,
     force_option,
+    hold_out_option,
     named_number,
     parse_positive,
     with_options,
@@ -130,6 +131,7 @@ _OPTIONS = (
         "--skip-init", is_flag=True,
         help="Begin the joint optimisation on noise instead of real images, for comparison.",
     ),
+    hold_out_option,
     click.option(
         "--validate/--no-validate", default=True,
         help="Keep the best of a few candidates, judged on the validation tenth, or the last one.",

@@ -24,7 +24,12 @@ DTYPES = ("bf16", "fp32")
     "--dtype", type=click.Choice(DTYPES), default="bf16", help="Number format of stored weights."
 )
 def experts_command(
-    dataset: str, data: str | None, size: str | None, folder: Path, **settings: Any
+    dataset: str,
+    data: str | None,
+    size: str | None,
+    hold_out: bool,
+    folder: Path,
+    **settings: Any,
 ) -> None:
     """Train expert networks for `ddc distill --loss tm --experts`.
 
@@ -41,4 +46,4 @@ def experts_command(
         networks = f"{experts.count} of {experts.epochs} epochs"
         return partial(make_experts, settings=experts), networks
 
-    make_networks(dataset, data, size, folder, device, prepare)
+    make_networks(dataset, data, size, hold_out, folder, device, prepare)

@@ -110,6 +110,7 @@ class Grid:
 
         Raises:
             DdcError: if the recipe cannot be used.
+            RecipeError: if files are to be tested on images that they learn from.
             click.UsageError: if nothing names a dataset.
         """
         from ddcodec.distill.recipe.recipe import Recipe
@@ -122,7 +123,11 @@ class Grid:
         }
         settings["loss_options"] = dict(settings["loss_options"])
         request = read_request(child, child.params["recipe"], settings)
-        Recipe.from_mapping(request.settings | {"bytes_per_class": point.budget.num_bytes})
+        budget = point.budget.num_bytes
+        recipe = Recipe.from_mapping(request.settings | {"bytes_per_class": budget})
+        if self.evaluation.split == "val" and not recipe.hold_out:
+            raise RecipeError("By --no-hold-out files learn from what --split val tests on; leave "
+                              "one of them out.")  # fmt: skip
         return request
 
     def run(self, points: list[GridPoint], requests: list[Request]) -> None:
@@ -207,7 +212,9 @@ class Grid:
                 f"'{self.file(point)}' is damaged, or not the file that '{path}' was written for; "
                 "delete both, and the same command makes them again."
             )
-        changed = [name for name in wanted if made.get(name) != wanted[name]]
+        # What an older version did not know it did as recipes do without being told.
+        made = asdict(Recipe(wanted["bytes_per_class"])) | made
+        changed = [name for name in wanted if made[name] != wanted[name]]
         if origin.get("fingerprint") != dataset.fingerprint:
             changed.insert(0, "dataset")
         if changed:

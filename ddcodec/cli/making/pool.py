@@ -46,7 +46,12 @@ def parse_numbers(text: str) -> tuple[float, ...]:
     help="Arguments of the characteristic functions kept for --loss ncfm.",
 )  # fmt: skip
 def pool_command(
-    dataset: str, data: str | None, size: str | None, folder: Path, **settings: Any
+    dataset: str,
+    data: str | None,
+    size: str | None,
+    hold_out: bool,
+    folder: Path,
+    **settings: Any,
 ) -> None:
     """Make a pool of partly trained networks for `ddc distill --pool`.
 
@@ -63,4 +68,4 @@ def pool_command(
         networks = f"{pool.count} trained, {pool.members} of each in the pool"
         return partial(make_pool, settings=pool), networks
 
-    make_networks(dataset, data, size, folder, device, prepare)
+    make_networks(dataset, data, size, hold_out, folder, device, prepare)

@@ -15,6 +15,7 @@ from ddcodec.cli.shared.options import (
     check_device,
     data_option,
     device_option,
+    hold_out_option,
     parse_positive,
     whole_number,
 )
@@ -25,6 +26,7 @@ from ddcodec.cli.shared.options import (
 @data_option
 @size_option
 @cache_limit_option
+@hold_out_option
 @folder_option("teacher")
 @click.option(
     "--width", "last_width", type=COUNT, default=160, metavar="N",
@@ -43,6 +45,7 @@ def teacher_command(
     dataset: str,
     data: str | None,
     size: str | None,
+    hold_out: bool,
     folder: Path,
     last_width: int,
     epochs: float,
@@ -57,7 +60,7 @@ def teacher_command(
     check_device(device)
     started = time.monotonic()
     with waiting(f"Loading {dataset}.") as say:
-        loaded = load(dataset, data, size, say)
+        loaded = load(dataset, data, size, say).holding_out(hold_out)
         import torch
 
         from ddcodec.datasets.wording import validated

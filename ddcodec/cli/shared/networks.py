@@ -22,6 +22,7 @@ from ddcodec.cli.shared.options import (
     check_device,
     data_option,
     device_option,
+    hold_out_option,
     whole_number,
     with_options,
 )
@@ -37,6 +38,7 @@ _SHARED = (
     data_option,
     size_option,
     cache_limit_option,
+    hold_out_option,
     click.option("--arch", type=click.Choice(ARCHITECTURES), default="convnet", help="Network."),
     click.option(
         "--width", "network_width", type=COUNT, default=64, metavar="N",
@@ -67,6 +69,7 @@ def make_networks(
     dataset: str,
     data: str | None,
     size: str | None,
+    hold_out: bool,
     folder: Path,
     device: str,
     prepare: Callable[[], tuple[Callable[..., None], str]],
@@ -79,6 +82,7 @@ def make_networks(
         dataset: A dataset's name or folder.
         data: What `--data` says.
         size: What `--size` says.
+        hold_out: What `--hold-out` says.
         folder: To fill.
         device: What `--device` says.
         prepare: Called when the dataset is there, so that what is slow to import comes late;
@@ -89,7 +93,7 @@ def make_networks(
     with joined(device, describe) as ranks:
         check_device(device)
         with ranks.first_alone(), waiting(f"Loading {dataset}.") as say:
-            loaded = load(dataset, data, size, say)
+            loaded = load(dataset, data, size, say).holding_out(hold_out)
         import torch
 
         make, networks = prepare()

@@ -124,6 +124,10 @@ data_option = click.option(
 device_option = click.option(
     "--device", type=click.Choice(DEVICES), default="cpu", help="Where to compute."
 )
+hold_out_option = click.option(
+    "--hold-out/--no-hold-out", default=True,
+    help="Keep a tenth of the training images from learning, to validate on; or learn from all.",
+)  # fmt: skip
 
 
 def with_options(options: Sequence[Decorator], command: Command) -> Command:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ddcodec.codec.parameters import coded_bits
-from ddcodec.datasets.base import Dataset, has_validation_part, split_validation
+from ddcodec.datasets.base import Dataset, has_validation_part
 from ddcodec.distill.labels.architecture import affine_bits, labeler_shape, shape_for_budget
 from ddcodec.distill.labels.trainable import TrainableLabeler
 from ddcodec.distill.labels.training import LabelerSettings, LabelerTraining
@@ -213,7 +213,7 @@ def validation_accuracy(network: nn.Module, dataset: Dataset, device: torch.devi
     """
     if not has_validation_part(dataset):
         return nan
-    _, rows = split_validation(dataset.train.labels)
+    _, rows = dataset.split_rows()
     correct = 0
     # Some at a time: the part grows with the dataset.
     for start in range(0, len(rows), _TEST_BATCH):

@@ -88,6 +88,7 @@ class Recipe:
         multiplier: λ, the bits that a unit of squared error (pixels in 0 … 1, summed) is worth;
             the size then falls where it may. None lets λ follow the budget.
         time_seconds: wall-clock time that steps are fitted to, in place of their numbers.
+        hold_out: keep a tenth of the training images from learning, to validate on.
         validate: keep the best of a few candidates of phase 2, judged on the validation part.
         labels: what a student learns, `hard` class numbers, `soft` vectors of a teacher, or what a
             `labeler` in the file says of every augmented view; `auto` makes a file of each kind and
@@ -124,6 +125,7 @@ class Recipe:
     skip_init: bool = False
     multiplier: float | None = None
     time_seconds: float | None = None
+    hold_out: bool = True
     validate: bool = True
     labels: str = HARD_LABELS
     labeler_share: float = 0.3
@@ -196,6 +198,11 @@ class Recipe:
             raise RecipeError(f"context_depth must be 1 to {MAX_LAYERS}, not {self.context_depth}.")
 
     def _check_labels(self) -> None:
+        if self.labels == AUTO_LABELS and not self.hold_out:
+            raise RecipeError(
+                "Labels are chosen by the images that are held out; name them, such as --labels "
+                "labeler, or leave --no-hold-out out."
+            )
         sources = (self.teacher, self.labeler_from)
         if self.labels == SOFT_LABELS and sources == (None, None):
             raise RecipeError(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from ddcodec.datasets.base import Dataset, split_validation
+from ddcodec.datasets.base import Dataset
 from ddcodec.distill.trained.network_training import ProgressCallback
 from ddcodec.distill.trained.pools import PoolSettings, make_pool
 from ddcodec.distill.trained.store import KEPT_VERSION
@@ -44,7 +44,7 @@ def automatic_pool(
     """Return the folder of a dataset's own pool, made now if it is missing or incomplete.
 
     Args:
-        dataset: its validation part is never seen.
+        dataset: its validation part, if it has one, is never seen.
         device: where to compute.
         on_progress: called at every update while the pool is made.
         ranks: the processes that make it together.
@@ -52,9 +52,10 @@ def automatic_pool(
     Raises:
         OutputError: if the cache cannot be written.
     """
-    rows, _ = split_validation(dataset.train.labels)
+    rows, _ = dataset.split_rows()
     settings = automatic_settings(len(rows), min(dataset.train.images.shape[2:]))
-    made_of = f"{KEPT_VERSION} {dataset.fingerprint} {settings}"
+    part = "" if dataset.holds_out else "all "
+    made_of = f"{KEPT_VERSION} {part}{dataset.fingerprint} {settings}"
     key = hashlib.sha256(made_of.encode()).hexdigest()[:16]
     name = re.sub(r"\W+", "-", dataset.name)[:40]
     folder = default_cache_dir() / "pools" / f"{name}-{key}"

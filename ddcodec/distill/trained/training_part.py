@@ -18,7 +18,6 @@ from ddcodec.datasets.base import (
     TrainingMeasure,
     TrainingStatistics,
     images_per_chunk,
-    split_validation,
 )
 from ddcodec.datasets.streamed.images import StreamedImages
 
@@ -28,7 +27,7 @@ RowReader = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class TrainingPart:
-    """Hold the training images of a dataset without the validation tenth.
+    """Hold the training images of a dataset without the validation tenth, if one is held out.
 
     Attributes:
         pixels: uint8 N×C×H×W, in memory unless the dataset is larger than its cache may be.
@@ -49,7 +48,7 @@ class TrainingPart:
     @classmethod
     def of(cls, dataset: Dataset) -> TrainingPart:
         """Take the training part of a dataset, split as every stage splits it."""
-        rows, _ = split_validation(dataset.train.labels)
+        rows, _ = dataset.split_rows()
         return cls._of(dataset, rows, dataset.training)
 
     @classmethod

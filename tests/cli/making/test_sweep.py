@@ -175,6 +175,7 @@ def test_no_images_to_test_on(empty: None) -> None:
         (["--seeds", "0,a"], "'a' is not a whole number"),
         (["--loss", "tm"], "Trajectory matching needs experts"),
         (["--epochs", "3"], "No such option"),
+        (["--split", "val", "--no-hold-out"], "leave one of them out"),
     ],
 )
 def test_wrong_grids(empty: None, arguments: list[str], sentence: str) -> None:
