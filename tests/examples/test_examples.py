@@ -115,7 +115,7 @@ FILES = {
     # Large pictures: drawn once, which takes as long as all others.
     "imagenette128-19k": ("2d4590db170adc328ebefcab57cd3680341b4afcf364adee678db53821780faf",),
     "imagenette128-9k-hard": ("13d63087b6a56a9ffc809f7b7a10bb1394128d33ec7b2b06e5c061139bf3d1c9",),
-    "imagenette128-19k-hard": ("fa3ad2551174b378cc6e31f5723664cf56b8470a50a30eb67a1b6661d944dd3f",),
+    "imagenette128-19k-hard": ("30e3a2c127e44b93bfe37456053798b53592894e902dbd4f564e12372cca05ec",),
 }
 
 
