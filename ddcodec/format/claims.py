@@ -7,7 +7,7 @@ Every loop whose length a file chooses is counted here, with a price measured fo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, floor, log10
+from math import ceil, floor, inf, log10
 
 from ddcodec.errors import FormatError
 from ddcodec.format.header import LABEL_MODE_SOFT, LABELER_PROBES, Header
@@ -15,6 +15,7 @@ from ddcodec.format.limits import FURTHER_MEMORY, FURTHER_WORK, DecodeLimits
 from ddcodec.format.pixel_claims import rendering_bytes, rendering_seconds
 from ddcodec.format.planes import PIXELS, PYRAMID, Plane
 from ddcodec.format.prices import MEMORY, TIME
+from ddcodec.format.student_recipe import StudentRecipe
 
 INPUT_COLUMNS = 1024
 """Latents whose context network runs at once."""
@@ -140,10 +141,23 @@ def check_claim(
 
 
 def options_to_read(header: Header, file_bytes: int) -> str:
-    """Return the options without which nobody can decode a file; empty for most files."""
+    """Return the options without which nobody can read a file; empty for most files.
+
+    To read is to decode it and to draw as many renditions as it advises.
+    """
+    claims = [decoding_claim(header, file_bytes)]
+    renditions = StudentRecipe.from_hints(header.hints).renditions
+    if renditions > 1 and header.synthesis_id != PIXELS:
+        claims.append(drawing_claim(header, file_bytes, renditions))
     limits = DecodeLimits()
-    claim = decoding_claim(header, file_bytes)
-    return " ".join(_excess(claim, limits.seconds_for(file_bytes), limits.bytes_for(file_bytes)))
+    seconds, memory = limits.seconds_for(file_bytes), limits.bytes_for(file_bytes)
+    # Who gives a limit has it as it is: the larger claim counts, whichever is too large.
+    is_long = any(claim.seconds > seconds * claim.allowance for claim in claims)
+    is_large = any(claim.memory_bytes > memory * claim.memory_allowance for claim in claims)
+    most = Claim(
+        {"all": max(each.seconds for each in claims)}, max(each.memory_bytes for each in claims)
+    )
+    return " ".join(_excess(most, 0.0 if is_long else inf, 0 if is_large else most.memory_bytes))
 
 
 def _excess(claim: Claim, max_seconds: float, max_bytes: int) -> dict[str, str]:

@@ -141,7 +141,9 @@ def read_ddc(path: Path, limits: DecodeLimits | None = None) -> bytes:
         with path.open("rb") as stream:
             status = os.fstat(stream.fileno())
             regular = stat.S_ISREG(status.st_mode)
-            data = b"" if regular and status.st_size > limit else stream.read(limit + 1)
+            # Memory for all that is asked for is taken at once, so no more than there may be.
+            most = min(limit, status.st_size + (1 << 20)) if regular else limit
+            data = b"" if regular and status.st_size > limit else stream.read(most + 1)
     except FileNotFoundError as error:
         raise DataError(f"'{path}' does not exist.") from error
     except IsADirectoryError as error:

@@ -24,6 +24,7 @@ from ddcodec.format.labeler_layers import LabelerLayer
 from ddcodec.format.pixel_claims import num_chunks, pixel_counts
 from ddcodec.format.planes import Plane
 from ddcodec.format.prices import TIME
+from ddcodec.format.student_recipe import StudentRecipe
 
 HEADERS = {
     "pyramid": sample_header(synthesis_widths=(4, 3)),
@@ -123,8 +124,16 @@ def test_further_work() -> None:
 
 
 def test_options_to_read() -> None:
-    """A file that its readers must allow more says how much; most need nothing."""
+    """A file that its readers must allow more says how much, for the renditions it advises, too."""
     assert options_to_read(sample_header(), 200) == ""
+    advised = StudentRecipe(renditions=64).to_hints()
+    many = {"num_images": 1500, "height": 128, "width": 128, "num_levels": 5}
+    assert options_to_read(sample_header(**many), 187_500) == ""
+    drawn = options_to_read(sample_header(**many, hints=advised), 187_500).split()
+    assert drawn[::2] == ["--max-seconds", "--max-bytes"]
+    drawing = drawing_claim(sample_header(**many), 187_500, 64)
+    assert drawing.seconds <= float(drawn[1]) <= 2 * drawing.seconds
+    assert drawing.memory_bytes <= 10**6 * float(drawn[3][:-2]) <= 2 * drawing.memory_bytes
     large = sample_header(num_images=1 << 20, height=16, width=16, num_levels=1)
     options = options_to_read(large, 10**6).split()
     assert options[::2] == ["--max-seconds", "--max-bytes"]

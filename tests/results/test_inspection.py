@@ -92,6 +92,13 @@ def test_read_refuses_what_is_no_file(tmp_path: Path) -> None:
         read_ddc(GOLDEN[0], DecodeLimits(max_file_bytes=99))
 
 
+def test_a_large_limit_takes_no_memory() -> None:
+    """What may be read is not allocated before it is known how much there is."""
+    data = GOLDEN[0].read_bytes()
+    for limit in (len(data), 1 << 62):
+        assert read_ddc(GOLDEN[0], DecodeLimits(max_file_bytes=limit)) == data
+
+
 def test_decode_names_the_file(tmp_path: Path) -> None:
     """A damaged file's error says which file it is."""
     damaged = tmp_path / "damaged.ddc"
