@@ -103,10 +103,9 @@ def _write(outputs: Outputs, origin: DatasetOrigin, asked: Recipe, distilled: Di
 def _distill(
     request: Request, watch: Watch, ranks: Ranks
 ) -> tuple[DatasetOrigin, Recipe, Distilled]:
-    from ddcodec.distill.recipe.recipe import NO_LOSS, Recipe
+    from ddcodec.distill.recipe.recipe import NO_LOSS
 
-    budget = request.budget.num_bytes
-    recipe = Recipe.from_mapping({**request.settings, "bytes_per_class": budget})
+    recipe = request.asked()
     with ranks.first_alone(), waiting(f"Loading {request.dataset}.") as say:
         dataset = load(request.dataset, request.data, request.size, say)
         dataset = dataset.holding_out(recipe.hold_out)

@@ -113,8 +113,6 @@ class Grid:
             RecipeError: if files are to be tested on images that they learn from.
             click.UsageError: if nothing names a dataset.
         """
-        from ddcodec.distill.recipe.recipe import Recipe
-
         child = self._distill_context(point)
         settings = {
             name: value
@@ -123,11 +121,12 @@ class Grid:
         }
         settings["loss_options"] = dict(settings["loss_options"])
         request = read_request(child, child.params["recipe"], settings)
-        budget = point.budget.num_bytes
-        recipe = Recipe.from_mapping(request.settings | {"bytes_per_class": budget})
+        recipe = request.asked()
         if self.evaluation.split == "val" and not recipe.hold_out:
-            raise RecipeError("By --no-hold-out files learn from what --split val tests on; leave "
-                              "one of them out.")  # fmt: skip
+            raise RecipeError(
+                "By --no-hold-out files learn from what --split val tests on; leave one of them "
+                "out."
+            )
         return request
 
     def run(self, points: list[GridPoint], requests: list[Request]) -> None:
@@ -197,8 +196,7 @@ class Grid:
         from ddcodec.distill.recipe.recipe import Recipe
 
         record = read_json(path)
-        settings = request.settings | {"bytes_per_class": point.budget.num_bytes}
-        wanted = asdict(Recipe.from_mapping(settings))
+        wanted = asdict(request.asked())
         made = record.get("asked")
         origin = record.get("dataset")
         if not isinstance(made, dict) or not isinstance(origin, dict):

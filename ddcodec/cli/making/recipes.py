@@ -13,6 +13,7 @@ from ddcodec.cli.shared.console import print_table
 from ddcodec.cli.shared.options import Size
 
 if TYPE_CHECKING:
+    from ddcodec.distill.recipe.recipe import Recipe
     from ddcodec.distill.recipe.recipe_file import RecipeFile
 
 
@@ -64,6 +65,16 @@ class Request:
     settings: dict[str, Any]
     recipe: RecipeFile
     size: str | None = None
+
+    def asked(self) -> Recipe:
+        """Return the recipe that budget and settings make.
+
+        Raises:
+            RecipeError: if they contradict each other.
+        """
+        from ddcodec.distill.recipe.recipe import Recipe
+
+        return Recipe.from_mapping({**self.settings, "bytes_per_class": self.budget.num_bytes})
 
 
 def read_request(context: click.Context, source: str | None, settings: dict[str, Any]) -> Request:
