@@ -39,9 +39,10 @@ from ddcodec.evaluation.preparation import prepare
 from ddcodec.evaluation.protocols import Protocol
 from ddcodec.kept.writing import write_atomically
 from ddcodec.results.drawing import colour, draw_picture
-from ddcodec.results.inspection import decode_file, inspect_file
+from ddcodec.results.inspection import inspect_file
 from ddcodec.results.peers import peers_of
 from ddcodec.results.rate_utility import Published, draw_published, label_axes
+from ddcodec.results.reading import decode_file
 from ddcodec.results.runs import read_json
 
 NAMES = {"hard": "hard labels", "soft": "soft labels", "labeler": "labels by a labeler"}

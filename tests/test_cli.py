@@ -30,6 +30,7 @@ from ddcodec.distill.search import decoder_search
 from ddcodec.errors import OutputError
 from ddcodec.evaluation import protocols
 from ddcodec.format.container import pack_container
+from ddcodec.format.student_recipe import StudentRecipe
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = sorted((ROOT / "tests" / "golden").glob("*.ddc"))
@@ -356,6 +357,11 @@ def test_header_of_a_refused_file() -> None:
     result = _run("inspect", "--header", "large.ddc")
     assert result.exit_code == 0, result.stderr
     assert re.search(r"at most \d+ s and [\d,]+ MB; needs --max-seconds \d+ --max", result.stdout)
+    advised = StudentRecipe(renditions=8).to_hints()
+    header = sample_header(num_images=1 << 20, num_levels=1, hints=advised)
+    Path("drawn.ddc").write_bytes(pack_container(header, b"", 0))
+    result = _run("inspect", "--header", "drawn.ddc")
+    assert "; with its 8 renditions it needs --max-seconds" in result.stdout
 
 
 # decode, view
@@ -589,7 +595,7 @@ def test_unexpected_errors(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("ddcodec.results.inspection.read_ddc", fail)
+    monkeypatch.setattr("ddcodec.results.reading.read_ddc", fail)
     result = _run("verify", COLOUR)
     assert result.stderr.strip().count("\n") == 0
     fails(result, code, pattern)

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from math import floor
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from ddcodec.budget import bits_per_class
-from ddcodec.errors import DataError, FormatError
 from ddcodec.format.container import CHECKSUM_BYTES, Container
 from ddcodec.format.header import LABEL_MODE_SOFT, Header
-from ddcodec.format.limits import DecodeLimits
 from ddcodec.format.planes import PIXELS, PYRAMID, WAVELET_HALF_CHROMA
 
 if TYPE_CHECKING:
-    from ddcodec.codec.decode import DecodedFile, DecodedSymbols
-    from ddcodec.codec.labels.chosen_classes import Classes
+    from ddcodec.codec.decode import DecodedFile
 
 EXPLICIT, IMPLICIT, CONTAINER = "explicit", "implicit", "container"
 """What a part is: data of single images, networks they share, or what holds the file together."""
@@ -123,112 +115,6 @@ class Inspection:
             ],
             "header": asdict(self.header),
         }
-
-
-FileSource = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
-"""A path, the bytes of a file, or what is open for reading bytes."""
-
-
-def read_ddc(path: Path, limits: DecodeLimits | None = None) -> bytes:
-    """Read a file of at most the allowed size.
-
-    Raises:
-        DataError: if it cannot be read.
-        FormatError: if it is larger than the limit.
-    """
-    limit = (limits or DecodeLimits()).max_file_bytes
-    try:
-        with path.open("rb") as stream:
-            status = os.fstat(stream.fileno())
-            regular = stat.S_ISREG(status.st_mode)
-            # Memory for all that is asked for is taken at once, so no more than there may be.
-            most = min(limit, status.st_size + (1 << 20)) if regular else limit
-            data = b"" if regular and status.st_size > limit else stream.read(most + 1)
-    except FileNotFoundError as error:
-        raise DataError(f"'{path}' does not exist.") from error
-    except IsADirectoryError as error:
-        raise DataError(f"'{path}' is a folder, not a .ddc file.") from error
-    except OSError as error:
-        raise DataError(f"Cannot read '{path}': {error.strerror}.") from error
-    except ValueError as error:
-        raise DataError(f"{os.fspath(path)!a} is not a path.") from error
-    if len(data) > limit or (regular and status.st_size > limit):
-        raise _too_large(path, limit)
-    return data
-
-
-def _too_large(path: Path, limit: int) -> FormatError:
-    return FormatError(
-        f"'{path}' is larger than {limit} bytes, the limit for a file; raise it with "
-        "--max-bytes if you trust the file."
-    )
-
-
-def decode_file(
-    source: FileSource, limits: DecodeLimits | None = None, classes: Classes | None = None
-) -> DecodedFile:
-    """Read and decode a file, both checksums included, or some of its classes.
-
-    Args:
-        source: its path, its bytes, or what is open for reading bytes.
-        limits: bounds on what it may take; None for the defaults.
-        classes: see `decode_bytes`; None for all.
-
-    Raises:
-        DataError: if it cannot be read, or has no such class.
-        FormatError: if it is no valid file within the limits; names the file.
-    """
-    from ddcodec.codec.decode import decode_bytes
-
-    if isinstance(source, bytes | bytearray | memoryview):
-        return decode_bytes(bytes(source), limits, classes)
-    if isinstance(source, str | os.PathLike):
-        path = Path(source)
-        data = read_ddc(path, limits)
-    else:
-        path = Path(str(getattr(source, "name", "the open file")))
-        data = _read_stream(source, path, (limits or DecodeLimits()).max_file_bytes)
-    with naming(path):
-        return decode_bytes(data, limits, classes)
-
-
-def _read_stream(stream: IO[bytes], path: Path, limit: int) -> bytes:
-    try:
-        data = stream.read(limit + 1)
-    except (OSError, ValueError, AttributeError) as error:
-        raise DataError(f"Cannot read '{path}': {error}.") from error
-    if not isinstance(data, bytes):
-        raise DataError(f"'{path}' is open for reading text; open it with 'rb'.")
-    if len(data) > limit:
-        raise _too_large(path, limit)
-    return data
-
-
-def decode_file_symbols(
-    path: Path, limits: DecodeLimits | None = None, classes: Classes | None = None
-) -> DecodedSymbols:
-    """Read a file and decode all but its pixels; these follow batch by batch, and verify it.
-
-    Arguments are those of `decode_symbols`.
-
-    Raises:
-        DataError: if it cannot be read, or has no such class.
-        FormatError: if it is no valid file within the limits; names the file.
-    """
-    from ddcodec.codec.decode import decode_symbols
-
-    data = read_ddc(path, limits)
-    with naming(path):
-        return decode_symbols(data, limits, classes)
-
-
-@contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Put the name of a file in front of what is wrong with it."""
-    try:
-        yield
-    except FormatError as error:
-        raise FormatError(f"'{path}': {error}") from error
 
 
 def file_bytes(container: Container) -> int:

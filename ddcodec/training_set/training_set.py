@@ -19,7 +19,8 @@ from ddcodec.codec.renditions import draw_renditions
 from ddcodec.errors import DataError
 from ddcodec.format.limits import DecodeLimits
 from ddcodec.format.student_recipe import StudentRecipe
-from ddcodec.results.inspection import FileSource, decode_file, file_bytes
+from ddcodec.results.inspection import file_bytes
+from ddcodec.results.reading import FileSource, decode_file
 from ddcodec.training_set.labeler import Labeler
 from ddcodec.training_set.vision_dataset import VisionTrainingSet
 

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from ddcodec.codec.decode import DecodedFile
-from ddcodec.results.inspection import decode_file
+from ddcodec.results.reading import decode_file
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.ddc"))
 

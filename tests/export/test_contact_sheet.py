@@ -9,7 +9,7 @@ from PIL import Image
 
 from ddcodec.errors import RecipeError
 from ddcodec.export.contact_sheet import MARGIN, draw_contact_sheet, write_contact_sheet
-from ddcodec.results.inspection import decode_file
+from ddcodec.results.reading import decode_file
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)

@@ -8,16 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddcodec.codec.decode import decode_bytes
-from ddcodec.errors import DataError, FormatError
-from ddcodec.format.limits import DecodeLimits
-from ddcodec.results.inspection import (
-    apportion,
-    decode_file,
-    describe_labels,
-    file_bytes,
-    inspect_file,
-    read_ddc,
-)
+from ddcodec.results.inspection import apportion, describe_labels, file_bytes, inspect_file
+from ddcodec.results.reading import decode_file
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.ddc"))
 
@@ -78,33 +70,6 @@ def test_apportion_adds_up(weights: list[float], total: int) -> None:
     assert sum(shares) == total
     for share, weight in zip(shares, weights, strict=True):
         assert abs(share - weight * total / sum(weights)) < 1 + 1e-6
-
-
-def test_read_refuses_what_is_no_file(tmp_path: Path) -> None:
-    """Missing files and folders are data errors, files over the limit format errors."""
-    with pytest.raises(DataError, match="does not exist"):
-        read_ddc(tmp_path / "none.ddc")
-    with pytest.raises(DataError, match="folder"):
-        read_ddc(tmp_path)
-    with pytest.raises(DataError, match="not a path"):
-        read_ddc(Path("a\0b"))
-    with pytest.raises(FormatError, match="larger than 99 bytes"):
-        read_ddc(GOLDEN[0], DecodeLimits(max_file_bytes=99))
-
-
-def test_a_large_limit_takes_no_memory() -> None:
-    """What may be read is not allocated before it is known how much there is."""
-    data = GOLDEN[0].read_bytes()
-    for limit in (len(data), 1 << 62):
-        assert read_ddc(GOLDEN[0], DecodeLimits(max_file_bytes=limit)) == data
-
-
-def test_decode_names_the_file(tmp_path: Path) -> None:
-    """A damaged file's error says which file it is."""
-    damaged = tmp_path / "damaged.ddc"
-    damaged.write_bytes(GOLDEN[0].read_bytes()[:-1])
-    with pytest.raises(FormatError, match=r"damaged\.ddc"):
-        decode_file(damaged)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from sample_content import sample_content, sample_header
 
 from ddcodec.cli import ddc
 from ddcodec.codec.encode import encode_content
-from ddcodec.results.inspection import decode_file, inspect_file
+from ddcodec.results.inspection import inspect_file
+from ddcodec.results.reading import decode_file
 
 NAMES = ['<script>alert("1")</script>', "a' onerror='x &amp; </title><img src=//evil.example/x>"]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")

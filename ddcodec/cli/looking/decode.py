@@ -17,7 +17,7 @@ from ddcodec.cli.shared.options import (
 )
 from ddcodec.format.limits import DecodeLimits
 from ddcodec.format.student_recipe import MAX_RENDITIONS
-from ddcodec.results.inspection import decode_file_symbols, naming
+from ddcodec.results.reading import decode_file_symbols, naming
 
 if TYPE_CHECKING:
     from ddcodec.export import ExportSource

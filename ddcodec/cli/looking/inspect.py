@@ -21,13 +21,12 @@ from ddcodec.results.inspection import (
     EXPLICIT,
     IMPLICIT,
     Inspection,
-    decode_file,
     describe_decoder,
     describe_labels,
     file_bytes,
     inspect_file,
-    read_ddc,
 )
+from ddcodec.results.reading import decode_file, read_ddc
 
 MOST_NAMES = 20
 """Class names that are printed."""
@@ -129,10 +128,12 @@ def _header_facts(container: Container) -> list[tuple[str, str]]:
 
 
 def _claimed(header: Header, size: int) -> str:
-    """Return in words what decoding takes at most, and the options it needs."""
+    """Return in words what decoding takes at most, and the options that reading it needs."""
     claim = decoding_claim(header, size)
     options = options_to_read(header, size)
-    needs = f"; needs {options}" if options else ""
+    renditions = StudentRecipe.from_hints(header.hints).renditions
+    what = f"with its {renditions} renditions it needs" if renditions > 1 else "needs"
+    needs = f"; {what} {options}" if options else ""
     return f"at most {claim.seconds:,.2g} s and {claim.memory_bytes / 1e6:,.0f} MB{needs}"
 
 

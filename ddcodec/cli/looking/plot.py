@@ -125,8 +125,9 @@ def _draw_allocation(folders: tuple[Path, ...], picture_format: str) -> tuple[by
 
 
 def _file_shares(folder: Path) -> list[FileShares]:
-    from ddcodec.results.inspection import decode_file, inspect_file
+    from ddcodec.results.inspection import inspect_file
     from ddcodec.results.rate_utility import KINDS, FileShares
+    from ddcodec.results.reading import decode_file
     from ddcodec.results.runs import read_files
 
     shares = []

@@ -16,7 +16,8 @@ from ddcodec.cli.shared.options import (
 )
 from ddcodec.errors import DataError
 from ddcodec.format.limits import DecodeLimits
-from ddcodec.results.inspection import decode_file, file_bytes, naming
+from ddcodec.results.inspection import file_bytes
+from ddcodec.results.reading import decode_file, naming
 
 
 @click.command("report")

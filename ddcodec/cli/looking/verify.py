@@ -12,7 +12,8 @@ from ddcodec.budget import format_bytes
 from ddcodec.cli.shared.console import print_facts
 from ddcodec.cli.shared.options import file_argument, limit_options
 from ddcodec.format.limits import DecodeLimits
-from ddcodec.results.inspection import decode_file, file_bytes
+from ddcodec.results.inspection import file_bytes
+from ddcodec.results.reading import decode_file
 
 
 @click.command("verify")

@@ -16,7 +16,7 @@ from ddcodec.cli.shared.options import (
     whole_number,
 )
 from ddcodec.format.limits import DecodeLimits
-from ddcodec.results.inspection import decode_file, naming
+from ddcodec.results.reading import decode_file, naming
 
 
 @click.command("view")

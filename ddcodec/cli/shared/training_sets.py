@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ddcodec.format.limits import DecodeLimits
-from ddcodec.results.inspection import decode_file, file_bytes
+from ddcodec.results.inspection import file_bytes
+from ddcodec.results.reading import decode_file
 
 DDC_SUFFIX = ".ddc"
 
