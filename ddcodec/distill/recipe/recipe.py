@@ -88,8 +88,8 @@ class Recipe:
         multiplier: λ, the bits that a unit of squared error (pixels in 0 … 1, summed) is worth;
             the size then falls where it may. None lets λ follow the budget.
         time_seconds: wall-clock time that steps are fitted to, in place of their numbers.
-        hold_out: keep a tenth of the training images from learning, to validate on; goes before what
-            the dataset says itself.
+        hold_out: keep a tenth of the training images from learning, to validate on, whatever the
+            dataset says of itself.
         validate: keep the best of a few candidates of phase 2, judged on the validation part.
         labels: what a student learns, `hard` class numbers, `soft` vectors of a teacher, or what a
             `labeler` in the file says of every augmented view; `auto` makes a file of each kind and
