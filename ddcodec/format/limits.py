@@ -24,7 +24,10 @@ LARGE_FILE_BYTES, SECONDS_PER_LARGE_BYTE, MOST_SECONDS = 20_000, 400e-6, 60.0
 """Beyond 10 s time grows as ordinary files need it: 1,000 images of 128×128 in 90 kB claim 31 s and
 take 5 of a quiet machine."""
 
-LEAST_BYTES, BYTES_PER_BYTE, MOST_BYTES = 50_000_000, 50_000, 500_000_000
+LEAST_BYTES, BYTES_PER_BYTE, ENOUGH_BYTES = 50_000_000, 50_000, 500_000_000
+BYTES_PER_LARGE_BYTE, MOST_BYTES = 1_500, 1_000_000_000
+"""Memory grows alike: 2,000 images of 128×128 in 187 kB have to be held, and eight times where
+students are shown renditions."""
 
 FURTHER_WORK = 8
 """Times the limit of decoding that renditions and the labels of an export may take: as many
@@ -42,7 +45,8 @@ class DecodeLimits:
     Attributes:
         max_file_bytes: largest file that is read at all.
         max_bytes: most memory that decoding may claim, in bytes; None for what the size of the
-            file earns: 50 MB for up to 200 bytes, 50 kB for each further byte, at most 500 MB.
+            file earns: 50 MB for up to 200 bytes, 50 kB for each further byte up to 500 MB, then
+            1.5 kB for each byte beyond 20 kB, at most 1 GB.
         max_seconds: most time that decoding may claim, in seconds of one core; None likewise:
             0.05 s for up to 200 bytes, 5 ms for each further byte up to 10 s (2,190 bytes), then
             0.4 ms for each byte beyond 20 kB, at most 60 s.
@@ -57,7 +61,9 @@ class DecodeLimits:
         if self.max_bytes is not None:
             return self.max_bytes
         further = max(0, file_bytes - SMALL_FILE_BYTES)
-        return min(MOST_BYTES, LEAST_BYTES + BYTES_PER_BYTE * further)
+        small = min(ENOUGH_BYTES, LEAST_BYTES + BYTES_PER_BYTE * further)
+        large = BYTES_PER_LARGE_BYTE * max(0, file_bytes - LARGE_FILE_BYTES)
+        return min(MOST_BYTES, small + large)
 
     def seconds_for(self, file_bytes: int) -> float:
         """Return the time that a file of this size may claim, in seconds."""

@@ -151,7 +151,7 @@ def limit_options(command: Command) -> Command:
         "--max-bytes",
         type=parse_size,
         metavar="SIZE",
-        show_default="by the size of the file, at most 500 MB; 64 MiB of file",
+        show_default="by the size of the file, at most 1 GB; 64 MiB of file",
         help="Most memory that decoding a .ddc may claim; also how large it may be itself.",
     )
     @functools.wraps(command)
