@@ -5,7 +5,8 @@
 Between `<!-- measured: NAME -->` and `<!-- end -->` stands a table of the lines in
 `benchmarks/measured/NAME.jsonl`, one row for each file, protocol and network, with the mean, the
 population deviation and the number of networks. `NAME where file=one|other arch=convnet` chooses
-among the lines. A test checks that the tables are up to date and that no line is left out.
+among the lines. What all rows share stands before the table. A test checks that the tables are up
+to date and that no line is left out.
 """
 
 import json
@@ -21,10 +22,12 @@ PAGES = [DOCS.parent / "README.md", *sorted((DOCS / "results").glob("*.md"))]
 _TABLE = re.compile(
     r"(<!-- measured: ([\w-]+)(?: where (.+?))? -->\n)(.*?)(<!-- end -->\n)", re.DOTALL
 )
-_HEAD = (
-    "| file | labels | bytes per class | images per class | protocol | network | accuracy, % |\n"
-    "|---|---|---|---|---|---|---|\n"
-)
+_COLUMNS = ("file", "labels", "bytes per class", "images per class", "protocol", "network",
+            "accuracy, %")  # fmt: skip
+_SHARED = ("labels", "protocol", "network")
+"""Columns that are left out where all rows have the same."""
+
+_LABELS = {"hard": "hard labels", "soft": "soft labels", "labeler": "labels by a labeler"}
 _WORDS = {
     "network_width=": "width ",
     "updates=": "updates ",
@@ -53,7 +56,14 @@ def asked_for(text: str) -> list[tuple[str, str]]:
 def table(name: str, where: str = "") -> str:
     """Return the table of a list of measured lines, or of those that are chosen."""
     groups = grouped(chosen(lines_of(name), where))
-    return _HEAD + "".join(f"| {' | '.join(row(lines))} |\n" for lines in groups)
+    rows = [dict(zip(_COLUMNS, row(lines), strict=True)) for lines in groups]
+    shared = [name for name in _SHARED if len({cells[name] for cells in rows}) == 1 < len(rows)]
+    columns = [name for name in _COLUMNS if name not in shared]
+    said = "; ".join(_LABELS.get(rows[0][name], rows[0][name]) for name in shared)
+    before = f"Every row: {said}.\n\n" if said else ""
+    head = f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|\n"
+    body = [" | ".join(cells[name] for name in columns) for cells in rows]
+    return before + head + "".join(f"| {line} |\n" for line in body)
 
 
 def lines_of(name: str) -> list[dict[str, Any]]:
@@ -81,7 +91,7 @@ def grouped(lines: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 
 
 def row(lines: list[dict[str, Any]]) -> tuple[str, ...]:
-    """Return the cells of lines that differ by their seeds."""
+    """Return the cells of lines that differ by their seeds, one for each of `_COLUMNS`."""
     first = lines[0]
     name = first["file"]
     return (
