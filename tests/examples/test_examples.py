@@ -89,8 +89,8 @@ FILES = {
         "32994fcc8df446c7b66aeb0a2fb8c89177668ec99f9b9147ec6b96dcf338dd2f",
     ),
     "cifar10-13k": (
-        "cdc5ad5bc2c673761795bcceb3fe2d4158b4204fde57a583692bdf7ca1f7019b",
-        "37e09aa593fbaa58a2f57fdb222554459471310e6c102917ffe22f3db46fa866",
+        "a915e4fec9a83448ec26133ef4d49daba878fafa7476813e448c16adafb2ffbe",
+        "be7ef2247e4d5961ce2924e4f274bd4d5fbc16b00eae9beda5b7d96bbe1dadbc",
     ),
     "cifar10-97k": (
         "966a795d343fa00cf3c0b2eb219fd63100011590eff68b3e185ad83554ac8d1e",
