@@ -168,6 +168,13 @@ def test_steps_take_all_images_for_losses_that_ask(
     assert CountingLoss.seen == [images, images]
 
 
+@pytest.mark.parametrize("sees_all", [False, True])
+def test_few_visits_are_faster_ones(sees_all: bool) -> None:
+    """A short phase begins faster, up to three times as fast."""
+    speeds = [first_speed(0.01, visits, sees_all) for visits in (0.5, 30, 50, 100, 800)]
+    assert speeds == pytest.approx([0.03, 0.03, 0.02, 0.01, 0.01])
+
+
 def test_many_visits_are_slower_ones() -> None:
     """Where every step moves all images, a long phase begins more slowly."""
     assert first_speed(0.01, 1200, sees_all_images=False) == 0.01

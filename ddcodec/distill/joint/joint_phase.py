@@ -25,7 +25,8 @@ class JointSettings:
 
     Attributes:
         steps: gradient steps, unless the run's plan says otherwise.
-        speed: change of pixels (0 … 1) in the first step, root mean square, at most.
+        speed: change of pixels (0 … 1) in the first step, root mean square, unless the visits to
+            an image are very few or very many; see `joint.first_speed`.
         validations: parts of the phase after which candidates are judged, besides the start.
         details: whether most steps show the loss renditions; with integers moved one by one only.
     """
