@@ -60,19 +60,23 @@ class DecodeLimits:
         """Return the memory that a file of this size may claim, in bytes."""
         if self.max_bytes is not None:
             return self.max_bytes
-        further = max(0, file_bytes - SMALL_FILE_BYTES)
-        small = min(ENOUGH_BYTES, LEAST_BYTES + BYTES_PER_BYTE * further)
-        large = BYTES_PER_LARGE_BYTE * max(0, file_bytes - LARGE_FILE_BYTES)
-        return min(MOST_BYTES, small + large)
+        steps = (LEAST_BYTES, BYTES_PER_BYTE, ENOUGH_BYTES, BYTES_PER_LARGE_BYTE, MOST_BYTES)
+        return int(_earned(file_bytes, *steps))
 
     def seconds_for(self, file_bytes: int) -> float:
         """Return the time that a file of this size may claim, in seconds."""
         if self.max_seconds is not None:
             return self.max_seconds
-        further = max(0, file_bytes - SMALL_FILE_BYTES)
-        small = min(ENOUGH_SECONDS, LEAST_SECONDS + SECONDS_PER_BYTE * further)
-        large = SECONDS_PER_LARGE_BYTE * max(0, file_bytes - LARGE_FILE_BYTES)
-        return min(MOST_SECONDS, small + large)
+        steps = (LEAST_SECONDS, SECONDS_PER_BYTE, ENOUGH_SECONDS)
+        return _earned(file_bytes, *steps, SECONDS_PER_LARGE_BYTE, MOST_SECONDS)
+
+
+def _earned(
+    file_bytes: int, least: float, per_byte: float, enough: float, per_large: float, most: float
+) -> float:
+    """Return what a file earns: more for each byte up to enough, then for each of a large file."""
+    small = min(enough, least + per_byte * max(0, file_bytes - SMALL_FILE_BYTES))
+    return min(most, small + per_large * max(0, file_bytes - LARGE_FILE_BYTES))
 
 
 UNBOUNDED = DecodeLimits(max_file_bytes=1 << 62, max_bytes=1 << 62, max_seconds=float("inf"))
